@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The words that every cloud has in common: what can be asked (a call), what comes back (an answer), and
+ * how it can fail (an error).  The layers above speak only these; a provider translates.
+ */
+#ifndef CBSFS_CLOUD_H
+#define CBSFS_CLOUD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* --- errors ----------------------------------------------------------------------------------- */
+
+/* What is known about a request that did not succeed. The difference decides whether a change may be
+ * sent again: only NOT_SENT and REFUSED prove that nothing happened. */
+enum cloud_outcome {
+    CLOUD_DONE,     /* it succeeded */
+    CLOUD_NOT_SENT, /* no byte of it can have reached the server */
+    CLOUD_REFUSED,  /* the server answered that it will not */
+    CLOUD_UNKNOWN   /* lost, timed out, 5xx or an internal error: it may have happened */
+};
+
+/* What a client may do about a failure. */
+enum cloud_remedy {
+    CLOUD_FINAL,         /* nothing; tell the caller */
+    CLOUD_LATER,         /* throttled or busy platform: refused before execution, may be sent again */
+    CLOUD_CLOCK,         /* our timestamp is off: correct the clock by the Date header, send once more */
+    CLOUD_CREDENTIAL,    /* the credential ended or is not accepted: fetch a newer one, send once more */
+    CLOUD_READ_AGAIN     /* transient: a question may be asked again, a change must not */
+};
+
+struct cloud_error {
+    int status;                /* 0, or a negative errno as design 7 lists them */
+    enum cloud_outcome outcome;
+    enum cloud_remedy remedy;
+    long http_status;          /* 0: no response */
+    char code[96];             /* the API's code, "" if none */
+    char message[512];         /* the API's text or ours; may hold any UTF-8: clean before showing */
+    char request_id[64];       /* "" if none */
+};
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+enum cloud_verb {
+    CLOUD_DESCRIBE_DISKS,
+    CLOUD_DESCRIBE_SNAPSHOTS,
+    CLOUD_CREATE_SNAPSHOT,
+    CLOUD_APPLY_SNAPSHOT,
+    CLOUD_RENAME_SNAPSHOT,
+    CLOUD_DELETE_SNAPSHOT
+};
+#define CLOUD_VERB_COUNT 6
+
+/* True for the verbs that change something. */
+bool cloud_verb_is_change(enum cloud_verb verb);
+
+/*
+ * One operation.  For a describe either `ids`, or `disk_id` (snapshots of that disk), or neither (all);
+ * with neither or `disk_id` a page is chosen by offset and limit, oldest first (so that something created
+ * meanwhile is appended and shifts nothing).
+ */
+struct cloud_call {
+    enum cloud_verb verb;
+    const char *const *ids;
+    size_t id_count;         /* 0: not by id */
+    const char *disk_id;     /* describe snapshots: filter, or NULL; create, apply: the disk */
+    const char *snapshot_id; /* apply, rename, delete */
+    const char *name;        /* create, rename: the new name, UTF-8 */
+    unsigned offset;
+    unsigned limit;          /* 1..provider->page_limit */
+    bool stop_instance;      /* apply: stop the instance first */
+    bool start_instance;     /* apply: start it afterwards (only with stop_instance) */
+};
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+/* Strings are borrowed from the answer's document, never NULL ("" for what was not sent). Times are
+ * seconds since the epoch or TIMESTAMP_NONE. */
+struct disk_record {
+    const char *id, *name;
+    const char *state;      /* the provider's own word */
+    const char *usage;      /* SYSTEM_DISK, DATA_DISK */
+    const char *type;       /* CLOUD_SSD, ... */
+    const char *zone, *instance, *charge_type, *project;
+    int64_t size;           /* GiB; -1 unknown */
+    int64_t created, expires;
+    int64_t snapshot_count; /* -1 unknown */
+    unsigned rollback_percent; /* 0..100 */
+    bool rolling_back;
+    bool encrypted, attached, portable, snapshot_ability;
+    const json_t *raw;      /* the provider's record */
+};
+
+struct snapshot_record {
+    const char *id, *name;
+    const char *disk_id; /* "" for a copy from another region */
+    const char *state;   /* the provider's own word */
+    const char *word;    /* normalised: CREATING NORMAL ROLLBACKING COPYING DELETING ERROR, or "" when
+                            `state` is none of these (then the tree shows it in upper case) */
+    const char *usage, *type, *zone;
+    int64_t size;        /* GiB; -1 unknown */
+    int64_t created;
+    int64_t expires;     /* TIMESTAMP_NONE: kept for good */
+    unsigned percent;    /* 0..100 */
+    unsigned image_count;
+    bool encrypted;
+    bool shared_in;      /* another account's snapshot */
+    const json_t *images; /* array of image ids as strings, or NULL; borrowed or owned by the answer */
+    const json_t *raw;
+};
+
+struct cloud_answer {
+    struct cloud_error error;      /* always filled; .status 0 when it succeeded */
+    struct disk_record *disks;     /* describe disks */
+    struct snapshot_record *snapshots; /* describe snapshots */
+    size_t count;                  /* records above */
+    int64_t total;                 /* how many match in all; -1 if the cloud does not say */
+    const char *snapshot_id;       /* create: the new id, borrowed; "" if the answer had none */
+    json_t *document;              /* owns what is borrowed above */
+    json_t *extra;                 /* more owned values (e.g. the arrays behind `images`), or NULL */
+};
+
+void cloud_answer_init(struct cloud_answer *answer);
+/* Frees what the answer owns; it is then as after cloud_answer_init(). */
+void cloud_answer_free(struct cloud_answer *answer);
+
+/* Fills *error. `format` gives the message. */
+void cloud_error_set(struct cloud_error *error, int status, enum cloud_outcome outcome,
+                     enum cloud_remedy remedy, const char *code, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+/* --- credentials ------------------------------------------------------------------------------ */
+
+/* Strings are malloc'ed; credential_free() overwrites them before it frees them. */
+struct credential {
+    char *secret_id;
+    char *secret_key;
+    char *token;     /* NULL: a permanent key */
+    int64_t expires; /* seconds since the epoch; TIMESTAMP_NONE: never */
+};
+
+void credential_init(struct credential *credential);
+void credential_free(struct credential *credential);
+/* Deep copy over an initialised *to. 0 or -ENOMEM (then *to is empty). */
+int credential_copy(struct credential *to, const struct credential *from);
+
+#endif
