@@ -333,9 +333,7 @@ int tencent_encode(const struct cloud_account *account, const struct credential 
     if (credential->secret_id == NULL || credential->secret_key == NULL)
         return -EINVAL;
     int status = encode(account, credential, now, call, request);
-    if (status < 0) {
+    if (status < 0)
         http_request_free(request);
-        http_request_init(request);
-    }
     return status;
 }
