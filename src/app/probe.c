@@ -8,6 +8,7 @@
 #include "cbsfs/options.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,13 +50,15 @@ int probe_ask(struct loop *loop, struct client *client, enum cloud_verb verb, in
     return result;
 }
 
-/* What helps; "" when the server's own words must do. `host` is where the question went. */
+/* What helps; "" when the server's own words must do. */
 static const char *remedy(const struct cloud_error *error)
 {
     if (error->remedy == CLOUD_CLOCK)
         return "the clock of this machine is wrong; set it (timedatectl set-ntp true)";
     if (strstr(error->code, "Region") != NULL)
         return "this region is not known there";
+    if (strncmp(error->code, "Ip", 2) == 0)
+        return "the key may not be used from this machine's address";
     switch (error->status) {
     case -EKEYREJECTED:
         return "the secret id or key is wrong";
@@ -79,35 +82,59 @@ static const char *remedy(const struct cloud_error *error)
     }
 }
 
-void probe_explain(const struct cloud_error *error, const struct options *options, char *line,
-                   size_t size)
+/* True for what a source of credentials says before any server was asked: its words are enough, and
+ * those for the server's refusals would mislead. */
+static bool is_local(const struct cloud_error *error)
+{
+    return error->http_status == 0 && error->code[0] == '\0' && error->message[0] != '\0' &&
+           (error->status == -EKEYREJECTED || error->status == -EKEYEXPIRED ||
+            error->status == -EACCES || error->status == -EOPNOTSUPP);
+}
+
+static void put_where(struct buffer *text, const struct options *options)
 {
     const struct cloud_account account = {
         .region = options->region, .endpoint = options->endpoint, .language = "en-US"};
-    const char *help = remedy(error);
-    struct buffer text;
     char url[256];
 
-    buffer_init(&text, size > 0 ? size - 1 : 1);
-    if (options->endpoint == NULL && (options->region == NULL || options->provider == NULL ||
-                                      options->provider->endpoint(&account, url, sizeof(url)) != 0))
-        snprintf(url, sizeof(url), "the cloud");
-    else if (options->endpoint != NULL)
+    if (options->endpoint != NULL)
         snprintf(url, sizeof(url), "%s", options->endpoint);
-
-    buffer_puts(&text, url);
+    else if (options->region == NULL || options->provider == NULL ||
+             options->provider->endpoint(&account, url, sizeof(url)) != 0)
+        snprintf(url, sizeof(url), "the cloud");
+    buffer_puts(text, url);
     if (options->region != NULL)
-        buffer_printf(&text, " (region %s)", options->region);
-    buffer_printf(&text, ": %s", *help != '\0' ? help : strerror(-error->status));
-    if (error->code[0] != '\0' || error->message[0] != '\0') {
-        buffer_puts(&text, " [");
-        buffer_put_printable(&text, error->code);
-        buffer_puts(&text, error->code[0] != '\0' && error->message[0] != '\0' ? ": " : "");
+        buffer_printf(text, " (region %s)", options->region);
+    buffer_puts(text, ": ");
+}
+
+static void put_why(struct buffer *text, const struct cloud_error *error)
+{
+    const char *help = remedy(error);
+
+    buffer_puts(text, *help != '\0' ? help : strerror(-error->status));
+    if (error->code[0] == '\0' && error->message[0] == '\0')
+        return;
+    buffer_puts(text, " [");
+    buffer_put_printable(text, error->code);
+    buffer_puts(text, error->code[0] != '\0' && error->message[0] != '\0' ? ": " : "");
+    buffer_put_printable(text, error->message);
+    buffer_puts(text, "]");
+}
+
+void probe_explain(const struct cloud_error *error, const struct options *options, char *line,
+                   size_t size)
+{
+    struct buffer text;
+
+    buffer_init(&text, 0);
+    if (is_local(error)) {
         buffer_put_printable(&text, error->message);
-        buffer_puts(&text, "]");
+    } else {
+        put_where(&text, options);
+        put_why(&text, error);
     }
-    /* A text over the limit keeps what did fit: its beginning says the most. */
-    snprintf(line, size, "%s", text.data != NULL ? text.data : strerror(-error->status));
+    snprintf(line, size, "%s", text.error == 0 ? text.data : strerror(-error->status));
     buffer_free(&text);
 }
 
