@@ -58,21 +58,17 @@ static void cancel_credential(void *self, void *data)
     (void)data;
 }
 
-/* The simulator beside our own executable, or its bare name, which execvp() looks for in PATH. */
+/* The simulator beside our own executable, or its bare name, which execlp() looks for in PATH. */
 static void find_simulator(char path[PATH_MAX])
 {
-    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - sizeof(SIMULATOR));
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof(self));
 
-    if (length > 0) {
-        path[length] = '\0';
-        char *slash = strrchr(path, '/');
-        if (slash != NULL) {
-            strcpy(slash + 1, SIMULATOR);
-            if (access(path, X_OK) == 0)
-                return;
-        }
-    }
-    strcpy(path, SIMULATOR);
+    while (length > 0 && self[length - 1] != '/')
+        length--;
+    if (length <= 0 || snprintf(path, PATH_MAX, "%.*s" SIMULATOR, (int)length, self) >= PATH_MAX ||
+        access(path, X_OK) != 0)
+        snprintf(path, PATH_MAX, SIMULATOR);
 }
 
 /* In the forked child: becomes the simulator. */
