@@ -90,7 +90,8 @@ static int read_environment(const struct credentials *credentials, struct creden
         (found->token != NULL && !credential_text_is_valid(found->token)))
         return credential_fail(error, -EKEYREJECTED,
                                "environment: blanks or odd characters in id, key or token");
-    return credential_copy(credential, found);
+    int status = credential_copy(credential, found);
+    return status < 0 ? credential_fail(error, status, "out of memory") : 0;
 }
 
 /* --- the files -------------------------------------------------------------------------------- */

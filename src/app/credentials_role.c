@@ -267,8 +267,10 @@ int credential_role_get(struct credential_role *role, const char *refused, struc
         if (role->failure < 0)
             role->next_fetch = clock_now() + FETCH_INTERVAL;
     }
-    if (usable)
-        return credential_copy(out, known);
+    if (usable) {
+        int status = credential_copy(out, known);
+        return status < 0 ? credential_fail(error, status, "out of memory") : 0;
+    }
     if (role->exchange != NULL)
         return wait_for_fetch(role, error, ready, data);
     return explain(role, is_refused, error);
