@@ -159,6 +159,7 @@ static void a_malformed_file_is_named_with_its_line(void **state)
         const char *content, *message;
     } files[] = {
         {"{\n  \"secretId\": \"AKIDfile\",\n  \"secretKey\" \"s3cret\"\n}", "line 3"},
+        {"{\"secretKey\" \"(s3cret\"}", "line 1"},
         {"", "not a JSON object"},
         {"[]", "not a JSON object"},
         {"{\"secretId\": \"AKIDfile\"}", "key is missing"},
