@@ -347,8 +347,8 @@ static void read_configure(const json_t *document, struct credentials_place *pla
                  strstr(host, "://") == NULL ? "https://" : "", host);
 }
 
-int credentials_place(const struct credentials_settings *settings, struct credentials_place *place,
-                      char *reason, size_t reason_size)
+int credentials_region(const struct credentials_settings *settings, struct credentials_place *place,
+                       char *reason, size_t reason_size)
 {
     struct credential_paths paths;
     *place = (struct credentials_place){0};

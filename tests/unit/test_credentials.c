@@ -159,6 +159,7 @@ static void a_malformed_file_is_named_with_its_line(void **state)
         const char *content, *message;
     } files[] = {
         {"{\n  \"secretId\": \"AKIDfile\",\n  \"secretKey\" \"s3cret\"\n}", "line 3"},
+        {"{\"secretKey\" \"(s3cret\"}", "line 1"},
         {"", "not a JSON object"},
         {"[]", "not a JSON object"},
         {"{\"secretId\": \"AKIDfile\"}", "key is missing"},
@@ -219,7 +220,7 @@ static void the_place_is_what_the_tools_were_told(void **state)
     struct credentials_place place;
     char reason[256];
     struct credentials_settings settings = {.home = room->home};
-    assert_int_equal(credentials_place(&settings, &place, reason, sizeof reason), 0);
+    assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), 0);
     assert_string_equal(place.region, "");
     assert_string_equal(place.endpoint, "");
 
@@ -228,19 +229,19 @@ static void the_place_is_what_the_tools_were_told(void **state)
              "\"cbs\":{\"endpoint\":\"cbs.tencentcloudapi.com\"}}");
     put_file(room, ".tccli/other.configure", 0644,
              "{\"region\":\"ap-seoul\",\"cbs\":{\"endpoint\":\"cbs.intl.tencentcloudapi.com\"}}");
-    assert_int_equal(credentials_place(&settings, &place, reason, sizeof reason), 0);
+    assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), 0);
     assert_string_equal(place.region, "ap-tokyo");
     assert_string_equal(place.endpoint, "");
     setenv("TENCENTCLOUD_REGION", "ap-jakarta", 1);
-    assert_int_equal(credentials_place(&settings, &place, reason, sizeof reason), 0);
+    assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), 0);
     assert_string_equal(place.region, "ap-jakarta");
     settings.profile = "other";
-    assert_int_equal(credentials_place(&settings, &place, reason, sizeof reason), 0);
+    assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), 0);
     assert_string_equal(place.region, "ap-seoul");
     assert_string_equal(place.endpoint, "https://cbs.intl.tencentcloudapi.com");
 
     put_file(room, ".tccli/other.configure", 0644, "{\n\"a\"\n}");
-    assert_int_equal(credentials_place(&settings, &place, reason, sizeof reason), -EINVAL);
+    assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), -EINVAL);
     assert_non_null(strstr(reason, "~/.tccli/other.configure"));
     assert_non_null(strstr(reason, "line 3"));
 }
