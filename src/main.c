@@ -90,7 +90,7 @@ static int complete_options(struct program *program)
     if (options->action == OPTIONS_DEMO)
         snprintf(place.region, sizeof(place.region), "%s", "ap-guangzhou");
     else
-        status = credentials_place(&settings, &place, program->line, sizeof(program->line));
+        status = credentials_region(&settings, &place, program->line, sizeof(program->line));
     if (status != 0)
         return status;
     status = options_complete(options, place.region[0] != '\0' ? place.region : NULL, program->line,
