@@ -69,7 +69,7 @@ void store_fail(struct store *store, const char *disk_id, const char *snapshot_i
 int store_refuse(struct store *store, const char *disk_id, const char *snapshot_id,
                  const char *path, const char *operation, int status, const char *message)
 {
-    struct cloud_error error;
+    struct cloud_error error = {0};
     cloud_error_set(&error, status, CLOUD_REFUSED, CLOUD_FINAL, "", "%s", message);
     store_fail(store, disk_id, snapshot_id, path, operation, &error);
     return status;
