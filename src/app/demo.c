@@ -5,6 +5,7 @@
 #include "cbsfs/timestamp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -75,8 +76,14 @@ static void find_simulator(char path[PATH_MAX])
 static void __attribute__((noreturn))
 become_simulator(const struct demo *demo, pid_t parent, const char *program, const char *port_file)
 {
+    int null = open("/dev/null", O_RDWR);
     sigset_t none;
 
+    /* Whoever waits for the end of our output must not wait for the simulator's. */
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (dup2(null, fd) < 0)
+            _exit(127);
+    close(null);
     /* It ends with the mount; if the mount ended before this line, there is nothing to start. */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
         _exit(127);

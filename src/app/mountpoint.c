@@ -69,8 +69,7 @@ static int explain(int result, const char *path, char *reason, size_t reason_siz
         snprintf(reason, reason_size,
                  "%s: a dead mount is still there; remove it first: fusermount3 -u %s", path, path);
     else if (result == -ENOENT)
-        snprintf(reason, reason_size, "%s: no such directory; make it first: mkdir -p %s", path,
-                 path);
+        snprintf(reason, reason_size, "%s: does not exist; make it first: mkdir -p %s", path, path);
     else
         snprintf(reason, reason_size, "%s: %s", path, strerror(-result));
     return result;
