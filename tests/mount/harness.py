@@ -98,8 +98,9 @@ class Counted:
 
 
 class Simulator(Daemon):
-    def __init__(self, directory, *arguments, port=0):
+    def __init__(self, directory, *arguments, port=0, secret_key=SECRET_KEY):
         super().__init__(directory)
+        self.secret_key = secret_key
         self.arguments = [str(word) for word in arguments]
         self.serial = 0
         self.port = port
@@ -109,8 +110,8 @@ class Simulator(Daemon):
         port_file = os.path.join(self.directory, "port")
         if os.path.exists(port_file):
             os.unlink(port_file)
-        environment = dict(os.environ, CBSFS_SIM_SECRET_ID=SECRET_ID, CBSFS_SIM_SECRET_KEY=SECRET_KEY,
-                           **sanitizer_environment(self.directory))
+        environment = dict(os.environ, CBSFS_SIM_SECRET_ID=SECRET_ID,
+                           CBSFS_SIM_SECRET_KEY=self.secret_key, **sanitizer_environment(self.directory))
         self.launch([CBSFS_SIM, "--port", str(self.port), "--port-file", port_file, *self.arguments],
                     environment)
 
