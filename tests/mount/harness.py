@@ -169,25 +169,16 @@ class Simulator(Daemon):
         return f"{prefix}-t{self.serial:07d}"
 
     def disk_record(self, **fields):
+        """What a record needs to be told; the simulator works out the rest, and the states that follow."""
         identifier = fields.pop("DiskId", None) or self.identifier("disk")
-        return {"DiskId": identifier, "DiskName": f"name-of-{identifier}", "DiskState": "UNATTACHED",
-                "DiskUsage": "DATA_DISK", "DiskType": "CLOUD_SSD", "DiskSize": 50,
-                "DiskChargeType": "POSTPAID_BY_HOUR", "Portable": True, "Attached": False,
-                "InstanceId": "", "InstanceIdList": [], "SnapshotAbility": True, "SnapshotCount": 0,
-                "Rollbacking": False, "RollbackPercent": 0, "Migrating": False, "Encrypt": False,
-                "Shareable": False, "DeadlineTime": "", "Tags": [],
-                "Placement": {"Zone": "ap-guangzhou-3", "ProjectId": 0, "ProjectName": ""},
-                "CreateTime": beijing(now() - timedelta(days=100)), **fields}
+        return {"DiskId": identifier, "DiskName": f"name-of-{identifier}", "DiskType": "CLOUD_SSD",
+                "DiskSize": 50, "CreateTime": beijing(now() - timedelta(days=100)), **fields}
 
     def snapshot_record(self, disk, name, **fields):
         identifier = fields.pop("SnapshotId", None) or self.identifier("snap")
         created = now() - timedelta(days=50) + timedelta(minutes=self.serial)
-        return {"SnapshotId": identifier, "SnapshotName": name, "SnapshotState": "NORMAL",
-                "Percent": 100, "DiskId": disk, "DiskSize": 50, "DiskUsage": "DATA_DISK",
-                "CreateTime": beijing(created), "DeadlineTime": "", "IsPermanent": True,
-                "Encrypt": False, "Tags": [], "Images": [], "ImageCount": 0, "ShareReference": 0,
-                "SnapshotType": "PRIVATE_SNAPSHOT", "CopyFromRemote": False, "CopyingToRegions": [],
-                "Placement": {"Zone": "ap-guangzhou-3", "ProjectId": 0, "ProjectName": ""}, **fields}
+        return {"SnapshotId": identifier, "SnapshotName": name, "DiskId": disk, "DiskSize": 50,
+                "CreateTime": beijing(created), **fields}
 
     def add_disk(self, **fields):
         record = self.disk_record(**fields)

@@ -227,7 +227,7 @@ def test_an_older_refresh_never_overwrites_a_change(own, change):
     mount.add_snapshot(disk, "old")
     other, _ = some_disk(sim, 1)
     # The listing is computed, then held back, while the change is made.
-    sim.fault("DescribeSnapshots", "slow-body", ms=2000, times=1)
+    sim.fault("DescribeSnapshots", "delay", ms=2000, times=1)
     mount.refresh()
     before = sim.requests("DescribeSnapshots")
     refresh = start("ls", mount.path("snapshots"))

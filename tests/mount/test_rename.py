@@ -174,8 +174,8 @@ def test_mv_while_creating_is_remembered(mnt, sim, disk):
 
 def renamed(sim, snapshot, name):
     return [entry for entry in sim.log("ModifySnapshotAttribute")
-            if entry["params"]["SnapshotId"] == snapshot and entry["params"]["SnapshotName"] == name
-            and not entry.get("code")]
+            if not entry["code"] and entry["params"]["SnapshotId"] == snapshot
+            and entry["params"]["SnapshotName"] == name]
 
 
 def test_mv_while_creating_is_applied_though_nobody_looks(mnt, sim, own, disk):
