@@ -91,8 +91,8 @@ static void cut_at_character(char *text, size_t size)
     text[length] = '\0';
 }
 
-static void set_problem(struct api_request *request, const char *code, const char *format,
-                        va_list arguments)
+__attribute__((format(printf, 3, 0))) static void
+set_problem(struct api_request *request, const char *code, const char *format, va_list arguments)
 {
     snprintf(request->code, sizeof request->code, "%s", code);
     vsnprintf(request->message, sizeof request->message - 16, format, arguments);

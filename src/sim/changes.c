@@ -94,6 +94,8 @@ static bool is_creating_snapshot(const struct api_request *request, const char *
 
 static int check_disk_can_snapshot(struct api_request *request, const json_t *disk, const char *id)
 {
+    long quota = request->sim->options.quota;
+
     if (!field_boolean(disk, "SnapshotAbility", false))
         return api_refuse(request, "InvalidDisk.NotSupportSnapshot",
                           "disk `%s` does not support snapshots", id);
@@ -105,10 +107,10 @@ static int check_disk_can_snapshot(struct api_request *request, const json_t *di
     if (is_creating_snapshot(request, id))
         return api_refuse(request, "InvalidDisk.SnapshotCreating",
                           "disk `%s` is creating a snapshot", id);
-    if (field_integer(disk, "SnapshotCount", 0) >= request->sim->options.quota)
+    if (field_integer(disk, "SnapshotCount", 0) >= quota ||
+        account_disk(request->account, id)->snapshot_count >= quota)
         return api_refuse(request, "InsufficientSnapshotQuota",
-                          "disk `%s` has all the %ld snapshots it may have", id,
-                          request->sim->options.quota);
+                          "disk `%s` has all the %ld snapshots it may have", id, quota);
     return 0;
 }
 
@@ -259,8 +261,17 @@ static int check_apply(struct api_request *request, const struct snapshot *snaps
     return status;
 }
 
+/* What was patched before counts until something new begins; then the life cycle shows again. */
+static void forget_patched(struct record *head, const char *const *members)
+{
+    for (; *members; members++)
+        json_object_del(head->fields, *members);
+}
+
 static int start_rollback(struct api_request *request, struct snapshot *snapshot, struct disk *disk)
 {
+    static const char *const of_snapshot[] = {"SnapshotState", "Percent", NULL};
+    static const char *const of_disk[] = {"DiskState", "Rollbacking", "RollbackPercent", NULL};
     struct account *account = request->account;
     struct snapshot *next = snapshot_copy(snapshot, NULL);
     struct disk *next_disk = disk_copy(disk);
@@ -271,6 +282,8 @@ static int start_rollback(struct api_request *request, struct snapshot *snapshot
         record_free((struct record *)next_disk);
         return -ENOMEM;
     }
+    forget_patched(&next->head, of_snapshot);
+    forget_patched(&next_disk->head, of_disk);
     next->rollback_started = request->now;
     next_disk->rollback_started = request->now;
     status = account_replace_snapshot(account, snapshot, next, request->now);
@@ -406,6 +419,7 @@ static int new_deadline(struct api_request *request, const struct snapshot *snap
 int modify_snapshot_attribute(struct api_request *request)
 {
     const char *id = field_text(request->parameters, "SnapshotId", "");
+    static const char *const retention[] = {"IsPermanent", "DeadlineTime", NULL};
     const char *name = field_text(request->parameters, "SnapshotName", NULL);
     struct snapshot *snapshot = account_snapshot(request->account, id);
     struct snapshot *next;
@@ -424,10 +438,9 @@ int modify_snapshot_attribute(struct api_request *request)
         return -ENOMEM;
     if (name)
         json_object_del(next->head.fields, "SnapshotName");
-    if (deadline != snapshot->deadline) {
-        json_object_del(next->head.fields, "IsPermanent");
-        json_object_del(next->head.fields, "DeadlineTime");
-    }
+    if (json_object_get(request->parameters, "IsPermanent") ||
+        json_object_get(request->parameters, "Deadline"))
+        forget_patched(&next->head, retention);
     next->deadline = deadline;
     next->modified = request->wall;
     return account_replace_snapshot(request->account, snapshot, next, request->now);

@@ -26,11 +26,45 @@ static int set_fields(struct record *head, json_t *fields)
         else if (json_object_set(head->fields, key, value) < 0)
             return -ENOMEM;
     }
-    /* What listings are sorted by must agree with what they show. */
     if (timestamp_parse(field_text(head->fields, "CreateTime", NULL), BEIJING, &created) == 0 &&
         created != TIMESTAMP_NONE)
         head->created = created;
     return head->fields ? 0 : -ENOMEM;
+}
+
+static uint32_t patched_size(const struct record *head, uint32_t size)
+{
+    int64_t patched = field_integer(head->fields, "DiskSize", size);
+
+    return patched >= 0 && patched <= UINT32_MAX ? (uint32_t)patched : size;
+}
+
+static bool patched_usage(const struct record *head, bool system)
+{
+    const char *usage = field_text(head->fields, "DiskUsage", NULL);
+
+    return usage ? strcmp(usage, "SYSTEM_DISK") == 0 : system;
+}
+
+/* What is derived from the other members, now and in later records, must agree with the patched
+ * ones. */
+static void agree_snapshot(struct snapshot *snapshot)
+{
+    const struct record *head = &snapshot->head;
+
+    snapshot->size = patched_size(head, snapshot->size);
+    snapshot->system = patched_usage(head, snapshot->system);
+    snapshot->encrypted = field_boolean(head->fields, "Encrypt", snapshot->encrypted);
+}
+
+static void agree_disk(struct disk *disk)
+{
+    const struct record *head = &disk->head;
+
+    disk->size = patched_size(head, disk->size);
+    disk->system = patched_usage(head, disk->system);
+    disk->encrypted = field_boolean(head->fields, "Encrypt", disk->encrypted);
+    disk->attached = field_boolean(head->fields, "Attached", disk->attached);
 }
 
 static int patch_snapshot(struct account *account, const char *id, json_t *fields, int64_t now,
@@ -58,6 +92,7 @@ static int patch_snapshot(struct account *account, const char *id, json_t *field
         next->size = disk->size;
     if (disk_id != next->disk_id)
         snprintf(next->disk_id, sizeof next->disk_id, "%s", disk_id);
+    agree_snapshot(next);
     return old ? account_replace_snapshot(account, old, next, now)
                : account_add_snapshot(account, next);
 }
@@ -92,6 +127,7 @@ static int patch_disk(struct account *account, const char *id, json_t *fields, i
         record_free(&next->head);
         return -ENOMEM;
     }
+    agree_disk(next);
     return old ? table_replace(&account->disks, &old->head, &next->head, now)
                : table_insert(&account->disks, &next->head);
 }
