@@ -9,7 +9,8 @@ import subprocess
 import pytest
 
 from commands import assert_done, run, shell, wait_until
-from harness import CBSFS, SECRET_ID, SECRET_KEY, clean_environment, find_process, mount_type
+from harness import (CBSFS, SECRET_ID, SECRET_KEY, clean_environment, find_process, mount_type,
+                     process_is_running, read_text)
 
 SIMULATOR = ("--region", "ap-guangzhou")
 
@@ -32,14 +33,13 @@ class Place:
         self.home = os.path.join(directory, "home")
 
     def cbsfs(self, *arguments, timeout=30, **environment):
-        child = subprocess.run([CBSFS, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                               timeout=timeout, cwd=self.directory, check=False,
-                               env=clean_environment(self.home, self.directory, environment))
-        return child
+        return subprocess.run([CBSFS, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=timeout, cwd=self.directory, check=False,
+                              env=clean_environment(self.home, self.directory, environment))
 
     def mount(self, sim, *options, source="ap-guangzhou", **environment):
-        return self.cbsfs(*([source] if source else []), self.point, "-o", ",".join([f"endpoint={sim.endpoint}", *options]),
-                          **environment)
+        words = ",".join([f"endpoint={sim.endpoint}", *options])
+        return self.cbsfs(*([source] if source else []), self.point, "-o", words, **environment)
 
     def refused(self, child, *patterns):
         """One readable line, exit 1, and nothing mounted."""
@@ -96,22 +96,23 @@ def test_version_and_help(place):
     assert version.returncode == 0 and re.search(r"^cbsfs \d+\.\d+", version.stdout)
     text = place.cbsfs("--help")
     assert text.returncode == 0 and text.stderr == ""
-    for word in ("provider=", "region=", "profile=", "endpoint=", "config=", "ttl=", "timeout=", "allow_delete", "protect=",
-                 "rollback=", "disks=", "uid=", "lazy", "--demo", "--check", "allow_other"):
+    for word in ("provider=", "region=", "profile=", "endpoint=", "config=", "ttl=", "timeout=",
+                 "allow_delete", "protect=", "rollback=", "disks=", "uid=", "lazy", "--demo", "--check", "allow_other"):
         assert word in text.stdout, word
     assert max(map(len, text.stdout.splitlines())) <= 100
 
 
 @pytest.mark.core
 def test_words_of_fstab_are_dropped(sim, place):
-    words = "defaults,auto,noauto,user,users,nouser,owner,group,_netdev,nofail,rw,comment=x,x-systemd.automount,x-gvfs-show"
+    words = ("defaults,auto,noauto,user,users,nouser,owner,group,_netdev,nofail,rw,comment=x,"
+             "x-systemd.automount,x-gvfs-show")
     child = place.mount(sim, words)
     assert (child.returncode, child.stderr) == (0, "")
     place.end()
 
 
-@pytest.mark.parametrize("options", [["-o", "ro"], ["-o", "allow_other"], ["-o", "default_permissions"], ["-s"], ["-o", "nosuid,nodev"]],
-                         ids=" ".join)
+@pytest.mark.parametrize("options", [["-o", "ro"], ["-o", "allow_other"], ["-o", "default_permissions"], ["-s"],
+                                     ["-o", "nosuid,nodev"]], ids=" ".join)
 def test_switches_of_libfuse(sim, place, options):
     child = place.cbsfs("ap-guangzhou", place.point, "-o", f"endpoint={sim.endpoint}", *options)
     assert (child.returncode, child.stderr) == (0, "")
@@ -119,8 +120,9 @@ def test_switches_of_libfuse(sim, place, options):
 
 
 @pytest.mark.parametrize("option, pattern", [
-    ("nonsense=1", "nonsense"), ("ttl=soon", "ttl"), ("ttl=-1", "ttl"), ("timeout=0", "timeout"), ("provider=nimbus", "nimbus"),
-    ("rollback=maybe", "rollback"), ("umask=999", "umask"), ("secret=x", "secret"), ("config=/nonexistent/file", "/nonexistent/file")])
+    ("nonsense=1", "nonsense"), ("ttl=soon", "ttl"), ("ttl=-1", "ttl"), ("timeout=0", "timeout"),
+    ("provider=nimbus", "nimbus"), ("rollback=maybe", "rollback"), ("umask=999", "umask"), ("secret=x", "secret"),
+    ("config=/nonexistent/file", "/nonexistent/file")])
 def test_options_that_are_wrong(sim, place, option, pattern):
     child = place.mount(sim, option)
     assert child.returncode != 0 and mount_type(place.point) is None
@@ -162,10 +164,12 @@ def test_a_host_that_is_something_else(own, place):
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("endpoint", ["http://192.0.2.1", "http://cbs.tencentcloudapi.com", "http://127.0.0.1.example.com", "http://127.0.0.1@192.0.2.1/",
-                                      "ftp://127.0.0.1"])
+@pytest.mark.parametrize("endpoint", [
+    "http://192.0.2.1", "http://cbs.tencentcloudapi.com", "http://127.0.0.1.example.com",
+    "http://127.0.0.1@192.0.2.1/", "ftp://127.0.0.1"])
 def test_unencrypted_endpoints_elsewhere_are_refused(place, endpoint):
-    place.refused(place.cbsfs("ap-guangzhou", place.point, "-o", f"endpoint={endpoint}", timeout=5), "endpoint|http|loopback")
+    child = place.cbsfs("ap-guangzhou", place.point, "-o", f"endpoint={endpoint}", timeout=5)
+    place.refused(child, "endpoint|http|loopback")
 
 
 @pytest.mark.core
@@ -176,9 +180,9 @@ def test_missing_mountpoint(sim, place):
 
 @pytest.mark.core
 def test_a_mountpoint_that_is_a_file(sim, place):
-    with open(os.path.join(place.directory, "file"), "w", encoding="utf-8"):
-        pass
-    place.refused(place.cbsfs("ap-guangzhou", os.path.join(place.directory, "file"), "-o", f"endpoint={sim.endpoint}"), "director")
+    path = os.path.join(place.directory, "file")
+    assert_done(run("touch", path))
+    place.refused(place.cbsfs("ap-guangzhou", path, "-o", f"endpoint={sim.endpoint}"), "director")
 
 
 def test_no_mountpoint(place):
@@ -217,7 +221,8 @@ def test_credential_files(sim, place, name, text, source):
     assert (child.returncode, child.stderr) == (0, "")
     place.end()
     os.chmod(path, 0o644)
-    place.refused(place.mount(sim, source=source, **NO_ENVIRONMENT), re.escape(os.path.basename(name)), "read|permission|mode|0644|600")
+    child = place.mount(sim, source=source, **NO_ENVIRONMENT)
+    place.refused(child, re.escape(os.path.basename(name)), "read|permission|mode|0644|600")
 
 
 def test_the_profile_of_the_option(sim, place):
@@ -298,11 +303,12 @@ def test_only_some_disks(own, sim):
 
 @pytest.mark.core
 def test_check(own, sim, place):
-    good = place.cbsfs("--check", "ap-guangzhou", "-o", f"endpoint={sim.endpoint}")
+    command = ("--check", "ap-guangzhou", "-o", f"endpoint={sim.endpoint}")
+    good = place.cbsfs(*command)
     assert good.returncode == 0 and len(good.stdout.splitlines()) >= 3, good.stderr
     assert "FAIL" not in good.stdout
     with sim.counting() as count:
-        bad = place.cbsfs("--check", "ap-guangzhou", "-o", f"endpoint={sim.endpoint}", TENCENTCLOUD_SECRET_KEY="wrong")
+        bad = place.cbsfs(*command, TENCENTCLOUD_SECRET_KEY="wrong")
     assert bad.returncode == 1 and "FAIL" in bad.stdout
     assert count.change_requests == 0
 
@@ -327,11 +333,11 @@ def simulators():
     found = set()
     for entry in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{entry}/comm", encoding="utf-8") as name, open(f"/proc/{entry}/stat", encoding="utf-8") as stat:
-                if name.read().startswith("cbsfs-sim") and stat.read().rpartition(")")[2].split()[0] not in "ZX":
-                    found.add(int(entry))
+            name = read_text(f"/proc/{entry}/comm").strip()
         except OSError:
             continue
+        if name == "cbsfs-sim" and process_is_running(int(entry)):
+            found.add(int(entry))
     return found
 
 
@@ -340,8 +346,9 @@ def simulators():
 def test_mount_8(sim, place, type_, source):
     environment = clean_environment(place.home, place.directory)
     environment["PATH"] = os.path.dirname(os.path.abspath(CBSFS)) + ":" + environment["PATH"]
-    child = subprocess.run(["mount", "-t", type_, source, place.point, "-o", f"endpoint={sim.endpoint},_netdev,nofail,noauto"],
-                           capture_output=True, text=True, timeout=30, env=environment, check=False)
+    words = f"endpoint={sim.endpoint},_netdev,nofail,noauto"
+    child = subprocess.run(["mount", "-t", type_, source, place.point, "-o", words], capture_output=True,
+                           text=True, timeout=30, env=environment, check=False)
     assert child.returncode == 0, child.stderr
     assert mount_type(place.point) == "fuse.cbsfs"
     assert "disks" in os.listdir(place.point)

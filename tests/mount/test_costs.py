@@ -150,7 +150,8 @@ def test_nothing_is_staler_than_the_ttl(own):
     wait_until(lambda: time.monotonic() > began + ttl * 0.8)
     assert mount.exists(path)
     changed = time.monotonic()
-    sim.patch(remove=[first], snapshots={"snap-fresh001": sim.snapshot_record(disk, "fresh", SnapshotId="snap-fresh001")})
+    fresh = sim.snapshot_record(disk, "fresh")
+    sim.patch(remove=[first], snapshots={fresh["SnapshotId"]: fresh})
     wait_until(lambda: not mount.exists(path), 3 * ttl, "the removed one to go")
     assert time.monotonic() - changed < ttl + 1.5
     wait_until(lambda: "fresh" in mount.snapshots(disk), ttl)
@@ -192,7 +193,8 @@ def test_a_listing_that_changes_while_it_is_paged(own):
     disk, ids = some_disk(sim, 330)
     mount = own.mount(sim, LONG)
     before = sim.requests("DescribeSnapshots")
-    listing = start("find", mount.path("disks"), "-mindepth", "3", "-maxdepth", "3", "-path", f"*/{disk}/*", "-printf", "%f\n")
+    listing = start("find", mount.path("disks"), "-mindepth", "3", "-maxdepth", "3", "-path", f"*/{disk}/*",
+                    "-printf", "%f\n")
     wait_until(lambda: sim.requests("DescribeSnapshots") > before, 10, "the first page")
     new = [sim.snapshot_record(disk, f"new{i}") for i in range(3)]
     sim.patch(remove=ids[:3] + ids[120:123], snapshots={record["SnapshotId"]: record for record in new})
@@ -254,7 +256,8 @@ def test_what_is_known_is_served_while_the_api_is_down(own):
     assert mount.snapshots(disk) == names
     assert mount.value(mount.disk(disk, "size")) == size
     assert mount.value(mount.snapshot(disk, "s0001", "name")) == "s0001"
-    assert any(int(number) >= 1 for number in shell('grep -i age "$1" | grep -o "[0-9]*"', mount.path(".cbsfs/stats")).out.split())
+    ages = shell('grep -i age "$1" | grep -o "[0-9]*"', mount.path(".cbsfs", "stats")).out.split()
+    assert any(int(age) >= 1 for age in ages), "how old it is"
     assert run("mkdir", mount.snapshot(disk, "new")).status == 1
     assert run("mkdir", mount.snapshot(disk, "newer"), timeout=10).seconds < 2, "the breaker answers at once"
     sim.faults()

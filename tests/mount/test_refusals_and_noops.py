@@ -45,8 +45,9 @@ def test_no_hard_links(mnt, one):
     assert_refused(run("ln", mnt.snapshot(one, "one", "id"), mnt.disk(one, "snapshots", "new")), errno.EPERM)
 
 
-@pytest.mark.parametrize("relative", ["README", "disks/DISK/id", "disks/DISK/error", "disks/DISK/snapshots/one/status",
-                                      "disks/DISK/snapshots/one/rollback", "disks/DISK/snapshots/one/wait"])
+@pytest.mark.parametrize("relative", [
+    "README", "disks/DISK/id", "disks/DISK/error", "disks/DISK/snapshots/one/status",
+    "disks/DISK/snapshots/one/rollback", "disks/DISK/snapshots/one/wait"])
 def test_nothing_can_be_unlinked(mnt, sim, one, relative):
     with sim.counting() as count:
         assert_refused(run("rm", "-f", place(mnt, one, relative)), errno.EPERM)
@@ -60,8 +61,9 @@ def test_symlinks_cannot_be_unlinked(mnt, one):
     assert_refused(run("rm", "-f", mnt.disk(one, "latest")), errno.EPERM)
 
 
-@pytest.mark.parametrize("relative", ["disks/DISK/name", "disks/DISK/snapshots/one/name", "disks/DISK/snapshots/one/status",
-                                      "disks/DISK/disk.json", "README"])
+@pytest.mark.parametrize("relative", [
+    "disks/DISK/name", "disks/DISK/snapshots/one/name", "disks/DISK/snapshots/one/status", "disks/DISK/disk.json",
+    "README"])
 def test_values_cannot_be_written(mnt, sim, one, relative):
     path = place(mnt, one, relative)
     before = mnt.read(path)
@@ -120,8 +122,9 @@ def test_writing_nothing_to_refresh(mnt):
 
 def test_xattrs_are_not_there(mnt, one):
     """An answer of ENOTSUP once, and the kernel never asks again."""
-    script = "import errno, os, sys\ntry:\n print(os.listxattr(sys.argv[1]))\nexcept OSError as e:\n print(errno.errorcode[e.errno])"
-    assert run("/usr/bin/python3", "-c", script, mnt.disk(one, "id")).out.strip() in ("[]", "EOPNOTSUPP")
+    script = "import os, sys; print(os.listxattr(sys.argv[1]))"
+    result = run("/usr/bin/python3", "-c", script, mnt.disk(one, "id"))
+    assert result.out == "[]\n" or os.strerror(errno.EOPNOTSUPP) in result.err
     assert_done(run("ls", "-lZ", mnt.disk(one)))
 
 
@@ -141,9 +144,10 @@ def read_only(stage, sim):
 
 
 @pytest.mark.parametrize("command", [
-    ["mkdir", "SNAPSHOTS/new"], ["mkdir", "MOUNT/new"], ["mv", "-T", "SNAPSHOTS/one", "SNAPSHOTS/two"], ["rmdir", "SNAPSHOTS/one"],
-    ["rm", "-f", "SNAPSHOTS/one/id"], ["touch", "SNAPSHOTS/new"], ["ln", "-s", "x", "MOUNT/new"],
-    ["bash", "-c", "echo 1 > 'SNAPSHOTS/one/rollback'"], ["chmod", "700", "SNAPSHOTS/one"], ["touch", "SNAPSHOTS/one"]],
+    ["mkdir", "SNAPSHOTS/new"], ["mkdir", "MOUNT/new"], ["mv", "-T", "SNAPSHOTS/one", "SNAPSHOTS/two"],
+    ["rmdir", "SNAPSHOTS/one"], ["rm", "-f", "SNAPSHOTS/one/id"], ["touch", "SNAPSHOTS/new"],
+    ["ln", "-s", "x", "MOUNT/new"], ["bash", "-c", "echo 1 > 'SNAPSHOTS/one/rollback'"],
+    ["chmod", "700", "SNAPSHOTS/one"], ["touch", "SNAPSHOTS/one"]],
     ids=lambda command: " ".join(command[:2]))
 def test_a_read_only_mount(read_only, sim, command):
     disk = sim.add_disk()

@@ -128,7 +128,8 @@ def test_the_flags_of_renameat2(mnt, sim, disk):
     mnt.add_snapshot(disk, "b")
 
     def renameat2(old, new, flags):
-        return run("/usr/bin/python3", "-c", RENAME2, mnt.snapshot(disk, old), mnt.snapshot(disk, new), flags).out.strip()
+        paths = mnt.snapshot(disk, old), mnt.snapshot(disk, new)
+        return run("/usr/bin/python3", "-c", RENAME2, *paths, flags).out.strip()
 
     with sim.counting() as count:
         assert renameat2("a", "b", EXCHANGE) == str(errno.EINVAL)

@@ -17,7 +17,8 @@ RECURSIVE = {
     "find -delete": ["sh", "-c", 'find "$1" -delete', "sh"],
     "find -exec rm": ["sh", "-c", 'find "$1" -depth -exec rm -rf {} +', "sh"],
     "rmtree": ["/usr/bin/python3", "-c", "import shutil, sys; shutil.rmtree(sys.argv[1])"],
-    "rmtree ignore_errors": ["/usr/bin/python3", "-c", "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"],
+    "rmtree ignore_errors": ["/usr/bin/python3", "-c",
+                             "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"],
     "remove_tree": ["perl", "-e", "use File::Path 'remove_tree'; remove_tree($ARGV[0])"],
     "rmSync": ["node", "-e", "require('fs').rmSync(process.argv[1], {recursive: true, force: true})"],
     "tar --remove-files": ["sh", "-c", 'tar cf /dev/null --remove-files "$1"', "sh"],
@@ -84,7 +85,8 @@ def test_protected_names(mnt, sim, disk, name):
 
 @pytest.mark.core
 @pytest.mark.parametrize("fields", [
-    {"SnapshotState": "CREATING", "Percent": 5}, {"SnapshotState": "ROLLBACKING"}, {"SnapshotState": "COPYING_FROM_REMOTE"},
+    {"SnapshotState": "CREATING", "Percent": 5}, {"SnapshotState": "ROLLBACKING"},
+    {"SnapshotState": "COPYING_FROM_REMOTE"},
     {"Images": [{"ImageId": "img-aaaa1111", "ImageName": "x"}], "ImageCount": 1}],
     ids=["creating", "rolling back", "copying", "image"])
 def test_rmdir_of_what_is_busy(mnt, sim, disk, fields):
@@ -103,16 +105,12 @@ def test_rmdir_of_what_was_just_created(mnt, sim, disk):
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("place", ["", "disks", "snapshots", "disks/DISK", "disks/DISK/snapshots", ".cbsfs", "disks/none"])
+@pytest.mark.parametrize("place", ["disks", "snapshots", "disks/DISK", "disks/DISK/snapshots", ".cbsfs", "disks/none"])
 def test_rmdir_of_other_directories(mnt, sim, disk, place):
     mnt.simulator.add_snapshot("", "somewhere")
     mnt.add_snapshot(disk, "a")
     with sim.counting() as count:
-        path = mnt.path(place.replace("DISK", disk))
-        result = run("rmdir", path) if place else run("/usr/bin/python3", "-c", "import os, sys; os.rmdir(sys.argv[1])", path)
-        if place:
-            assert_refused(result, errno.EPERM)
-        assert result.status == 1 and "not empty" not in result.err
+        assert_refused(run("rmdir", mnt.path(place.replace("DISK", disk))), errno.EPERM)
     assert count.change_requests == 0
 
 
@@ -120,7 +118,8 @@ def test_rmdir_of_other_directories(mnt, sim, disk, place):
 @pytest.mark.parametrize("target", ["one", "snapshots", "disk"])
 @pytest.mark.parametrize("deleter", RECURSIVE)
 def test_recursive_deleters_delete_nothing(mnt, sim, three, tmp_path, deleter, target):
-    path = {"one": mnt.snapshot(three, "a"), "snapshots": mnt.disk(three, "snapshots"), "disk": mnt.disk(three)}[target]
+    path = {"one": mnt.snapshot(three, "a"), "snapshots": mnt.disk(three, "snapshots"),
+            "disk": mnt.disk(three)}[target]
     with sim.counting() as count:
         result = run(*RECURSIVE[deleter], path, *([tmp_path] if deleter.startswith("rsync") else []))
     assert shutil.which(RECURSIVE[deleter][0])

@@ -10,9 +10,8 @@ from commands import assert_done, run, shell
 SIMULATOR = ("--rollback-time", "0.1")
 OPTIONS = ("ttl=1", "timeout=4")
 
-SHELLS = ["bash", "dash", "zsh", "mksh", "busybox", "fish"]
-ECHO = 'echo 1 > "$1"'
-FISH_ECHO = "echo 1 > $argv[1]"
+POSIX_SHELLS = ["bash", "dash", "zsh", "mksh", "busybox"]
+SHELLS = [*POSIX_SHELLS, "fish"]
 
 PYTHON_WITH = "import sys\nwith open(sys.argv[1], 'w') as f:\n f.write('1\\n')"
 PYTHON_PATH = "import pathlib, sys\npathlib.Path(sys.argv[1]).write_text('1\\n')"
@@ -20,14 +19,16 @@ PYTHON_PRINT = "import sys\nf = open(sys.argv[1], 'a')\nprint(1, file=f, flush=T
 PERL = "open(F, '>', $ARGV[0]) or die $!; print F \"1\\n\"; close(F) or die $!"
 NODE = "require('fs').writeFileSync(process.argv[1], '1\\n')"
 
+
+def in_shell(name, script):
+    return [*(["busybox", "ash"] if name == "busybox" else [name]), "-c", script, name, "CONTROL"]
+
+
 WRITERS = {
-    **{f"{name} echo": [*(["busybox", "ash"] if name == "busybox" else [name]), "-c", ECHO, name, "CONTROL"]
-       for name in SHELLS if name != "fish"},
-    **{f"{name} append": [*(["busybox", "ash"] if name == "busybox" else [name]), "-c", 'echo 1 >> "$1"', name, "CONTROL"]
-       for name in SHELLS if name != "fish"},
-    **{f"{name} printf": [*(["busybox", "ash"] if name == "busybox" else [name]), "-c", 'printf 1 > "$1"', name, "CONTROL"]
-       for name in SHELLS if name != "fish"},
-    "fish echo": ["fish", "-c", FISH_ECHO, "CONTROL"],
+    **{f"{name} echo": in_shell(name, 'echo 1 > "$1"') for name in POSIX_SHELLS},
+    **{f"{name} append": in_shell(name, 'echo 1 >> "$1"') for name in POSIX_SHELLS},
+    **{f"{name} printf": in_shell(name, 'printf 1 > "$1"') for name in POSIX_SHELLS},
+    "fish echo": ["fish", "-c", "echo 1 > $argv[1]", "CONTROL"],
     "python with": ["/usr/bin/python3", "-c", PYTHON_WITH, "CONTROL"],
     "python pathlib": ["/usr/bin/python3", "-c", PYTHON_PATH, "CONTROL"],
     "python print": ["/usr/bin/python3", "-c", PYTHON_PRINT, "CONTROL"],
@@ -84,7 +85,7 @@ def test_a_wrong_word_is_seen(mnt, sim, control, name):
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("name", [name for name in SHELLS if name != "fish"])
+@pytest.mark.parametrize("name", POSIX_SHELLS)
 def test_scripts_take_the_right_branch(mnt, sim, control, name):
     sim.fault("ApplySnapshot", "error", code="InvalidDisk.Busy", message="busy", times=0)
     assert shell('if echo 1 > "$1"; then echo YES; else echo NO; fi', control, program=name).out == "NO\n"
@@ -92,7 +93,7 @@ def test_scripts_take_the_right_branch(mnt, sim, control, name):
     assert result.status > 0 and result.out == ""
 
 
-@pytest.mark.parametrize("name", [name for name in SHELLS if name != "fish"])
+@pytest.mark.parametrize("name", POSIX_SHELLS)
 def test_scripts_see_a_failing_mkdir(mnt, sim, disk, name):
     sim.fault("CreateSnapshot", "error", code="InsufficientSnapshotQuota", message="full", times=0)
     result = shell('mkdir "$1" || echo "failed $?"', mnt.snapshot(disk, "new"), program=name)
@@ -100,13 +101,14 @@ def test_scripts_see_a_failing_mkdir(mnt, sim, disk, name):
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("name", [name for name in SHELLS if name != "fish"])
+@pytest.mark.parametrize("name", POSIX_SHELLS)
 def test_read_takes_status_apart(mnt, control, name):
     script = 'read -r word percent < "$1"; echo "$percent,$word"'
     assert shell(script, control.replace("/rollback", "/status"), program=name).out == "100,NORMAL\n"
 
 
-@pytest.mark.parametrize("script", ['until grep -q "^NORMAL" "$1/status"; do :; done', 'case $(cat "$1/status") in NORMAL*) ;; *) exit 9;; esac',
+@pytest.mark.parametrize("script", ['until grep -q "^NORMAL" "$1/status"; do :; done',
+                                    'case $(cat "$1/status") in NORMAL*) ;; *) exit 9;; esac',
                                     'test "$(cat "$1/state")" = NORMAL', 'timeout 20 cat "$1/wait"'])
 def test_recipes(control, script):
     assert shell(script, control.replace("/rollback", ""), program="dash").status == 0
