@@ -43,7 +43,6 @@ TOOLS = {
     "ls -lR": 'ls -lR "$1"',
     "zip -r": 'zip -qr "$2/x.zip" "$1/disks"',
     "zip -ry": 'zip -qry "$2/x.zip" "$1"',
-    "cpio": 'command -v cpio > /dev/null || exit 0; cd "$1" && find . | cpio -o --quiet > "$2/x.cpio"',
     "wc": 'find "$1" -type f -print0 | xargs -0 wc -c',
     "md5sum": 'find "$1" -type f -exec md5sum {} +',
     "head": 'find "$1" -type f -exec head -c 5 {} +',
