@@ -34,7 +34,7 @@ TOOLS = {
     "rsync -a": 'rsync -a "$1/" "$2/copy/"',
     "rsync -ac": 'rsync -ac "$1/" "$2/copy/"',
     "grep -r": 'grep -r NORMAL "$1"',
-    "grep -rL": 'grep -rL nothing-like-it "$1"',
+    "grep -rc": 'grep -rc NORMAL "$1"',
     "du": 'du -a "$1"',
     "du --apparent-size": 'du -ab "$1"',
     "find": 'find "$1" -ls',
