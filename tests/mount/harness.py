@@ -28,7 +28,8 @@ CHANGES = ("CreateSnapshot", "ApplySnapshot", "ModifySnapshotAttribute", "Delete
 
 # What a daemon must never write, whatever a test does to it.
 BAD_LINE = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|assertion|double free|corrupt"
-                      r"|stack smashing|\berror:", re.IGNORECASE)
+                      r"|stack smashing|^cbsfs: error:", re.IGNORECASE)
+
 
 def process_is_running(pid):
     try:
