@@ -95,7 +95,7 @@ become_simulator(const struct demo *demo, pid_t parent, const char *program, con
     if (setenv("CBSFS_SIM_SECRET_ID", demo->credential.secret_id, 1) == 0 &&
         setenv("CBSFS_SIM_SECRET_KEY", demo->credential.secret_key, 1) == 0)
         execlp(program, SIMULATOR, "--port", "0", "--port-file", port_file, "--create-time", "10",
-               (char *)NULL);
+               "--rollback-time", "10", (char *)NULL);
     _exit(127);
 }
 

@@ -246,6 +246,10 @@ static void odd_places_and_header_breaks_are_refused(void **state)
     struct credential broken = permanent;
     broken.token = token;
     refused(&guangzhou, &broken, &create);
+    /* Not only line breaks. */
+    char odd_token[] = "a\x7f";
+    broken.token = odd_token;
+    refused(&guangzhou, &broken, &create);
     broken = permanent;
     broken.secret_id = token;
     refused(&guangzhou, &broken, &create);

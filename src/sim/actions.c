@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "actions.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cbsfs/clock.h"
+#include "cbsfs/fields.h"
+#include "signature.h"
+
+static const struct parameter describe_disks_parameters[] = {
+    {"DiskIds", PARAMETER_TEXTS, false},
+    {"Filters", PARAMETER_FILTERS, false},
+    {"Offset", PARAMETER_COUNT, false},
+    {"Limit", PARAMETER_COUNT, false},
+    {"Order", PARAMETER_TEXT, false},
+    {"OrderField", PARAMETER_TEXT, false},
+    {"ReturnBindAutoSnapshotPolicy", PARAMETER_BOOLEAN, false},
+    {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter describe_snapshots_parameters[] = {
+    {"SnapshotIds", PARAMETER_TEXTS, false},
+    {"Filters", PARAMETER_FILTERS, false},
+    {"Offset", PARAMETER_COUNT, false},
+    {"Limit", PARAMETER_COUNT, false},
+    {"Order", PARAMETER_TEXT, false},
+    {"OrderField", PARAMETER_TEXT, false},
+    {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter create_parameters[] = {
+    {"DiskId", PARAMETER_TEXT, false},   {"SnapshotName", PARAMETER_TEXT, false},
+    {"Deadline", PARAMETER_TEXT, false}, {"DiskBackupId", PARAMETER_TEXT, false},
+    {"Tags", PARAMETER_TAGS, false},     {"DiskUsage", PARAMETER_TEXT, false},
+    {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter apply_parameters[] = {{"SnapshotId", PARAMETER_TEXT, true},
+                                                    {"DiskId", PARAMETER_TEXT, true},
+                                                    {"AutoStopInstance", PARAMETER_BOOLEAN, false},
+                                                    {"AutoStartInstance", PARAMETER_BOOLEAN, false},
+                                                    {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter delete_parameters[] = {{"SnapshotIds", PARAMETER_TEXTS, true},
+                                                     {"DeleteBindImages", PARAMETER_BOOLEAN, false},
+                                                     {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter modify_parameters[] = {{"SnapshotId", PARAMETER_TEXT, true},
+                                                     {"SnapshotName", PARAMETER_TEXT, false},
+                                                     {"IsPermanent", PARAMETER_BOOLEAN, false},
+                                                     {"Deadline", PARAMETER_TEXT, false},
+                                                     {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter no_parameters[] = {{NULL, PARAMETER_TEXT, false}};
+
+static const struct action actions[] = {
+    {"DescribeDisks", describe_disks_parameters, false, describe_disks},
+    {"DescribeSnapshots", describe_snapshots_parameters, false, describe_snapshots},
+    {"DescribeSnapshotOverview", no_parameters, false, describe_snapshot_overview},
+    {"CreateSnapshot", create_parameters, true, create_snapshot},
+    {"ApplySnapshot", apply_parameters, true, apply_snapshot},
+    {"DeleteSnapshots", delete_parameters, true, delete_snapshots},
+    {"ModifySnapshotAttribute", modify_parameters, true, modify_snapshot_attribute},
+};
+
+const struct action *action_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++) {
+        if (strcmp(actions[i].name, name) == 0)
+            return &actions[i];
+    }
+    return NULL;
+}
+
+int64_t sim_wall(const struct sim *sim)
+{
+    return clock_wall() / 1000 + sim->faults.shift;
+}
+
+/* A text that was cut in the middle of a character is no JSON string: cut before that character. */
+static void cut_at_character(char *text, size_t size)
+{
+    size_t length = strlen(text);
+
+    if (length + 1 < size)
+        return;
+    while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
+        length--;
+    if (length > 0 && ((unsigned char)text[length - 1] & 0x80))
+        length--;
+    text[length] = '\0';
+}
+
+__attribute__((format(printf, 3, 0))) static void
+set_problem(struct api_request *request, const char *code, const char *format, va_list arguments)
+{
+    snprintf(request->code, sizeof request->code, "%s", code);
+    vsnprintf(request->message, sizeof request->message - 16, format, arguments);
+    cut_at_character(request->message, sizeof request->message - 16);
+}
+
+int api_refuse(struct api_request *request, const char *code, const char *format, ...)
+{
+    va_list arguments;
+    size_t length;
+
+    va_start(arguments, format);
+    set_problem(request, code, format, arguments);
+    va_end(arguments);
+    length = strlen(request->message);
+    snprintf(request->message + length, sizeof request->message - length, " (%.12s)",
+             request->request_id + 24);
+    return -EREMOTEIO;
+}
+
+int api_refuse_plainly(struct api_request *request, const char *code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    set_problem(request, code, format, arguments);
+    va_end(arguments);
+    return -EREMOTEIO;
+}
+
+static int check_signature(struct api_request *request, const struct http_request *http)
+{
+    const struct options *options = &request->sim->options;
+    const char *token = http->header(http->header_context, "X-TC-Token");
+    const struct signature_key key = {options->secret_id, options->secret_key};
+    struct signature_problem problem;
+
+    if (signature_check(http, &key, request->wall, &problem) < 0)
+        return api_refuse_plainly(request, problem.code, "%s", problem.message);
+    if (options->token && (!token || strcmp(token, options->token) != 0))
+        return api_refuse_plainly(request, "AuthFailure.TokenFailure",
+                                  "The provided token could not be validated.");
+    return 0;
+}
+
+static int check_rate(struct api_request *request, const struct action *action)
+{
+    long limit = request->sim->options.rate;
+    size_t count;
+
+    if (traffic_accept(&request->sim->traffic, action->name, limit, request->now, &count))
+        return 0;
+    return api_refuse_plainly(
+        request, "RequestLimitExceeded",
+        "Your current request times equals to `%zu` in a second, which exceeds the frequency limit"
+        " `%ld` for a second. Please reduce the frequency of calls.",
+        count, limit);
+}
+
+static int find_account(struct api_request *request, const char *region)
+{
+    struct sim *sim = request->sim;
+
+    if (!region)
+        return api_refuse_plainly(request, "MissingParameter",
+                                  "The request is missing a required parameter `Region`.");
+    for (size_t i = 0; i < sim->account_count; i++) {
+        if (strcmp(sim->accounts[i].region, region) == 0) {
+            request->account = &sim->accounts[i];
+            return 0;
+        }
+    }
+    return api_refuse_plainly(request, "UnsupportedRegion", "The region `%s` is not supported.",
+                              region);
+}
+
+static int check_version(struct api_request *request, const char *version)
+{
+    if (!version)
+        return api_refuse_plainly(request, "MissingParameter",
+                                  "The request is missing a required parameter `Version`.");
+    if (strcmp(version, "2017-03-12") != 0)
+        return api_refuse_plainly(request, "NoSuchVersion", "The version `%s` does not exist.",
+                                  version);
+    return 0;
+}
+
+static int check_content_type(struct api_request *request, const struct http_request *http)
+{
+    const char *type = http->header(http->header_context, "Content-Type");
+    const char *wanted =
+        strcmp(http->method, "GET") == 0 ? "application/x-www-form-urlencoded" : "application/json";
+    size_t length = strlen(wanted);
+
+    if (type && strncmp(type, wanted, length) == 0 && (!type[length] || strchr("; ", type[length])))
+        return 0;
+    return api_refuse_plainly(request, "UnsupportedProtocol",
+                              "A %s request must have the Content-Type %s.", http->method, wanted);
+}
+
+int action_perform(struct api_request *request, const struct http_request *http)
+{
+    const char *name = http->header(http->header_context, "X-TC-Action");
+    const struct action *action = name ? action_find(name) : NULL;
+    int status = check_signature(request, http);
+
+    if (status == 0 && !name)
+        status = api_refuse_plainly(request, "MissingParameter",
+                                    "The request is missing a required parameter `Action`.");
+    else if (status == 0 && !action)
+        status =
+            api_refuse_plainly(request, "InvalidAction", "The action `%s` does not exist.", name);
+    if (status == 0)
+        status = check_rate(request, action);
+    if (status == 0)
+        status = check_version(request, http->header(http->header_context, "X-TC-Version"));
+    if (status == 0)
+        status = find_account(request, http->header(http->header_context, "X-TC-Region"));
+    if (status == 0)
+        status = check_content_type(request, http);
+    if (status == 0)
+        status = parameters_read(request, http, action->parameters);
+    if (status == 0)
+        status = action->run(request);
+    if (status == 0 && action->changes)
+        traffic_change(&request->sim->traffic, action->name);
+    return status;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From an API request to the answer's bytes, by way of the fault script. */
+#include "answer.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "actions.h"
+#include "cbsfs/clock.h"
+
+/* Larger parameters are not worth keeping a thousand times. */
+#define LOGGED_BODY 65536
+
+static const char html_page[] =
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
+    "<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx</center>\r\n"
+    "</body>\r\n</html>\r\n";
+
+void answer_json(struct answer *answer, unsigned int status, json_t *value)
+{
+    char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
+
+    answer->status = text ? status : 500;
+    answer->content_type = "application/json";
+    buffer_reset(&answer->body);
+    buffer_puts(&answer->body, text ? text : "{}");
+    free(text);
+    json_decref(value);
+}
+
+static void answer_text(struct answer *answer, unsigned int status, const char *type,
+                        const char *text)
+{
+    answer->status = status;
+    answer->content_type = type;
+    buffer_reset(&answer->body);
+    buffer_puts(&answer->body, text);
+}
+
+static void make_request_id(uint64_t *random, char id[37])
+{
+    uint64_t high = random_next(random);
+    uint64_t low = random_next(random);
+
+    snprintf(id, 37, "%08" PRIx32 "-%04x-4%03x-%04x-%012" PRIx64, (uint32_t)(high >> 32),
+             (unsigned int)(high >> 16 & 0xffff), (unsigned int)(high & 0xfff),
+             (unsigned int)(low >> 48 & 0x3fff) | 0x8000u, low & 0xffffffffffffu);
+}
+
+/* The envelope around what the action said or why it refused. */
+static void finish(struct api_request *request, struct answer *answer)
+{
+    json_t *response = request->reply;
+
+    request->reply = NULL;
+    if (*request->code) {
+        json_decref(response);
+        response = json_pack("{s:{s:s, s:s}}", "Error", "Code", request->code, "Message",
+                             request->message);
+        traffic_error(&request->sim->traffic, request->code);
+    }
+    if (response)
+        json_object_set_new(response, "RequestId", json_string(request->request_id));
+    answer_json(answer, 200, json_pack("{s:o}", "Response", response));
+}
+
+static void perform(struct api_request *request, const struct http_request *http)
+{
+    int status;
+
+    request->reply = json_object();
+    status = request->reply ? action_perform(request, http) : -ENOMEM;
+    if (status < 0 && !*request->code)
+        api_refuse(request, "InternalError", "An internal error has occurred. Retry your request.");
+}
+
+/* The refusals among the faults, said in the API's own form. */
+static void refuse_by_fault(struct api_request *request, const struct fault *fault)
+{
+    if (fault->kind == FAULT_ERROR)
+        api_refuse(request, fault->code, "%s", fault->message);
+    else if (fault->kind == FAULT_THROTTLE)
+        api_refuse_plainly(request, "RequestLimitExceeded",
+                           "Your current request times equals to `21` in a second, which exceeds"
+                           " the frequency limit `20` for a second. Please reduce the frequency of"
+                           " calls.");
+    else if (fault->kind == FAULT_EXPIRED_TOKEN)
+        api_refuse_plainly(request, "AuthFailure.TokenFailure", "The provided token has expired.");
+}
+
+/* What the fault makes of the answer. */
+static void spoil(const struct fault *fault, struct answer *answer)
+{
+    switch (fault->kind) {
+    case FAULT_DELAY:
+        answer->hold += fault->ms;
+        break;
+    case FAULT_DROP_BEFORE:
+    case FAULT_DROP_AFTER:
+        answer->ending = ANSWER_DROPPED;
+        break;
+    case FAULT_TRUNCATE:
+        answer->ending = ANSWER_CUT;
+        break;
+    case FAULT_HANG:
+        answer->ending = ANSWER_NEVER;
+        break;
+    case FAULT_SLOW_BODY:
+        answer->ms_per_byte = fault->ms;
+        break;
+    case FAULT_STATUS:
+        answer_text(answer, fault->status, "text/html", html_page);
+        break;
+    case FAULT_HTML:
+        answer_text(answer, 200, "text/html", html_page);
+        break;
+    case FAULT_MALFORMED:
+        answer_text(answer, 200, "application/json", "{\"Response\":{\"TotalCount\":,]");
+        break;
+    case FAULT_ENVELOPE:
+        answer_text(answer, 200, "application/json",
+                    "{\"code\":4104,\"message\":\"(4104) SecretId not found\","
+                    "\"codeDesc\":\"SecretIdNotFound\"}");
+        break;
+    case FAULT_ERROR:
+    case FAULT_THROTTLE:
+    case FAULT_EXPIRED_TOKEN:
+    case FAULT_CLOCK:
+    case FAULT_STALE:
+        break;
+    }
+}
+
+static void log_request(struct api_request *request, const struct http_request *http,
+                        const char *action, const struct fault *fault)
+{
+    json_t *parameters = http->body_length > LOGGED_BODY ? NULL : request->parameters;
+    char note[sizeof request->code + 8];
+
+    snprintf(note, sizeof note, "%s%s", *request->code || !fault ? "" : "fault:",
+             *request->code || !fault ? request->code : fault_name(fault->kind));
+    traffic_log(&request->sim->traffic, action, parameters, note, clock_wall());
+}
+
+void answer_api(struct sim *sim, const struct http_request *http, struct answer *answer)
+{
+    const char *header = http->header(http->header_context, "X-TC-Action");
+    const struct action *known = header ? action_find(header) : NULL;
+    const char *action = known ? known->name : "(unknown)";
+    struct api_request request = {
+        .sim = sim, .now = clock_now(), .wall = sim_wall(sim), .as_of = INT64_MAX};
+    struct fault fault;
+    bool faulty = faults_take(&sim->faults, action, &fault);
+
+    make_request_id(&sim->random, request.request_id);
+    traffic_arrived(&sim->traffic, action, request.now);
+    if (faulty && fault.kind == FAULT_STALE)
+        request.as_of =
+            fault.seconds == 0 ? sim->faults.posted : request.now - fault.seconds * 1000;
+    if (!faulty || fault.processed)
+        perform(&request, http);
+    if (faulty)
+        refuse_by_fault(&request, &fault);
+    answer->hold = sim->options.latency;
+    log_request(&request, http, action, faulty ? &fault : NULL);
+    finish(&request, answer);
+    if (faulty)
+        spoil(&fault, answer);
+    json_decref(request.parameters);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes back over HTTP, and how badly. */
+#ifndef CBSFS_SIM_ANSWER_H
+#define CBSFS_SIM_ANSWER_H
+
+#include "cbsfs/buffer.h"
+#include "sim.h"
+
+enum answer_ending {
+    ANSWER_WHOLE,
+    ANSWER_CUT,     /* half of the body, then the connection is closed */
+    ANSWER_DROPPED, /* the connection is closed instead of an answer */
+    ANSWER_NEVER    /* the connection stays open and silent */
+};
+
+struct answer {
+    unsigned int status; /* HTTP */
+    const char *content_type;
+    struct buffer body;
+    enum answer_ending ending;
+    int64_t hold;        /* ms before the first byte */
+    int64_t ms_per_byte; /* 0: at once */
+};
+
+/* A request to the API. The answer must be empty; it always says something afterwards. */
+void answer_api(struct sim *sim, const struct http_request *http, struct answer *answer);
+/* A request below /_sim/. */
+void answer_control(struct sim *sim, const struct http_request *http, struct answer *answer);
+
+/* Writes `value` as the body; takes it over; NULL is taken as no memory. */
+void answer_json(struct answer *answer, unsigned int status, json_t *value);
+
+#endif

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cbsfs-sim: an account that lives in one process. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cbsfs/clock.h"
+#include "options.h"
+#include "server.h"
+#include "sim.h"
+
+/* Readers see the old file or the whole new one. */
+static int write_port_file(const char *path, uint16_t port)
+{
+    char *temporary = NULL;
+    FILE *file = NULL;
+    int status = -ENOMEM;
+
+    if (asprintf(&temporary, "%s.%ld", path, (long)getpid()) < 0)
+        return status;
+    file = fopen(temporary, "we");
+    if (!file)
+        status = -errno;
+    else if (fprintf(file, "%u\n", port) < 0 || fclose(file) != 0 || rename(temporary, path) < 0)
+        status = -errno;
+    else
+        status = 0;
+    if (status < 0)
+        unlink(temporary);
+    free(temporary);
+    return status;
+}
+
+static int load_faults(struct sim *sim, const char *path)
+{
+    char reason[200] = "out of memory";
+    json_error_t error;
+    json_t *script = json_load_file(path, 0, &error);
+    int status;
+
+    if (!script) {
+        fprintf(stderr, "cbsfs-sim: %s: %s\n", path, error.text);
+        return -EINVAL;
+    }
+    status = faults_replace(&sim->faults, script, clock_now(), reason, sizeof reason);
+    if (status < 0)
+        fprintf(stderr, "cbsfs-sim: %s: %s\n", path, reason);
+    json_decref(script);
+    return status;
+}
+
+static size_t count_regions(const char *list)
+{
+    size_t count = 1;
+
+    for (; *list; list++)
+        count += *list == ',';
+    return count;
+}
+
+static int make_accounts(struct sim *sim)
+{
+    const struct options *options = &sim->options;
+    const char *region = options->regions;
+    int64_t wall = clock_wall() / 1000;
+
+    sim->account_count = count_regions(region);
+    sim->accounts = calloc(sim->account_count, sizeof *sim->accounts);
+    if (!sim->accounts)
+        return -ENOMEM;
+    for (size_t i = 0; i < sim->account_count; i++) {
+        struct account *account = &sim->accounts[i];
+        size_t length = strcspn(region, ",");
+
+        snprintf(account->region, sizeof account->region, "%.*s", (int)length, region);
+        account->create_time = options->create_time;
+        account->rollback_time = options->rollback_time;
+        account->random = options->seed + i;
+        region += length + (region[length] == ',');
+    }
+    if (options->disks < 0)
+        return account_fill_demo(&sim->accounts[0], wall);
+    return account_fill_generated(&sim->accounts[0], options->disks, options->snapshots, wall);
+}
+
+static int serve(struct sim *sim)
+{
+    struct server *server = NULL;
+    int status = server_start(sim, sim->options.port, &server);
+
+    if (status < 0) {
+        fprintf(stderr, "cbsfs-sim: cannot listen on port %u: %s\n", sim->options.port,
+                strerror(-status));
+        return status;
+    }
+    if (sim->options.port_file) {
+        status = write_port_file(sim->options.port_file, server_port(server));
+        if (status < 0)
+            fprintf(stderr, "cbsfs-sim: %s: %s\n", sim->options.port_file, strerror(-status));
+    }
+    if (status == 0) {
+        printf("cbsfs-sim: listening on http://127.0.0.1:%u\n", server_port(server));
+        fflush(stdout);
+        status = server_run(server);
+    }
+    server_stop(server);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct sim sim = {0};
+    int status = options_parse(&sim.options, argc, argv);
+
+    if (status != 0)
+        return status > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    sim.random = ~sim.options.seed;
+    status = traffic_init(&sim.traffic);
+    if (status == 0)
+        status = make_accounts(&sim);
+    if (status == -ENOMEM)
+        fputs("cbsfs-sim: out of memory\n", stderr);
+    if (status == 0 && sim.options.fault_file)
+        status = load_faults(&sim, sim.options.fault_file);
+    if (status == 0)
+        status = serve(&sim);
+    for (size_t i = 0; i < sim.account_count; i++)
+        account_free(&sim.accounts[i]);
+    free(sim.accounts);
+    faults_free(&sim.faults);
+    traffic_free(&sim.traffic);
+    return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parameters of an action: from JSON or from a query string, checked against the action's table. */
+#ifndef CBSFS_SIM_PARAMETERS_H
+#define CBSFS_SIM_PARAMETERS_H
+
+#include "sim.h"
+
+enum parameter_type {
+    PARAMETER_TEXT,
+    PARAMETER_COUNT, /* a whole number, not negative */
+    PARAMETER_BOOLEAN,
+    PARAMETER_TEXTS,   /* [string] */
+    PARAMETER_FILTERS, /* [{Name: string, Values: [string]}] */
+    PARAMETER_TAGS     /* [{Key: string, Value: string}] */
+};
+
+struct parameter {
+    const char *name;
+    enum parameter_type type;
+    bool required;
+};
+
+/*
+ * Reads the parameters of `http` (POST: a JSON object; GET: dotted names, facts 1.1) into
+ * request->parameters and checks them against `table`, which a nameless entry ends.  A null is as
+ * good as absent.  0, -EREMOTEIO after a refusal, -ENOMEM.
+ */
+int parameters_read(struct api_request *request, const struct http_request *http,
+                    const struct parameter *table);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* POST /_sim/patch: changes that nobody asked the API for. */
+#ifndef CBSFS_SIM_PATCH_H
+#define CBSFS_SIM_PATCH_H
+
+#include "account.h"
+
+/*
+ * Applies {"snapshots": {ID: {MEMBER: VALUE}}, "disks": {...}, "remove": [ID]}.  Records that do
+ * not exist are made.  Returns 0, -EINVAL with a readable reason (what came before it has been
+ * applied) or -ENOMEM.
+ */
+int patch_apply(struct account *account, const json_t *patch, int64_t now, int64_t wall,
+                char *reason, size_t reason_size);
+
+#endif

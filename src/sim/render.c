@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records as the API shows them, with the complete member sets of facts 1.5. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "account.h"
+#include "cbsfs/timestamp.h"
+
+struct progress {
+    const char *state;
+    int percent;
+};
+
+static bool under_way(int64_t started, int64_t duration, int64_t at)
+{
+    return started > 0 && at < started + duration;
+}
+
+static int percent_done(int64_t started, int64_t duration, int64_t at)
+{
+    return at <= started ? 0 : (int)((at - started) * 100 / duration);
+}
+
+static struct progress snapshot_progress(const struct account *account,
+                                         const struct snapshot *snapshot, int64_t at)
+{
+    if (under_way(snapshot->started, account->create_time, at))
+        return (struct progress){"CREATING",
+                                 percent_done(snapshot->started, account->create_time, at)};
+    if (under_way(snapshot->rollback_started, account->rollback_time, at))
+        return (struct progress){"ROLLBACKING", 100};
+    return (struct progress){"NORMAL", 100};
+}
+
+static void zone_of(const struct account *account, char zone[80])
+{
+    snprintf(zone, 80, "%s-6", account->region);
+}
+
+/* Members set by hand win over derived ones; {"__absent__": true} takes a member away. */
+static json_t *overlay(json_t *rendered, json_t *fields)
+{
+    const char *key;
+    json_t *value;
+
+    if (!rendered || !fields)
+        return rendered;
+    json_object_foreach(fields, key, value)
+    {
+        if (json_is_true(json_object_get(value, "__absent__")))
+            json_object_del(rendered, key);
+        else if (json_object_set(rendered, key, value) < 0) {
+            json_decref(rendered);
+            return NULL;
+        }
+    }
+    return rendered;
+}
+
+static json_t *placement_render(const struct account *account, const char *project_name)
+{
+    char zone[80];
+
+    zone_of(account, zone);
+    return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "CageId", "", "Zone", zone, "ProjectId",
+                     0, "CdcName", "", "CdcId", "", "ProjectName", project_name,
+                     "DedicatedClusterId", "");
+}
+
+json_t *snapshot_render(const struct account *account, const struct snapshot *snapshot, int64_t at)
+{
+    struct progress progress = snapshot_progress(account, snapshot, at);
+    char created[BEIJING_TIME_SIZE];
+    char deadline[BEIJING_TIME_SIZE];
+    char modified[BEIJING_TIME_SIZE];
+    bool permanent = snapshot->deadline == TIMESTAMP_NONE;
+    json_t *rendered;
+
+    beijing_time(snapshot->head.created, created);
+    beijing_time(snapshot->deadline, deadline);
+    beijing_time_zoned(snapshot->modified == TIMESTAMP_NONE ? snapshot->head.created
+                                                            : snapshot->modified,
+                       modified);
+    rendered = json_pack(
+        "{s:s, s:s, s:s, s:i, s:s, s:I, s:s, s:s, s:s, s:b, s:b, s:o, s:[], s:[], s:i, s:i, s:s,"
+        " s:s, s:b, s:[], s:b, s:s, s:s, s:s}",
+        "SnapshotId", snapshot->head.id, "SnapshotName", snapshot->name, "SnapshotState",
+        progress.state, "Percent", progress.percent, "DiskId", snapshot->disk_id, "DiskSize",
+        (json_int_t)snapshot->size, "DiskUsage", snapshot->system ? "SYSTEM_DISK" : "DATA_DISK",
+        "CreateTime", created, "DeadlineTime", deadline, "IsPermanent", permanent, "Encrypt",
+        snapshot->encrypted, "Placement", placement_render(account, ""), "Tags", "Images",
+        "ImageCount", 0, "ShareReference", 0, "SnapshotType", "PRIVATE_SNAPSHOT", "TimeStartShare",
+        "", "CopyFromRemote", false, "CopyingToRegions", "IsLocked", false, "LatestModifyTime",
+        modified, "AutoSnapshotPolicyId", "", "SnapshotMode", "STANDARD_SNAPSHOT");
+    return overlay(rendered, snapshot->head.fields);
+}
+
+/* Attachment, as far as it differs between the two kinds of disk that are generated. */
+static json_t *disk_attachment(const struct disk *disk)
+{
+    char instance[RECORD_ID_SIZE] = "";
+    json_t *list = json_array();
+
+    if (disk->attached && strlen(disk->head.id) > 5) {
+        snprintf(instance, sizeof instance, "ins-%.24s", disk->head.id + 5);
+        json_array_append_new(list, json_string(instance));
+    }
+    return json_pack("{s:b, s:s, s:o, s:s, s:o, s:b, s:b, s:s}", "Attached", disk->attached,
+                     "InstanceId", instance, "InstanceIdList", list, "InstanceType",
+                     disk->attached ? "CVM" : "", "LastAttachInsId",
+                     *instance ? json_string(instance) : json_null(), "Portable", !disk->system,
+                     "DeleteWithInstance", disk->system, "AttachMode", disk->attached ? "VF" : "");
+}
+
+/* Money and warnings: nothing in the simulator depends on these. */
+static json_t *disk_billing(void)
+{
+    return json_pack("{s:s, s:s, s:s, s:n, s:b, s:b, s:b, s:i, s:i, s:b, s:s, s:s, s:s, s:s, s:i,"
+                     " s:i, s:b, s:i, s:s, s:s, s:b, s:i, s:b}",
+                     "DiskChargeType", "POSTPAID_BY_HOUR", "RenewFlag", "", "DeadlineTime", "",
+                     "DifferDaysOfDeadline", "DeadlineError", false, "AutoRenewFlagError", false,
+                     "IsReturnable", false, "ReturnFailCode", 10, "ThroughputPerformance", 0,
+                     "BurstPerformance", false, "ErrorPrompt", "", "LatestOperation", "",
+                     "LatestOperationState", "", "LatestOperationRequestId", "", "DiskBackupQuota",
+                     0, "DiskBackupCount", 0, "BackupDisk", false, "DeleteSnapshot", 0,
+                     "EncryptType", "", "KmsKeyId", "", "Migrating", false, "MigratePercent", 0,
+                     "Shareable", false);
+}
+
+json_t *disk_render(const struct account *account, const struct disk *disk, int64_t at)
+{
+    bool rolling = under_way(disk->rollback_started, account->rollback_time, at);
+    const char *settled = disk->attached ? "ATTACHED" : "UNATTACHED";
+    int percent = rolling ? percent_done(disk->rollback_started, account->rollback_time, at) : 0;
+    json_t *attachment = disk_attachment(disk);
+    json_t *billing = disk_billing();
+    char created[BEIJING_TIME_SIZE];
+    json_t *rendered;
+
+    beijing_time(disk->head.created, created);
+    rendered = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:I, s:I, s:b, s:i, s:b, s:n, s:o, s:[],"
+        " s:s}",
+        "DiskId", disk->head.id, "DiskName", disk->name, "DiskState",
+        rolling ? "ROLLBACKING" : settled, "DiskUsage", disk->system ? "SYSTEM_DISK" : "DATA_DISK",
+        "DiskType", disk->system ? "CLOUD_BSSD" : "CLOUD_HSSD", "DiskSize", (json_int_t)disk->size,
+        "SnapshotAbility", true, "SnapshotCount", (json_int_t)disk->snapshot_count, "SnapshotSize",
+        (json_int_t)disk->snapshot_count * disk->size * 64, "Rollbacking", rolling,
+        "RollbackPercent", percent, "Encrypt", disk->encrypted, "AutoSnapshotPolicyIds",
+        "Placement", placement_render(account, "默认项目"), "Tags", "CreateTime", created);
+    if (rendered && (!attachment || !billing || json_object_update(rendered, attachment) < 0 ||
+                     json_object_update(rendered, billing) < 0)) {
+        json_decref(rendered);
+        rendered = NULL;
+    }
+    json_decref(attachment);
+    json_decref(billing);
+    return overlay(rendered, disk->head.fields);
+}
+
+const char *scalar_text(const json_t *value, char scratch[32])
+{
+    if (json_is_string(value))
+        return json_string_value(value);
+    if (json_is_boolean(value))
+        return json_is_true(value) ? "TRUE" : "FALSE";
+    if (!json_is_integer(value))
+        return "";
+    snprintf(scratch, 32, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return scratch;
+}
+
+const char *snapshot_value(const struct account *account, const struct snapshot *snapshot,
+                           int64_t at, const char *field, char scratch[32])
+{
+    const json_t *fixed = json_object_get(snapshot->head.fields, field);
+    char zone[80];
+
+    if (fixed)
+        return scalar_text(fixed, scratch);
+    if (strcmp(field, "SnapshotId") == 0)
+        return snapshot->head.id;
+    if (strcmp(field, "SnapshotName") == 0)
+        return snapshot->name;
+    if (strcmp(field, "DiskId") == 0)
+        return snapshot->disk_id;
+    if (strcmp(field, "SnapshotState") == 0)
+        return snapshot_progress(account, snapshot, at).state;
+    if (strcmp(field, "DiskUsage") == 0)
+        return snapshot->system ? "SYSTEM_DISK" : "DATA_DISK";
+    if (strcmp(field, "Encrypt") == 0)
+        return snapshot->encrypted ? "TRUE" : "FALSE";
+    if (strcmp(field, "SnapshotType") == 0)
+        return "PRIVATE_SNAPSHOT";
+    if (strcmp(field, "Placement.ProjectId") == 0)
+        return "0";
+    if (strcmp(field, "Placement.Zone") != 0)
+        return "";
+    zone_of(account, zone);
+    snprintf(scratch, 32, "%.31s", zone);
+    return scratch;
+}

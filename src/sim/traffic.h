@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What was asked: counters for the tests, the rate limit, and the last requests. */
+#ifndef CBSFS_SIM_TRAFFIC_H
+#define CBSFS_SIM_TRAFFIC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Moments within the last second, oldest first. */
+struct window {
+    int64_t *times; /* ms */
+    size_t first;
+    size_t count;
+    size_t capacity;
+};
+
+#define TRAFFIC_ACTIONS 16
+
+struct traffic {
+    json_t *requests; /* action: how many came in */
+    json_t *errors;   /* code: how many were answered */
+    json_t *peaks;    /* action: most that came in within any second */
+    json_t *changes;  /* action: how many were carried out */
+    json_t *log;      /* the last 1000, oldest first */
+    struct {
+        const char *action;
+        struct window arrived;
+        struct window accepted;
+    } windows[TRAFFIC_ACTIONS];
+};
+
+/* 0 or -ENOMEM. */
+int traffic_init(struct traffic *traffic);
+void traffic_free(struct traffic *traffic);
+/* Forgets counters, peaks and the log, not the rate limit's second. 0 or -ENOMEM. */
+int traffic_reset(struct traffic *traffic);
+
+/* Counts an arrival. `action` must live as long as the program. */
+void traffic_arrived(struct traffic *traffic, const char *action, int64_t now);
+/*
+ * Whether one more fits into the second that ends now; then it is counted in.  `limit` 0: always.
+ * *count is how many there are with this one.
+ */
+bool traffic_accept(struct traffic *traffic, const char *action, long limit, int64_t now,
+                    size_t *count);
+void traffic_error(struct traffic *traffic, const char *code);
+void traffic_change(struct traffic *traffic, const char *action);
+/* `parameters` may be NULL; `note` is the error code, "" for success, or "fault:KIND". */
+void traffic_log(struct traffic *traffic, const char *action, json_t *parameters, const char *note,
+                 int64_t wall_ms);
+
+#endif
