@@ -314,8 +314,7 @@ void op_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 {
     struct fs *fs = fuse_req_userdata(fuse);
     guard_mark(&fs->guard, fuse_req_ctx(fuse)->pid, GUARD_REMOVAL);
-    refuse(fuse, parent, name, "unlink",
-           "files here are the snapshot's properties, they cannot be removed");
+    refuse(fuse, parent, name, "unlink", "the files here show what is, they cannot be removed");
 }
 
 void op_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)

@@ -40,6 +40,7 @@ int store_put_stats(const struct store *store, struct buffer *out)
     client_get_stats(store->client, &stats);
     buffer_printf(out, "disks %zu\nsnapshots %zu\n", store->catalogue.disk_count,
                   store->catalogue.snapshot_count);
+    put_age(out, "age", store->last_success);
     put_age(out, "disks_age", store->catalogue.disks_listed);
     put_age(out, "snapshots_age", store->catalogue.snapshots_listed);
     buffer_printf(out, "ttl %" PRId64 "\n", store->settings.ttl / 1000);
