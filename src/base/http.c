@@ -56,7 +56,7 @@ struct http_exchange {
     void *data;
 };
 
-static void exchange_end(struct http_exchange *exchange, CURLcode code, bool deadline_passed);
+static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_deadline);
 
 static void transfer_finished(void *data, CURL *easy, CURLcode code)
 {
@@ -152,6 +152,12 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
 
 /* --- setting a transfer up ------------------------------------------------------------------- */
 
+/* libcurl copies texts, which is where setting an option can run out of memory. */
+static int set_text(CURL *easy, CURLoption option, const char *text)
+{
+    return curl_easy_setopt(easy, option, text) != CURLE_OK;
+}
+
 static CURL *take_easy(struct http *http)
 {
     if (http->idle_count > 0)
@@ -178,25 +184,29 @@ static void give_easy(struct http *http, CURL *easy)
  * a directory too (parsing costs 17 ms a connection); so the built-in directory is switched off
  * wherever there is a built-in file.
  */
-static void set_tls(const struct http *http, CURL *easy)
+static int set_tls(const struct http *http, CURL *easy)
 {
+    int failed = 0;
+
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (http->ca_file)
-        curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+        failed |= set_text(easy, CURLOPT_CAINFO, http->ca_file);
     if (http->ca_file || curl_version_info(CURLVERSION_NOW)->cainfo)
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    return failed;
 }
 
-static void set_connection(struct http_exchange *exchange, bool once)
+static int set_connection(struct http_exchange *exchange, bool once)
 {
+    int failed = 0;
     const struct http *http = exchange->http;
     CURL *easy = exchange->easy;
 
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    failed |= set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     /* HTTP/2 has reasons of its own to send a request again. */
@@ -207,12 +217,13 @@ static void set_connection(struct http_exchange *exchange, bool once)
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, once ? 1L : 0L);
     /* What may be asked in the clear is this machine or its host: no business of a proxy. */
     if (strncasecmp(exchange->request.url, "http:", 5) == 0)
-        curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    set_tls(http, easy);
+        failed |= set_text(easy, CURLOPT_PROXY, "");
+    return failed | set_tls(http, easy);
 }
 
-static void set_request(struct http_exchange *exchange)
+static int set_request(struct http_exchange *exchange)
 {
+    int failed = 0;
     const struct http_request *request = &exchange->request;
     CURL *easy = exchange->easy;
     bool has_body = request->body || strcmp(request->method, "POST") == 0 ||
@@ -220,25 +231,24 @@ static void set_request(struct http_exchange *exchange)
 
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
     if (exchange->http->user_agent)
-        curl_easy_setopt(easy, CURLOPT_USERAGENT, exchange->http->user_agent);
+        failed |= set_text(easy, CURLOPT_USERAGENT, exchange->http->user_agent);
     if (has_body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body ? request->body : "");
     }
     if (strcmp(request->method, has_body ? "POST" : "GET") != 0)
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+        failed |= set_text(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    return failed;
 }
 
-/* The options that copy a string are the ones that can run out of memory; the URL is the longest.
- */
+/* 0 or -ENOMEM. */
 static int set_up(struct http_exchange *exchange, bool once)
 {
     CURL *easy = exchange->easy;
 
-    if (curl_easy_setopt(easy, CURLOPT_URL, exchange->request.url) != CURLE_OK)
+    if (set_text(easy, CURLOPT_URL, exchange->request.url) || set_connection(exchange, once) ||
+        set_request(exchange))
         return -ENOMEM;
-    set_connection(exchange, once);
-    set_request(exchange);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, exchange);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange->curl_message);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_prereq);
@@ -420,7 +430,7 @@ static void describe_failure(const struct http_exchange *exchange, CURLcode code
         buffer_puts(&text, "connection refused");
     else if (code == CURLE_COULDNT_CONNECT)
         buffer_puts(&text, "the network or the host cannot be reached");
-    else if (reply->error == -ECONNRESET)
+    else if (reply->error == -ECONNRESET && reply->failure == HTTP_LOST)
         buffer_puts(&text, "the connection was lost before the answer was complete");
     else
         buffer_put_printable(&text, detail);
@@ -480,8 +490,8 @@ static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_
         reply.error = at_deadline ? -ETIMEDOUT : errno_of_curl(exchange, code);
         describe_failure(exchange, code, &reply);
     }
-    log_debug("%s %s: %s%ld in %lld ms", exchange->request.method, exchange->endpoint,
-              reply.message, reply.status, (long long)reply.elapsed);
+    log_debug("%s %s: HTTP %ld in %lld ms%s%s", exchange->request.method, exchange->endpoint,
+              reply.status, (long long)reply.elapsed, *reply.message ? "; " : "", reply.message);
     exchange->finished = true;
     exchange->done(exchange->data, &reply);
     exchange_free(exchange);

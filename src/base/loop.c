@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +29,6 @@ struct loop {
     /* This round's view of the watches; an entry of `polled` is NULL once its watch was removed. */
     struct loop_watch **polled;
     struct curl_waitfd *waits;
-    struct pollfd *polls;
     size_t polled_count, polled_capacity;
 
     void (*finished)(void *data, CURL *easy, CURLcode code);
@@ -84,7 +82,6 @@ void loop_free(struct loop *loop)
     curl_multi_cleanup(loop->multi);
     free(loop->polled);
     free(loop->waits);
-    free(loop->polls);
     free(loop);
 }
 
@@ -173,15 +170,11 @@ static int grow_polled(struct loop *loop)
     if (!waits)
         return -ENOMEM;
     loop->waits = waits;
-    struct pollfd *polls = realloc(loop->polls, capacity * sizeof *polls);
-    if (!polls)
-        return -ENOMEM;
-    loop->polls = polls;
     loop->polled_capacity = capacity;
     return 0;
 }
 
-/* Waits for something to happen; what is ready is then in `polls`. */
+/* Waits for something to happen; what is ready is then in `waits`. */
 static int wait_for_events(struct loop *loop)
 {
     int status = grow_polled(loop);
@@ -191,26 +184,14 @@ static int wait_for_events(struct loop *loop)
     for (struct loop_watch *watch = loop->watches; watch; watch = watch->next, count++) {
         loop->polled[count] = watch;
         loop->waits[count] = (struct curl_waitfd){.fd = watch->fd, .events = CURL_WAIT_POLLIN};
-        loop->polls[count] = (struct pollfd){.fd = watch->fd, .events = POLLIN};
     }
     loop->polled_count = count;
 
-    int ready = 0;
+    /* curl shows POLLERR, which is all that an ended FUSE session has, and POLLHUP as POLLIN. */
     CURLMcode code =
-        curl_multi_poll(loop->multi, loop->waits, (unsigned)count, wait_time(loop), &ready);
+        curl_multi_poll(loop->multi, loop->waits, (unsigned)count, wait_time(loop), NULL);
     if (code != CURLM_OK)
         return code == CURLM_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
-
-    int marked = 0;
-    for (size_t i = 0; i < count; i++) {
-        loop->polls[i].revents = loop->waits[i].revents ? POLLIN : 0;
-        marked += loop->waits[i].revents != 0;
-    }
-    /* curl drops POLLERR and POLLHUP of foreign descriptors (an ended FUSE session has nothing
-     * else), so whenever it counted more than it shows the answer is fetched from the kernel
-     * itself. */
-    if (ready > marked && count > 0)
-        poll(loop->polls, count, 0);
     return 0;
 }
 
@@ -220,8 +201,7 @@ static void drive_transfers(struct loop *loop)
     int queued;
     CURLMsg *message;
 
-    /* A transfer that was just added shows as a timeout that is due; so an idle loop costs nothing.
-     */
+    /* A transfer just added shows as a timeout that is due; so an idle loop costs nothing. */
     curl_multi_timeout(loop->multi, &timeout);
     if (loop->running == 0 && timeout < 0)
         return;
@@ -239,7 +219,7 @@ static void call_watches(struct loop *loop)
 {
     for (size_t i = 0; i < loop->polled_count; i++) {
         struct loop_watch *watch = loop->polled[i];
-        if (watch && loop->polls[i].revents)
+        if (watch && loop->waits[i].revents)
             watch->ready(watch->data);
     }
     loop->polled_count = 0;

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The catalogue: what is known of one region's disks and snapshots.
+ *
+ * It holds records, their entry names and their ages; it asks nobody and knows no clock (times are
+ * passed in).  Three things make it more than a copy of the last listing:
+ *
+ *   - A change of ours outranks any listing that began before the change ended, and for a while
+ * also listings that lag behind it (`pending`): what was created stays, what was deleted stays
+ * away, a new name stays.
+ *   - An entry name, once given, stays with its snapshot.  A plain name that was freed is not
+ * handed to a twin that existed then: `rmdir nightly; rmdir nightly` must not delete two snapshots.
+ *   - Objects have keys made from their ids, so that inode numbers are the same after a remount.
+ */
+#ifndef CBSFS_CATALOGUE_H
+#define CBSFS_CATALOGUE_H
+
+#include "cbsfs/cloud.h"
+#include "cbsfs/table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct provider;
+
+/* The id under which snapshots without a disk are found. */
+#define CATALOGUE_NO_DISK "none"
+
+/* How long a listing may lag behind a change, ms. */
+#define PENDING_CREATE_GRACE   60000
+#define PENDING_DELETE_GRACE   60000
+#define PENDING_RENAME_GRACE   30000
+#define PENDING_ROLLBACK_GRACE 5000
+
+enum snapshot_text {
+    SNAPSHOT_ID,
+    SNAPSHOT_NAME,
+    SNAPSHOT_STATE, /* the provider's own word */
+    SNAPSHOT_WORD,  /* normalised, see `status` in design 3; never empty */
+    SNAPSHOT_USAGE,
+    SNAPSHOT_TYPE,
+    SNAPSHOT_ZONE,
+    SNAPSHOT_IMAGES, /* ids of images built on it, one a line */
+    SNAPSHOT_TEXT_COUNT
+};
+
+enum disk_text {
+    DISK_ID,
+    DISK_NAME,
+    DISK_STATE,
+    DISK_USAGE,
+    DISK_TYPE,
+    DISK_ZONE,
+    DISK_INSTANCE,
+    DISK_CHARGE_TYPE,
+    DISK_PROJECT,
+    DISK_TEXT_COUNT
+};
+
+#define TEXT_PACK_MOST 9
+_Static_assert((int)SNAPSHOT_TEXT_COUNT <= TEXT_PACK_MOST && (int)DISK_TEXT_COUNT <= TEXT_PACK_MOST,
+               "a pack must hold the texts of either record");
+
+/* Several strings in one allocation. */
+struct text_pack {
+    char *text;
+    uint16_t offsets[TEXT_PACK_MOST];
+};
+
+enum pending {
+    PENDING_CREATE = 1,  /* accepted, perhaps not listed yet */
+    PENDING_RENAME = 2,  /* accepted, perhaps listed under the old name */
+    PENDING_DELETE = 4,  /* accepted, perhaps still listed: hidden */
+    PENDING_ROLLBACK = 8 /* accepted, perhaps still shown as NORMAL */
+};
+
+struct disk;
+
+struct snapshot {
+    struct text_pack texts;
+    char *entry; /* its name in the directory; NULL until its disk's listing was complete: hidden */
+    char *raw;   /* the provider's record as compact JSON, or NULL */
+    char *wanted_name; /* renamed while CREATING: the name to give when NORMAL, or NULL */
+    struct disk *disk;
+    uint64_t key;             /* 48 bits, unique among snapshots */
+    int64_t created, expires; /* seconds, TIMESTAMP_NONE */
+    int64_t size;             /* GiB, -1 unknown */
+    int64_t fetched;          /* clock ms: when the request that brought this record was sent */
+    int64_t changed; /* seconds: when status was last seen to change; TIMESTAMP_NONE if never */
+    int64_t mutated; /* clock ms: when our last change of it ended; 0 none */
+    int64_t pending_until;
+    uint64_t seen;    /* serial of the last listing that showed it */
+    uint32_t version; /* counts changes of status; for poll(2) */
+    unsigned percent;
+    unsigned image_count;
+    unsigned pending; /* enum pending, ored */
+    bool encrypted, shared_in;
+    bool in_progress; /* linked in the list below */
+    struct snapshot *progress_next, *progress_previous;
+};
+
+struct disk {
+    struct text_pack texts;
+    char *raw; /* NULL when the disk itself is not known (orphans, `none`) */
+    uint64_t key;
+    int64_t created, expires, size, snapshot_count;
+    int64_t fetched;        /* clock ms: age of the record; 0 never */
+    int64_t listed;         /* clock ms: age of its set of snapshots; 0 never listed on its own */
+    int64_t rollback_until; /* clock ms: an accepted rollback may not show before this */
+    int64_t refreshed;      /* clock ms: what was asked before this is not fresh */
+    uint64_t seen;
+    unsigned rollback_percent;
+    bool exists; /* the cloud lists it; false: only its snapshots are known */
+    bool rolling_back, encrypted, attached, portable, snapshot_ability;
+    struct snapshot **snapshots; /* oldest first, by (created, id); hidden ones too */
+    size_t count, capacity;
+};
+
+struct catalogue {
+    const struct provider *provider;
+    struct table snapshots_by_id, snapshots_by_key, disks_by_id, disks_by_key;
+    struct table entries;     /* visible snapshots by (disk, entry) */
+    struct freed_name *freed; /* see the essay at the top */
+    struct disk **disks;      /* by id */
+    size_t disk_count, disk_capacity;
+    size_t snapshot_count;
+    int64_t disks_listed;      /* clock ms: age of the listing of all disks; 0 never */
+    int64_t snapshots_listed;  /* the same for all snapshots */
+    struct snapshot *progress; /* those in progress */
+    uint64_t generation;       /* counts visible changes */
+};
+
+void catalogue_init(struct catalogue *catalogue, const struct provider *provider);
+void catalogue_free(struct catalogue *catalogue);
+
+/* --- looking: pure, constant time unless said otherwise ------------------------------------------
+ */
+
+struct disk *catalogue_disk(const struct catalogue *catalogue, const char *id);
+struct disk *catalogue_disk_by_key(const struct catalogue *catalogue, uint64_t key);
+/* The only disk with this name, or NULL when none or several have it. Linear in the number of
+ * disks. */
+struct disk *catalogue_disk_by_name(const struct catalogue *catalogue, const char *name);
+
+/* These see hidden snapshots too; snapshot_is_visible() tells. */
+struct snapshot *catalogue_snapshot(const struct catalogue *catalogue, const char *id);
+struct snapshot *catalogue_snapshot_by_key(const struct catalogue *catalogue, uint64_t key);
+/* The visible snapshot of the disk with this entry or id. */
+struct snapshot *catalogue_entry(const struct catalogue *catalogue, const struct disk *disk,
+                                 const char *entry);
+/* The newest visible snapshot in NORMAL, or NULL. Linear in the snapshots of the disk. */
+struct snapshot *catalogue_latest(const struct disk *disk);
+size_t catalogue_visible_count(const struct disk *disk);
+
+const char *snapshot_text(const struct snapshot *snapshot, enum snapshot_text which);
+const char *disk_text(const struct disk *disk, enum disk_text which);
+bool snapshot_is_visible(const struct snapshot *snapshot);
+/* The status word as the tree shows it, with what is pending taken into account; and the percent.
+ */
+const char *snapshot_word(const struct snapshot *snapshot);
+unsigned snapshot_percent(const struct snapshot *snapshot);
+/* True in NORMAL, ERROR and TORECYCLE: nothing more will happen by itself. A word that we do not
+ * know may change and is not settled. */
+bool snapshot_is_settled(const struct snapshot *snapshot);
+/* True if the disk exists or has at least one visible snapshot. */
+bool disk_is_visible(const struct disk *disk);
+
+/* --- learning: a listing -------------------------------------------------------------------------
+ */
+
+/*
+ * Takes a record in, unless a change of ours ended after `asked` (clock ms when the request was
+ * sent). `serial` marks it as seen by that listing (0: no listing, keeps the mark).  `now` is clock
+ * ms, `wall` seconds. A new snapshot stays hidden until catalogue_name_new(). 0 or -ENOMEM (the
+ * record is then as it was).
+ */
+int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *record, int64_t asked,
+                       uint64_t serial);
+int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_record *record,
+                           int64_t asked, uint64_t serial, int64_t now, int64_t wall);
+
+/* Gives entries to the hidden new snapshots of a disk, oldest first. 0 or -ENOMEM. */
+int catalogue_name_new(struct catalogue *catalogue, struct disk *disk);
+
+/* After a complete listing whose first pass had `serial` and began at `asked`: removes what was not
+ * seen since and nothing pending protects. `disk` NULL: of all disks. */
+void catalogue_sweep_snapshots(struct catalogue *catalogue, struct disk *disk, uint64_t serial,
+                               int64_t asked, int64_t now, int64_t wall);
+void catalogue_sweep_disks(struct catalogue *catalogue, uint64_t serial, int64_t asked);
+
+/* A disk asked for by id is not there: it keeps only its snapshots. */
+void catalogue_disk_is_gone(struct catalogue *catalogue, struct disk *disk, int64_t asked);
+/* A snapshot asked for by id is not there: removed unless pending protects it. */
+void catalogue_snapshot_is_gone(struct catalogue *catalogue, struct snapshot *snapshot,
+                                int64_t asked, int64_t now, int64_t wall);
+
+/* --- changing: what the cloud has accepted. `now` clock ms
+ * ---------------------------------------- */
+
+/* The new snapshot, CREATING 0, visible at once under `entry`'s own rules. NULL when memory is out.
+ */
+struct snapshot *catalogue_created(struct catalogue *catalogue, struct disk *disk, const char *id,
+                                   const char *name, int64_t now, int64_t wall);
+int catalogue_renamed(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
+                      int64_t now, int64_t wall);
+void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,
+                       int64_t wall);
+void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,
+                            int64_t wall);
+/* Remembers a rename for later (CREATING): shown at once, sent by jobs.c. 0 or -ENOMEM. */
+int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
+                           int64_t wall);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `cbsfs --check`: what a mount needs, tried one after another, a line each with PASS or FAIL and
+ * what helps.  Costs two API calls and changes nothing.
+ */
+#ifndef CBSFS_CHECK_H
+#define CBSFS_CHECK_H
+
+#include <stdio.h>
+
+struct client;
+struct credential_source;
+struct loop;
+struct options;
+
+struct check_subject {
+    const struct options *options;
+    struct loop *loop;
+    struct client *client; /* NULL without a region */
+    const struct credential_source *credentials;
+    const char *(*credentials_origin)(
+        void *data); /* where the key was found ("environment"), asked after
+                        it was used; may be NULL and may return NULL */
+    void *origin_data;
+};
+
+/* Runs every check, running the loop as needed, and prints the table. Returns the number of FAIL
+ * lines. Bounded by three times options->timeout. */
+unsigned check_run(const struct check_subject *subject, FILE *out);
+
+#endif

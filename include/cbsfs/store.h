@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store: the catalogue kept true.
+ *
+ * It knows when what is known may still be shown (ttl), asks the cloud for no more than what
+ * somebody wants to see, lets everybody who waits for the same answer wait for one call, polls what
+ * is in progress while somebody looks, and carries changes out, each exactly once.  Everything here
+ * returns at once; what takes time ends in a callback of the loop.
+ */
+#ifndef CBSFS_STORE_H
+#define CBSFS_STORE_H
+
+#include "cbsfs/catalogue.h"
+#include "cbsfs/cloud.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct buffer;
+struct client;
+struct loop;
+struct store;
+
+struct store_settings {
+    int64_t ttl;     /* ms: nothing older is shown while the cloud answers */
+    int64_t timeout; /* ms: one operation */
+    const char *const
+        *disks; /* NULL-terminated ids: show only these; NULL: all. Must outlive the store. */
+};
+
+/* NULL when memory is out. loop and client must outlive the store. */
+struct store *store_new(struct loop *loop, struct client *client,
+                        const struct store_settings *settings);
+/* Drops waiters and jobs without their callbacks. */
+void store_free(struct store *store);
+
+const struct catalogue *store_catalogue(const struct store *store);
+const struct provider *store_provider(const struct store *store);
+
+/* --- wanting to know
+ * ------------------------------------------------------------------------------ */
+
+enum store_want {
+    WANT_DISKS,          /* the list of all disks */
+    WANT_SNAPSHOTS,      /* the list of all snapshots */
+    WANT_DISK,           /* `id`: whether this disk is there, and its record */
+    WANT_DISK_SNAPSHOTS, /* `id`: the snapshots of this disk */
+    WANT_STATUS, /* `id`: this snapshot's status, not older than 2 s while in progress, else ttl */
+    WANT_SETTLED /* `id`: nothing in progress with this snapshot, or it is gone. No time limit */
+};
+#define STORE_WANT_COUNT 6
+
+/* Somebody who waits. Owned by the caller, zero-initialised with ready and data set, kept until
+ * `ready` was called or store_unwait(). */
+struct store_waiter {
+    /* status: 0, or why the cloud did not tell (then what is known, if anything, is what there is).
+     */
+    void (*ready)(void *data, int status);
+    void *data;
+    struct store_waiter *next, **link; /* the store's */
+    uint64_t key;                      /* the store's: snapshot waited for */
+};
+
+/*
+ * Is it known freshly enough?  Returns 0: yes (or the last attempt failed so recently that asking
+ * again is useless: store_age() tells).  Returns -EINPROGRESS: the waiter's `ready` is called once
+ * later, never from inside.  -ENOMEM.  Whoever gets 0 or `ready` looks into the catalogue.
+ */
+int store_want(struct store *store, enum store_want want, const char *id,
+               struct store_waiter *waiter);
+/* Takes a waiter back. Harmless when it does not wait. */
+void store_unwait(struct store_waiter *waiter);
+
+/* Milliseconds for which what is known may still be shown without asking again; 0: none. For
+ * WANT_DISKS, WANT_SNAPSHOTS, WANT_DISK, WANT_DISK_SNAPSHOTS. */
+int64_t store_life(const struct store *store, enum store_want want, const struct disk *disk);
+/* True if it was ever answered. */
+bool store_is_known(const struct store *store, enum store_want want, const struct disk *disk);
+
+/* True if the mount shows this disk (`disks=`). */
+bool store_shows_disk(const struct store *store, const char *id);
+
+/* Forgets all ages: what is asked next is asked of the cloud. */
+void store_refresh(struct store *store);
+/* The same for one disk. */
+void store_refresh_disk(struct store *store, const char *id);
+
+/* Somebody holds a poll(2) open on the status of something in progress: keeps it polled until 0
+ * again. `changed` (set once) is called after each round that changed anything. */
+void store_watch(struct store *store, int change);
+void store_on_change(struct store *store, void (*changed)(void *data), void *data);
+
+/* --- changing
+ * ------------------------------------------------------------------------------------- */
+
+struct job;
+
+/* What the caller of a change learns, valid during `done`. */
+struct job_result {
+    int status;     /* 0, or a negative errno of design 7 */
+    const char *id; /* create: the new snapshot's id; else the snapshot's; "" if unknown */
+};
+
+/*
+ * Each of these checks what can be known without a call (and refuses with the reason in the
+ * failures), then sends one change and settles its outcome: `done` is called once, never from
+ * inside, within the store's timeout.  `path` is the path in the mount, for the failure's record.
+ * Returns 0 and *job, or -ENOMEM, or the refusal: then `done` is not called.
+ */
+int store_create(struct store *store, const char *disk_id, const char *name, const char *path,
+                 void (*done)(void *data, const struct job_result *result), void *data,
+                 struct job **job);
+int store_rollback(struct store *store, const char *snapshot_id, bool stop, bool start,
+                   const char *path, void (*done)(void *data, const struct job_result *result),
+                   void *data, struct job **job);
+/* While the snapshot is being created, the name is remembered and sent when it is NORMAL: `done`
+ * then comes in the next round of the loop. */
+int store_rename(struct store *store, const char *snapshot_id, const char *name, const char *path,
+                 void (*done)(void *data, const struct job_result *result), void *data,
+                 struct job **job);
+int store_delete(struct store *store, const char *snapshot_id, const char *path,
+                 void (*done)(void *data, const struct job_result *result), void *data,
+                 struct job **job);
+
+/* The caller was interrupted. True: nothing was sent and the job is gone, `done` will not be
+ * called. False: it runs to its true answer. */
+bool job_cancel(struct job *job);
+/* The caller is gone for good (shutdown): `done` will not be called, the job goes on. */
+void job_forget(struct job *job);
+/* How many changes are on the wire or being settled. */
+unsigned store_running_jobs(const struct store *store);
+
+/* --- failures: the reason is in the tree
+ * ------------------------------------------------------------ */
+
+/* Records a failed operation: in `.cbsfs/errors`, and as the last failure of the disk and the
+ * snapshot (ids, NULL for none). `operation` is the verb as users know it: "mkdir", "rollback", ...
+ */
+void store_fail(struct store *store, const char *disk_id, const char *snapshot_id, const char *path,
+                const char *operation, const struct cloud_error *error);
+/* The same for a refusal of our own: no code, `message` is the reason. Returns `status`. */
+int store_refuse(struct store *store, const char *disk_id, const char *snapshot_id,
+                 const char *path, const char *operation, int status, const char *message);
+
+/* Append what the files show. 0 or the buffer's error. */
+int store_put_error(const struct store *store, const char *disk_id, const char *snapshot_id,
+                    struct buffer *out);
+int store_put_errors(const struct store *store, struct buffer *out);
+int store_put_jobs(const struct store *store, struct buffer *out);
+int store_put_stats(const struct store *store, struct buffer *out);
+/* What the last rollback of this snapshot came to, one line, or nothing. */
+int store_put_last_rollback(const struct store *store, const char *snapshot_id, struct buffer *out);
+
+#endif

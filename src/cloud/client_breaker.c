@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The breaker keeps a cloud that does not answer from costing every caller its whole deadline:
+ * after a few failures of the transport calls fail at once, and one of them now and then finds out
+ * whether it is over.
+ */
+#include "client_internal.h"
+
+#include <stdio.h>
+
+#define FAILURES_TO_OPEN 3
+#define FIRST_PAUSE      1000
+#define LONGEST_PAUSE    30000
+
+enum breaker_verdict breaker_judge(const struct breaker *breaker, int64_t now)
+{
+    if (!breaker->open)
+        return BREAKER_PASS;
+    if (breaker->trial)
+        return BREAKER_WAIT;
+    return now < breaker->until ? BREAKER_FAIL : BREAKER_PASS;
+}
+
+void breaker_succeed(struct breaker *breaker)
+{
+    *breaker = (struct breaker){.open = false};
+}
+
+static void open_breaker(struct breaker *breaker, int64_t now, int64_t pause,
+                         const struct cloud_error *error)
+{
+    breaker->open = true;
+    breaker->trial = false;
+    breaker->pause = pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE;
+    breaker->until = now + breaker->pause;
+    breaker->status = error->status;
+    snprintf(breaker->message, sizeof breaker->message, "%s", error->message);
+}
+
+void breaker_fail(struct breaker *breaker, int64_t now, bool trial, bool stalled,
+                  const struct cloud_error *error)
+{
+    if (breaker->open) {
+        /* What was sent before it opened says nothing new. */
+        if (trial)
+            open_breaker(breaker, now, breaker->pause * 2, error);
+        return;
+    }
+    breaker->failures++;
+    if (stalled || breaker->failures >= FAILURES_TO_OPEN)
+        open_breaker(breaker, now, FIRST_PAUSE, error);
+}
+
+void breaker_drop_trial(struct breaker *breaker)
+{
+    breaker->trial = false;
+}

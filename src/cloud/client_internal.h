@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the client share; nobody else includes it. */
+#ifndef CBSFS_CLIENT_INTERNAL_H
+#define CBSFS_CLIENT_INTERNAL_H
+
+#include "cbsfs/client.h"
+#include "cbsfs/http.h"
+#include "cbsfs/loop.h"
+
+/* --- budget: how often one action may be asked (client_budget.c) --------------------------------
+ */
+
+#define BUDGET_LARGEST_RATE 64
+
+struct budget {
+    unsigned rate;                     /* calls in any CLIENT_RATE_WINDOW; 1..BUDGET_LARGEST_RATE */
+    unsigned oldest;                   /* index into `sent` */
+    int64_t sent[BUDGET_LARGEST_RATE]; /* clock_now() of the last `rate` calls; 0: never */
+    int64_t paused_until;              /* after the server said that it is too much */
+    unsigned refusals;                 /* since the last success */
+};
+
+void budget_init(struct budget *budget, unsigned rate);
+/* When the next call may go, clock_now() ms; a time that has passed means now. */
+int64_t budget_next(const struct budget *budget);
+void budget_spend(struct budget *budget, int64_t now);
+void budget_pause(struct budget *budget, int64_t until);
+
+/* --- breaker: whether the cloud is asked at all (client_breaker.c) ------------------------------
+ */
+
+struct breaker {
+    bool open;
+    bool trial;        /* open, and one call is out to see whether it is better now */
+    unsigned failures; /* in a row */
+    int64_t until;     /* while open: when a trial may go */
+    int64_t pause;     /* ms of the current opening */
+    int status;        /* what opened it */
+    char message[512];
+};
+
+enum breaker_verdict { BREAKER_PASS, BREAKER_WAIT, BREAKER_FAIL };
+
+/* PASS: send (as the trial if it is open); WAIT: for the trial's end; FAIL: at once. */
+enum breaker_verdict breaker_judge(const struct breaker *breaker, int64_t now);
+/* A complete response arrived, of whatever content. */
+void breaker_succeed(struct breaker *breaker);
+/* `trial`: the attempt that failed was the trial. `stalled`: it took all the time an attempt may
+ * take. */
+void breaker_fail(struct breaker *breaker, int64_t now, bool trial, bool stalled,
+                  const struct cloud_error *error);
+/* The trial was taken back. */
+void breaker_drop_trial(struct breaker *breaker);
+
+/* --- credentials (client_credential.c)
+ * ------------------------------------------------------------ */
+
+struct credential_state {
+    bool pending;  /* the source will call back */
+    char *current; /* secret id of the newest attempt */
+    char *refused; /* secret id that the server refused last, while there is no newer one */
+    struct cloud_error refusal;
+    int64_t probe_at; /* clock_now() ms: before it nobody tries with `refused` again */
+};
+
+/* --- the client
+ * ------------------------------------------------------------------------------------ */
+
+enum call_state {
+    CALL_QUEUED,    /* in client->queue */
+    CALL_IN_FLIGHT, /* in client->flying */
+    CALL_ENDED,     /* in client->ended with its error, until `done` is called */
+    CALL_FINISHING  /* `done` is running */
+};
+
+struct call_list {
+    struct client_call *first, *last;
+};
+
+struct client_call {
+    struct client *client;
+    struct client_call *previous, *next;
+    enum call_state state;
+    uint64_t number;        /* its age */
+    struct cloud_call call; /* its pointers are owned */
+    int64_t deadline, not_before;
+    bool urgent, is_change;
+    bool maybe_sent;                          /* an attempt got further than NOT_SENT */
+    bool clock_corrected, credential_renewed; /* each once a call */
+    bool trial;
+    unsigned attempts;
+    int64_t attempt_started;
+    char *secret_id; /* of the attempt under way */
+    struct http_exchange *exchange;
+    struct loop_timer timer;  /* the deadline, while queued */
+    struct cloud_error error; /* of the last attempt; status 0: none yet */
+    void (*done)(void *data, struct cloud_answer *answer);
+    void *data;
+};
+
+struct client {
+    struct loop *loop;
+    struct http *http;
+    struct client_settings settings;
+    struct call_list queue; /* urgent first, then by age */
+    struct call_list flying;
+    struct call_list ended;
+    struct loop_timer wake;
+    struct budget budgets[CLOUD_VERB_COUNT];
+    unsigned budget_of[CLOUD_VERB_COUNT]; /* verbs of the same action share one */
+    struct breaker breaker;
+    struct credential_state credential;
+    struct client_stats stats;
+    uint64_t last_number;
+    unsigned seed; /* of rand_r() */
+};
+
+/* A copy of `call` in calloc'ed memory, nothing else set; NULL when memory is out. */
+struct client_call *client_call_new(const struct cloud_call *call);
+void client_call_free(struct client_call *call);
+void call_list_insert(struct call_list *list,
+                      struct client_call *call); /* urgent first, then by age */
+void call_list_append(struct call_list *list, struct client_call *call);
+void call_list_remove(struct call_list *list, struct client_call *call);
+
+/* Looks at the queue in the next round of the loop, or at `at` if that is sooner than already
+ * planned. */
+void client_wake(struct client *client, int64_t at);
+/* Puts a call into the queue at its place, not to be sent before `not_before`. */
+void client_requeue(struct client_call *call, int64_t not_before);
+/* Ends a call with call->error, from the loop: never inside of the caller. */
+void client_end_later(struct client_call *call);
+/* Ends a call with an answer, now. `answer` is freed. */
+void client_end_now(struct client_call *call, struct cloud_answer *answer);
+
+/* Budget of the call's action. */
+struct budget *client_budget(struct client_call *call);
+/* A random time before which something is not tried again: 1..ceiling ms, the ceiling doubling with
+ * `step`. */
+int64_t client_backoff(struct client *client, unsigned step);
+
+/* Signs and sends (client_attempt.c). The call is then in flight, or ended, or still queued because
+ * a credential is awaited. */
+void client_attempt(struct client_call *call);
+
+/* A credential for the call in *out. 0, or -EINPROGRESS (the queue is woken when there is one), or
+ * another -errno with call->error filled. */
+int client_get_credential(struct client_call *call, struct credential *out);
+/* The server refused the credential of this call's attempt. */
+void client_credential_refused(struct client_call *call, const struct cloud_error *error);
+void client_credential_accepted(struct client_call *call);
+void client_credential_free(struct client *client);
+
+/* Learns from the Date header. `forced`: the server has complained about our clock. */
+void client_learn_clock(struct client *client, const struct http_reply *reply, bool forced);
+
+#endif

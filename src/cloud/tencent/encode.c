@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls as requests of API 3.0 (tencent-cbs facts section 1): POST of a JSON object to "/", the
+ * rest in headers.
+ *
+ * The signature covers the body and the Host header, which libcurl writes; so the URL is taken
+ * apart and put together again here in one spelling (no default port, lower-case host), from which
+ * libcurl can derive only the Host that was signed.
+ */
+#include "tencent.h"
+
+#include "cbsfs/buffer.h"
+#include "cbsfs/http.h"
+#include "cbsfs/tc3.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define API_VERSION  "2017-03-12"
+#define SERVICE      "cbs"
+#define ROOT_DOMAIN  "tencentcloudapi.com"
+#define CONTENT_TYPE "application/json"
+#define LIMIT        100 /* of a page and of a list of ids (facts 1.4.1) */
+
+const char *tencent_action(enum cloud_verb verb)
+{
+    switch (verb) {
+    case CLOUD_DESCRIBE_DISKS:
+        return "DescribeDisks";
+    case CLOUD_DESCRIBE_SNAPSHOTS:
+        return "DescribeSnapshots";
+    case CLOUD_CREATE_SNAPSHOT:
+        return "CreateSnapshot";
+    case CLOUD_APPLY_SNAPSHOT:
+        return "ApplySnapshot";
+    case CLOUD_RENAME_SNAPSHOT:
+        return "ModifySnapshotAttribute";
+    case CLOUD_DELETE_SNAPSHOT:
+        return "DeleteSnapshots";
+    }
+    return "";
+}
+
+/* --- where ------------------------------------------------------------------------------------ */
+
+/* Regions come and go, so any string is passed through that is a label of a host name. */
+static bool region_is_valid(const char *region)
+{
+    if (region == NULL)
+        return false;
+    size_t length = strlen(region);
+    if (length == 0 || length > 63 || region[0] == '-' || region[length - 1] == '-')
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)region[i]) && region[i] != '-')
+            return false;
+    return true;
+}
+
+/* Finance regions are served only by hosts of their own (facts section 5). */
+static bool region_is_finance(const char *region)
+{
+    size_t length = strlen(region);
+    return length > 4 && strcmp(region + length - 4, "-fsi") == 0;
+}
+
+int tencent_endpoint(const struct cloud_account *account, char *url, size_t size)
+{
+    const char *region = account->region;
+    if (!region_is_valid(region))
+        return -EINVAL;
+    int length;
+    if (account->endpoint != NULL)
+        length = snprintf(url, size, "%s", account->endpoint);
+    else if (region_is_finance(region))
+        length = snprintf(url, size, "https://" SERVICE ".%s." ROOT_DOMAIN, region);
+    else
+        length = snprintf(url, size, "https://" SERVICE "." ROOT_DOMAIN);
+    return length < 0 || (size_t)length >= size ? -EINVAL : 0;
+}
+
+static int url_error(CURLUcode code)
+{
+    return code == CURLUE_OK ? 0 : code == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
+}
+
+static bool url_has(CURLU *url, CURLUPart part)
+{
+    char *text = NULL;
+    bool present = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+    curl_free(text);
+    return present;
+}
+
+/* Reads "https://host[:port]" into the scheme and the value of the Host header. Both are the
+ * caller's to curl_free() and buffer_free(), also after a failure. */
+static int split_endpoint(const char *endpoint, char **scheme, struct buffer *host)
+{
+    char *name = NULL, *port = NULL, *path = NULL;
+    CURLU *url = curl_url();
+    int status = url == NULL ? -ENOMEM : url_error(curl_url_set(url, CURLUPART_URL, endpoint, 0));
+    if (status == 0)
+        status = url_error(curl_url_get(url, CURLUPART_SCHEME, scheme, 0));
+    if (status == 0)
+        status = url_error(curl_url_get(url, CURLUPART_HOST, &name, 0));
+    if (status == 0)
+        status = url_error(curl_url_get(url, CURLUPART_PATH, &path, 0));
+    if (status < 0)
+        goto out;
+    if (strcmp(path, "/") != 0 || url_has(url, CURLUPART_USER) || url_has(url, CURLUPART_QUERY) ||
+        url_has(url, CURLUPART_FRAGMENT)) {
+        status = -EINVAL;
+        goto out;
+    }
+    for (char *letter = name; *letter != '\0'; letter++)
+        *letter = (char)tolower((unsigned char)*letter);
+    status = buffer_puts(host, name);
+    CURLUcode has_port = curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
+    if (has_port == CURLUE_OK)
+        status = buffer_printf(host, ":%s", port);
+    else if (has_port != CURLUE_NO_PORT)
+        status = url_error(has_port);
+out:
+    curl_free(name);
+    curl_free(port);
+    curl_free(path);
+    curl_url_cleanup(url);
+    return status;
+}
+
+/* --- what ------------------------------------------------------------------------------------- */
+
+/* A call with text that is not UTF-8 or is missing is the caller's mistake; anything else is
+ * memory. */
+static int pack_error(const json_error_t *error)
+{
+    return json_error_code(error) == json_error_out_of_memory ? -ENOMEM : -EINVAL;
+}
+
+static int describe_ids(const struct cloud_call *call, json_t **body)
+{
+    if (call->disk_id != NULL || call->offset != 0 || call->id_count > LIMIT)
+        return -EINVAL;
+    json_t *ids = json_array();
+    if (ids == NULL)
+        return -ENOMEM;
+    json_error_t error;
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < call->id_count; i++) {
+        json_t *id = json_pack_ex(&error, 0, "s", call->ids[i]);
+        if (id == NULL)
+            status = pack_error(&error);
+        else if (json_array_append_new(ids, id) < 0)
+            status = -ENOMEM;
+    }
+    if (status == 0) {
+        /* Without a limit the answer would hold 20 of them. */
+        const char *key = call->verb == CLOUD_DESCRIBE_DISKS ? "DiskIds" : "SnapshotIds";
+        *body = json_pack_ex(&error, 0, "{s:O, s:i}", key, ids, "Limit", (int)call->id_count);
+        if (*body == NULL)
+            status = pack_error(&error);
+    }
+    json_decref(ids);
+    return status;
+}
+
+static int describe_page(const struct cloud_call *call, json_t **body)
+{
+    if (call->limit == 0 || call->limit > LIMIT)
+        return -EINVAL;
+    json_error_t error;
+    *body =
+        json_pack_ex(&error, 0, "{s:I, s:I, s:s, s:s}", "Offset", (json_int_t)call->offset, "Limit",
+                     (json_int_t)call->limit, "Order", "ASC", "OrderField", "CREATE_TIME");
+    if (*body == NULL)
+        return pack_error(&error);
+    if (call->disk_id == NULL)
+        return 0;
+    json_t *filters =
+        json_pack_ex(&error, 0, "[{s:s, s:[s]}]", "Name", "disk-id", "Values", call->disk_id);
+    if (filters == NULL)
+        return pack_error(&error);
+    return json_object_set_new(*body, "Filters", filters) < 0 ? -ENOMEM : 0;
+}
+
+static int apply_body(const struct cloud_call *call, json_t **body)
+{
+    if (call->start_instance && !call->stop_instance)
+        return -EINVAL;
+    json_error_t error;
+    *body = json_pack_ex(&error, 0, "{s:s, s:s}", "SnapshotId", call->snapshot_id, "DiskId",
+                         call->disk_id);
+    if (*body == NULL)
+        return pack_error(&error);
+    if (call->stop_instance && json_object_set_new(*body, "AutoStopInstance", json_true()) < 0)
+        return -ENOMEM;
+    if (call->start_instance && json_object_set_new(*body, "AutoStartInstance", json_true()) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* After a failure *body may still hold something to be released. */
+static int build_body(const struct cloud_call *call, json_t **body)
+{
+    json_error_t error;
+    switch (call->verb) {
+    case CLOUD_DESCRIBE_DISKS:
+    case CLOUD_DESCRIBE_SNAPSHOTS:
+        return call->id_count > 0 ? describe_ids(call, body) : describe_page(call, body);
+    case CLOUD_APPLY_SNAPSHOT:
+        return apply_body(call, body);
+    case CLOUD_CREATE_SNAPSHOT:
+        *body = json_pack_ex(&error, 0, "{s:s, s:s}", "DiskId", call->disk_id, "SnapshotName",
+                             call->name);
+        break;
+    case CLOUD_RENAME_SNAPSHOT:
+        *body = json_pack_ex(&error, 0, "{s:s, s:s}", "SnapshotId", call->snapshot_id,
+                             "SnapshotName", call->name);
+        break;
+    case CLOUD_DELETE_SNAPSHOT:
+        *body = json_pack_ex(&error, 0, "{s:[s]}", "SnapshotIds", call->snapshot_id);
+        break;
+    default:
+        return -EINVAL;
+    }
+    return *body == NULL ? pack_error(&error) : 0;
+}
+
+/* --- as whom ---------------------------------------------------------------------------------- */
+
+/* A line break in a value would let whoever chose it write headers of their own. */
+static int add_header(struct http_request *request, const char *name, const char *value)
+{
+    for (const char *letter = value; *letter != '\0'; letter++)
+        if (iscntrl((unsigned char)*letter))
+            return -EINVAL;
+    return http_request_add_header(request, name, value);
+}
+
+static int add_authorization(const struct credential *credential, const char *host, int64_t now,
+                             struct http_request *request)
+{
+    const struct tc3_header signed_headers[] = {{"content-type", CONTENT_TYPE}, {"host", host}};
+    const struct tc3_request parts = {
+        .method = "POST",
+        .query = "",
+        .headers = signed_headers,
+        .header_count = 2,
+        .payload = request->body,
+        .payload_length = request->body_length,
+        .service = SERVICE,
+        .timestamp = now,
+    };
+    struct buffer value;
+    buffer_init(&value, 0);
+    int status = tc3_authorization(&parts, credential->secret_id, credential->secret_key, &value);
+    if (status == 0)
+        status = add_header(request, "Authorization", value.data);
+    buffer_cleanse(&value);
+    return status;
+}
+
+static int add_headers(const struct cloud_account *account, const struct credential *credential,
+                       int64_t now, enum cloud_verb verb, struct http_request *request)
+{
+    char timestamp[24];
+    snprintf(timestamp, sizeof timestamp, "%" PRId64, now);
+    const struct {
+        const char *name, *value;
+    } headers[] = {
+        {"Content-Type", CONTENT_TYPE},
+        {"X-TC-Action", tencent_action(verb)},
+        {"X-TC-Version", API_VERSION},
+        {"X-TC-Timestamp", timestamp},
+        {"X-TC-Region", account->region},
+        {"X-TC-Language", account->language},
+        {"X-TC-RequestClient", "cbsfs-" CBSFS_VERSION},
+        {"X-TC-Token", credential->token},
+    };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+        if (headers[i].value == NULL || *headers[i].value == '\0')
+            continue;
+        int status = add_header(request, headers[i].name, headers[i].value);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int encode(const struct cloud_account *account, const struct credential *credential,
+                  int64_t now, const struct cloud_call *call, struct http_request *request)
+{
+    char endpoint[512];
+    char *scheme = NULL;
+    json_t *body = NULL;
+    struct buffer host, url;
+    buffer_init(&host, 0);
+    buffer_init(&url, 0);
+    int status = tencent_endpoint(account, endpoint, sizeof endpoint);
+    if (status == 0)
+        status = split_endpoint(endpoint, &scheme, &host);
+    if (status == 0)
+        status = build_body(call, &body);
+    if (status == 0)
+        status = buffer_printf(&url, "%s://%s/", scheme, host.data);
+    if (status < 0)
+        goto out;
+    status = -ENOMEM;
+    request->method = strdup("POST");
+    request->url = buffer_steal(&url);
+    request->body = json_dumps(body, JSON_COMPACT);
+    if (request->method == NULL || request->url == NULL || request->body == NULL)
+        goto out;
+    request->body_length = strlen(request->body);
+    status = add_headers(account, credential, now, call->verb, request);
+    if (status == 0)
+        status = add_authorization(credential, host.data, now, request);
+out:
+    curl_free(scheme);
+    json_decref(body);
+    buffer_free(&host);
+    buffer_free(&url);
+    return status;
+}
+
+int tencent_encode(const struct cloud_account *account, const struct credential *credential,
+                   int64_t now, const struct cloud_call *call, struct http_request *request)
+{
+    if (credential->secret_id == NULL || credential->secret_key == NULL)
+        return -EINVAL;
+    int status = encode(account, credential, now, call, request);
+    if (status < 0)
+        http_request_free(request);
+    return status;
+}

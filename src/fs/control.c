@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Control files: what a written line means, and carrying it out. */
+#include "fs_internal.h"
+
+#include "cbsfs/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int fs_refuse(struct fs *fs, const struct node *node, const char *name, const char *operation,
+              int status, const char *reason)
+{
+    char path[1024];
+    node_path(node, path, sizeof(path));
+    if (name != NULL) {
+        size_t used = strlen(path);
+        snprintf(path + used, sizeof(path) - used, "%s%s", used > 0 ? "/" : "", name);
+    }
+    return store_refuse(fs->store, node->disk != NULL ? disk_text(node->disk, DISK_ID) : NULL,
+                        node->snapshot != NULL ? snapshot_text(node->snapshot, SNAPSHOT_ID) : NULL,
+                        path, operation, status, reason);
+}
+
+/* --- rollback: 1 | yes | DISK-ID, then stop and start
+ * ------------------------------------------------- */
+
+struct rollback_command {
+    bool stop, start;
+};
+
+/* Reads the words; NULL and *command, or why it is none. */
+static const char *parse_rollback(const struct fs *fs, const struct node *node, const char *text,
+                                  struct rollback_command *command)
+{
+    char line[256], *rest = NULL;
+    size_t length = strcspn(text, "\n");
+    if (text[length] != '\0' && text[length + strspn(text + length, "\r\n")] != '\0')
+        return "a command is one line";
+    if (length >= sizeof(line))
+        return "this is no command";
+    memcpy(line, text, length);
+    line[length] = '\0';
+    const char *word = strtok_r(line, " \t\r", &rest);
+    const char *id = disk_text(node->disk, DISK_ID);
+    bool plain = word != NULL && (strcmp(word, "1") == 0 || strcmp(word, "yes") == 0);
+    if (plain && fs->settings.rollback == FS_ROLLBACK_CONFIRM)
+        return "this mount (rollback=confirm) takes only the disk's id";
+    if (word == NULL || (!plain && strcmp(word, id) != 0))
+        return "write 1, yes or the disk's id; the id must be that of the snapshot's disk";
+    *command = (struct rollback_command){0};
+    while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL) {
+        if (strcmp(word, "stop") == 0)
+            command->stop = true;
+        else if (strcmp(word, "start") == 0)
+            command->start = true;
+        else
+            return "the words after it may be stop and start";
+    }
+    return command->start && !command->stop ? "start needs stop" : NULL;
+}
+
+static void finish_command(struct request *request, int status)
+{
+    struct handle *handle = request->handle;
+    handle->executing = false;
+    handle->commanded = true;
+    handle->result = status;
+    if (status != 0)
+        reply_error(request, status);
+    else
+        fuse_reply_write(request->fuse, request->size);
+}
+
+static void answer_done(struct request *request)
+{
+    finish_command(request, request->status);
+}
+
+static void rollback_done(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    request->job = NULL;
+    request->status = result->status;
+    request->answer = answer_done;
+    request_wake(request);
+}
+
+void command_rollback(struct request *request)
+{
+    struct fs *fs = request->fs;
+    struct rollback_command command = {0};
+    struct node node;
+    char path[1024];
+    int status = node_find(fs, request->number, &node);
+    if (status != 0) {
+        finish_command(request, status);
+        return;
+    }
+    const char *reason = parse_rollback(fs, &node, request->text, &command);
+    if (fs->settings.rollback == FS_ROLLBACK_OFF)
+        status = fs_refuse(fs, &node, NULL, "rollback", -EPERM, "this mount has rollback=off");
+    else if (reason != NULL)
+        status = fs_refuse(fs, &node, NULL, "rollback", -EINVAL, reason);
+    if (status != 0) {
+        finish_command(request, status);
+        return;
+    }
+    const char *id = snapshot_text(node.snapshot, SNAPSHOT_ID);
+    if (request_wait(request, WANT_STATUS, id) ||
+        request_wait(request, WANT_DISK, disk_text(node.disk, DISK_ID)))
+        return;
+    node_path(&node, path, sizeof(path));
+    status = store_rollback(fs->store, id, command.stop, command.start, path, rollback_done,
+                            request, &request->job);
+    if (status != 0)
+        finish_command(request, status);
+    else
+        request_park(request);
+}
+
+/* --- the mount's own
+ * ------------------------------------------------------------------------------------ */
+
+int command_refresh(struct fs *fs)
+{
+    store_refresh(fs->store);
+    return 0;
+}
+
+int command_log_level(const char *text)
+{
+    char word[32];
+    enum log_level level;
+    if (sscanf(text, " %31s", word) != 1 || log_level_parse(word, &level) != 0)
+        return -EINVAL;
+    log_set_level(level);
+    return 0;
+}

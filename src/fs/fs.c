@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session with the kernel: mounting, receiving from the loop, ending. */
+#include "fs_internal.h"
+
+#include "cbsfs/clock.h"
+#include "cbsfs/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Requests answered before the loop turns to the cloud again. */
+#define BATCH 64
+
+static void op_init(void *data, struct fuse_conn_info *connection)
+{
+    (void)data;
+    /* A listing has every attribute at hand; asking one by one would cost a request each. */
+    connection->want |= connection->capable & FUSE_CAP_READDIRPLUS;
+    connection->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
+    /* Without this `> file` arrives as a truncation, which does nothing, and then the write. */
+    connection->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+}
+
+/* xattr, access, flush and opendir's like are left out on purpose: the kernel is told once and
+ * never asks again; an answered getxattr makes `ls -l` many times slower. */
+const struct fuse_lowlevel_ops fs_operations = {
+    .init = op_init,
+    .lookup = op_lookup,
+    .getattr = op_getattr,
+    .setattr = op_setattr,
+    .readlink = op_readlink,
+    .mknod = op_mknod,
+    .mkdir = op_mkdir,
+    .unlink = op_unlink,
+    .rmdir = op_rmdir,
+    .symlink = op_symlink,
+    .rename = op_rename,
+    .link = op_link,
+    .open = op_open,
+    .read = op_read,
+    .write = op_write,
+    .release = op_release,
+    .opendir = op_opendir,
+    .readdir = op_readdir,
+    .readdirplus = op_readdirplus,
+    .releasedir = op_releasedir,
+    .statfs = op_statfs,
+    .create = op_create,
+    .poll = op_poll,
+};
+
+static void receive(void *data)
+{
+    struct fs *fs = data;
+    for (int i = 0; i < BATCH; i++) {
+        int received = fuse_session_receive_buf(fs->session, &fs->input);
+        if (received == -EINTR)
+            continue;
+        if (received <= 0)
+            break;
+        fuse_session_process_buf(fs->session, &fs->input);
+    }
+    if (fuse_session_exited(fs->session)) {
+        loop_unwatch(fs->loop, &fs->watch);
+        fs->watch.fd = -1;
+        if (fs->settings.ended != NULL)
+            fs->settings.ended(fs->settings.data);
+    }
+}
+
+struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settings *settings)
+{
+    struct fs *fs = calloc(1, sizeof(*fs));
+    if (fs == NULL)
+        return NULL;
+    fs->loop = loop;
+    fs->store = store;
+    fs->settings = *settings;
+    fs->mounted = clock_wall() / 1000;
+    fs->watch.fd = -1;
+    fs->watch.ready = receive;
+    fs->watch.data = fs;
+    requests_begin(fs);
+    store_on_change(store, handles_changed, fs);
+    return fs;
+}
+
+int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint)
+{
+    /* Who may do what is decided by the kernel from the modes, also with allow_other. */
+    if (fuse_opt_add_arg(args, "-odefault_permissions") != 0)
+        return -ENOMEM;
+    fs->session = fuse_session_new(args, &fs_operations, sizeof(fs_operations), fs);
+    if (fs->session == NULL)
+        return -EINVAL;
+    if (fuse_session_mount(fs->session, mountpoint) != 0)
+        return -EIO;
+    fs->is_mounted = true;
+    fs->watch.fd = fuse_session_fd(fs->session);
+    int flags = fcntl(fs->watch.fd, F_GETFL);
+    if (flags < 0 || fcntl(fs->watch.fd, F_SETFL, flags | O_NONBLOCK) != 0)
+        return -errno;
+    loop_watch(fs->loop, &fs->watch);
+    return 0;
+}
+
+void fs_free(struct fs *fs)
+{
+    if (fs == NULL)
+        return;
+    store_on_change(fs->store, NULL, NULL);
+    requests_drop(fs);
+    while (fs->handles != NULL)
+        handle_free(fs->handles);
+    if (fs->watch.fd >= 0)
+        loop_unwatch(fs->loop, &fs->watch);
+    if (fs->is_mounted)
+        fuse_session_unmount(fs->session);
+    if (fs->session != NULL)
+        fuse_session_destroy(fs->session);
+    free(fs->input.mem);
+    free(fs);
+}

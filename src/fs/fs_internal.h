@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room share among themselves. */
+#ifndef CBSFS_FS_INTERNAL_H
+#define CBSFS_FS_INTERNAL_H
+
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 10)
+
+#include "cbsfs/buffer.h"
+#include "cbsfs/fs.h"
+#include "cbsfs/loop.h"
+#include "cbsfs/store.h"
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* --- nodes: an inode number is what it names (nodes.c)
+ * ---------------------------------------------- */
+
+enum node_kind {
+    NODE_STATIC,   /* the same in every mount: file says which */
+    NODE_DISK,     /* key: the disk */
+    NODE_SNAPSHOT, /* key: the snapshot */
+    NODE_LINK      /* key: the snapshot that a symlink in /snapshots leads to */
+};
+
+/* Files of a NODE_STATIC. */
+enum {
+    STATIC_ROOT = FUSE_ROOT_ID,
+    STATIC_DISKS,
+    STATIC_SNAPSHOTS,
+    STATIC_CONTROL,
+    STATIC_FILES /* README and the files of .cbsfs: STATIC_FILES + position in the table */
+};
+/* Files of a NODE_DISK; the table follows. */
+enum { DISK_SELF, DISK_SNAPSHOTS, DISK_FILES };
+/* Files of a NODE_SNAPSHOT. */
+enum { SNAPSHOT_SELF, SNAPSHOT_FILES };
+
+struct node {
+    enum node_kind kind;
+    unsigned file;
+    struct disk *disk;         /* NODE_DISK, NODE_SNAPSHOT, NODE_LINK */
+    struct snapshot *snapshot; /* NODE_SNAPSHOT, NODE_LINK */
+    const struct file *type;   /* what is not a directory; NULL for directories */
+};
+
+struct fs;
+
+fuse_ino_t node_number(enum node_kind kind, uint64_t key, unsigned file);
+/* 0, or -ENOENT when what the number names is not there any more. */
+int node_find(const struct fs *fs, fuse_ino_t number, struct node *node);
+bool node_is_snapshots(const struct node *node); /* a disk's snapshots/ */
+void node_of_disk(struct disk *disk, unsigned file, struct node *node);
+void node_of_snapshot(struct snapshot *snapshot, unsigned file, struct node *node);
+void node_of_link(struct snapshot *snapshot, struct node *node);
+void node_of_static(unsigned file, struct node *node);
+fuse_ino_t node_own_number(const struct node *node);
+
+/* What stat(2) shows, and for how long (seconds) the kernel may keep it. */
+void node_attributes(struct fs *fs, const struct node *node, struct stat *attributes);
+double node_entry_life(const struct fs *fs, const struct node *node);
+double node_attribute_life(const struct fs *fs, const struct node *node);
+/* The path below the mount point, for records. */
+void node_path(const struct node *node, char *path, size_t size);
+
+/* --- files: what reading shows (files.c, rollback_text.c)
+ * --------------------------------------------- */
+
+enum {
+    FILE_VOLATILE = 1, /* may change at any time: the kernel keeps no attributes */
+    FILE_PROGRESS = 2, /* shows progress: volatile while something is in progress */
+    FILE_WRITABLE = 4,
+    FILE_UNLISTED = 8,
+    FILE_LINK = 16,
+    FILE_DISK_ONLY = 32 /* only when the disk itself is known */
+};
+
+struct file {
+    const char *name;
+    unsigned flags;
+    int (*render)(struct fs *fs, const struct node *node, struct buffer *out);
+    int which; /* for render: which field */
+};
+
+extern const struct file disk_files[], snapshot_files[], static_files[], link_file;
+extern const size_t disk_file_count, snapshot_file_count, static_file_count;
+/* static_files[0] is README; the others live in .cbsfs. */
+
+/* The content, into an initialised buffer. 0 or -errno. */
+int file_render(struct fs *fs, const struct node *node, struct buffer *out);
+bool file_is_shown(const struct file *file, const struct node *directory);
+int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
+
+/* --- requests that may have to wait (parked.c)
+ * --------------------------------------------------------- */
+
+struct request {
+    struct fs *fs;
+    fuse_req_t fuse;
+    void (*answer)(
+        struct request *request); /* replies, or parks; run again when the data is there */
+    fuse_ino_t number, new_parent;
+    char *name, *new_name;
+    struct fuse_file_info file;
+    size_t size;
+    off_t offset;
+    bool plus; /* readdirplus */
+    struct handle *handle;
+    char *text;         /* write: what was written, NUL-terminated */
+    unsigned new_flags; /* rename */
+    unsigned waited;    /* bits of enum store_want that were waited for */
+    int status;         /* why the last wait failed, or 0 */
+    struct store_waiter waiter;
+    struct job *job;
+    bool parked, interrupted;
+    struct request *next, *previous; /* parked ones */
+};
+
+struct request *request_new(struct fs *fs, fuse_req_t fuse, void (*answer)(struct request *request),
+                            fuse_ino_t number, const char *name);
+/* Frees a request that was replied to before it ran. */
+void request_discard(struct request *request);
+/* Runs `answer`, and frees the request unless it is parked. NULL: memory was out, already replied.
+ */
+void request_run(struct request *request);
+/* True: parked until the store knows; `answer` is run again then. Each want is waited for once. */
+bool request_wait(struct request *request, enum store_want want, const char *id);
+/* Parks behind a job that was just started; `done` of the job must call request_wake(). */
+void request_park(struct request *request);
+void request_wake(struct request *request);
+void requests_begin(struct fs *fs);
+void requests_drop(struct fs *fs);
+unsigned requests_parked(const struct fs *fs);
+
+void reply_error(struct request *request, int status);
+void reply_entry(struct request *request, const struct node *node);
+
+/* --- open files and directories (handles.c)
+ * ------------------------------------------------------------ */
+
+struct handle {
+    struct fs *fs;
+    fuse_ino_t number;
+    struct buffer content;
+    bool rendered;
+    bool was_read;             /* status: a read from the start shows it anew */
+    bool commanded, executing; /* a control file: its one command */
+    int result;                /* of the command */
+    uint32_t version;          /* of the status when it was last rendered */
+    struct fuse_pollhandle *poll;
+    uint64_t *keys; /* a directory: what it held when it was first read */
+    size_t key_count;
+    struct handle *next, *previous;
+};
+
+struct handle *handle_new(struct fs *fs, fuse_ino_t number);
+void handle_free(struct handle *handle);
+void handles_changed(void *data);
+
+/* --- recursive deleters (guard.c)
+ * ------------------------------------------------------------------------ */
+
+enum guard_kind { GUARD_REMOVAL, GUARD_MOVE };
+
+struct guard_mark {
+    pid_t process;
+    enum guard_kind kind;
+    int64_t until; /* clock ms */
+};
+#define GUARD_MARKS 64
+#define GUARD_TIME  10000
+
+struct guard {
+    struct guard_mark marks[GUARD_MARKS];
+};
+
+/* `thread` as FUSE gives it. */
+void guard_mark(struct guard *guard, pid_t thread, enum guard_kind kind);
+bool guard_is_marked(const struct guard *guard, pid_t thread, enum guard_kind kind);
+
+/* --- the whole
+ * -------------------------------------------------------------------------------------------- */
+
+struct fs {
+    struct loop *loop;
+    struct store *store;
+    struct fs_settings settings;
+    struct fuse_session *session;
+    struct fuse_buf input;
+    struct loop_watch watch;
+    struct loop_timer interrupts;
+    struct request *parked;
+    struct handle *handles;
+    struct guard guard;
+    int64_t mounted; /* seconds: the time of what has no other */
+    bool is_mounted;
+};
+
+extern const struct fuse_lowlevel_ops fs_operations;
+
+/* The operations, by file. */
+void op_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name);
+void op_getattr(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file);
+void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int which,
+                struct fuse_file_info *file);
+void op_readlink(fuse_req_t fuse, fuse_ino_t number);
+void op_statfs(fuse_req_t fuse, fuse_ino_t number);
+void op_open(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file);
+void op_read(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset,
+             struct fuse_file_info *file);
+void op_write(fuse_req_t fuse, fuse_ino_t number, const char *bytes, size_t size, off_t offset,
+              struct fuse_file_info *file);
+void op_release(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file);
+void op_poll(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file,
+             struct fuse_pollhandle *poll);
+void op_opendir(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file);
+void op_readdir(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset,
+                struct fuse_file_info *file);
+void op_readdirplus(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset,
+                    struct fuse_file_info *file);
+void op_releasedir(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file);
+void op_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode);
+void op_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name);
+void op_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name);
+void op_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+               const char *new_name, unsigned flags);
+void op_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, dev_t device);
+void op_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode,
+               struct fuse_file_info *file);
+void op_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name);
+void op_link(fuse_req_t fuse, fuse_ino_t number, fuse_ino_t new_parent, const char *new_name);
+
+/* A command in a control file, once the whole request is there (control.c). */
+void command_rollback(struct request *request);
+int command_refresh(struct fs *fs);
+int command_log_level(const char *text);
+
+/* Records a refusal of ours and returns its status. */
+int fs_refuse(struct fs *fs, const struct node *node, const char *name, const char *operation,
+              int status, const char *reason);
+
+#endif

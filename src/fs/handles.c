@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Open files and directories, and those of them that wait for a change with poll(2). */
+#include "fs_internal.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+struct handle *handle_new(struct fs *fs, fuse_ino_t number)
+{
+    struct handle *handle = calloc(1, sizeof(*handle));
+    if (handle == NULL)
+        return NULL;
+    handle->fs = fs;
+    handle->number = number;
+    handle->next = fs->handles;
+    if (fs->handles != NULL)
+        fs->handles->previous = handle;
+    fs->handles = handle;
+    return handle;
+}
+
+static void end_poll(struct handle *handle)
+{
+    if (handle->poll == NULL)
+        return;
+    fuse_pollhandle_destroy(handle->poll);
+    handle->poll = NULL;
+    store_watch(handle->fs->store, -1);
+}
+
+void handle_free(struct handle *handle)
+{
+    end_poll(handle);
+    if (handle->previous != NULL)
+        handle->previous->next = handle->next;
+    else
+        handle->fs->handles = handle->next;
+    if (handle->next != NULL)
+        handle->next->previous = handle->previous;
+    buffer_free(&handle->content);
+    free(handle->keys);
+    free(handle);
+}
+
+/* The status that a poll(2) waits for is another one, or its snapshot is gone. */
+static bool has_news(const struct handle *handle)
+{
+    struct node node;
+    return node_find(handle->fs, handle->number, &node) != 0 || node.snapshot == NULL ||
+           node.snapshot->version != handle->version;
+}
+
+void handles_changed(void *data)
+{
+    struct fs *fs = data;
+    for (struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
+        if (handle->poll == NULL || !has_news(handle))
+            continue;
+        /* Wakes the waiting process; takes no lock that it could hold. */
+        fuse_lowlevel_notify_poll(handle->poll);
+        end_poll(handle);
+    }
+}
+
+void op_poll(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file,
+             struct fuse_pollhandle *poll)
+{
+    struct fs *fs = fuse_req_userdata(fuse);
+    struct handle *handle = (struct handle *)(uintptr_t)file->fh;
+    struct node node;
+    /* As sysfs has it: always readable, and POLLPRI | POLLERR once it says something else than when
+     * it was last read. */
+    unsigned events = POLLIN | POLLRDNORM;
+    bool is_status = node_find(fs, number, &node) == 0 && node.kind == NODE_SNAPSHOT &&
+                     node.type == snapshot_files;
+    if (is_status ? node.snapshot->version != handle->version : node.type == NULL)
+        events |= POLLPRI | POLLERR;
+    if (poll != NULL) {
+        end_poll(handle);
+        if (is_status && (events & POLLPRI) == 0) {
+            handle->poll = poll;
+            store_watch(fs->store, 1);
+        } else {
+            fuse_pollhandle_destroy(poll);
+        }
+    }
+    fuse_reply_poll(fuse, events);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An inode number is what it names: two bits of kind, the 48-bit key of the disk or snapshot (made
+ * from its id), and which file of it.  So nothing is kept per look-up, forgetting is free, and the
+ * numbers are the same after the kernel has dropped its caches and after a remount.
+ *
+ *     | kind (8) | key (48) | file (8) |
+ */
+#include "fs_internal.h"
+
+#include "cbsfs/timestamp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define KIND_SHIFT  56
+#define KEY_SHIFT   8
+#define FILE_MASK   0xffu
+#define KEY_MASK    ((UINT64_C(1) << 48) - 1)
+#define STATIC_LIFE 86400.0
+
+fuse_ino_t node_number(enum node_kind kind, uint64_t key, unsigned file)
+{
+    return ((fuse_ino_t)kind << KIND_SHIFT) | (key << KEY_SHIFT) | file;
+}
+
+void node_of_static(unsigned file, struct node *node)
+{
+    *node = (struct node){.kind = NODE_STATIC, .file = file};
+    if (file >= STATIC_FILES && file - STATIC_FILES < static_file_count)
+        node->type = &static_files[file - STATIC_FILES];
+}
+
+void node_of_disk(struct disk *disk, unsigned file, struct node *node)
+{
+    *node = (struct node){.kind = NODE_DISK, .file = file, .disk = disk};
+    if (file >= DISK_FILES && file - DISK_FILES < disk_file_count)
+        node->type = &disk_files[file - DISK_FILES];
+}
+
+void node_of_snapshot(struct snapshot *snapshot, unsigned file, struct node *node)
+{
+    *node = (struct node){
+        .kind = NODE_SNAPSHOT, .file = file, .disk = snapshot->disk, .snapshot = snapshot};
+    if (file >= SNAPSHOT_FILES && file - SNAPSHOT_FILES < snapshot_file_count)
+        node->type = &snapshot_files[file - SNAPSHOT_FILES];
+}
+
+void node_of_link(struct snapshot *snapshot, struct node *node)
+{
+    *node = (struct node){
+        .kind = NODE_LINK, .disk = snapshot->disk, .snapshot = snapshot, .type = &link_file};
+}
+
+fuse_ino_t node_own_number(const struct node *node)
+{
+    uint64_t key = node->snapshot != NULL ? node->snapshot->key
+                   : node->disk != NULL   ? node->disk->key
+                                          : 0;
+    return node_number(node->kind, key, node->file);
+}
+
+int node_find(const struct fs *fs, fuse_ino_t number, struct node *node)
+{
+    const struct catalogue *catalogue = store_catalogue(fs->store);
+    uint64_t key = ((uint64_t)number >> KEY_SHIFT) & KEY_MASK;
+    unsigned file = (unsigned)(number & FILE_MASK);
+    enum node_kind kind = (enum node_kind)(number >> KIND_SHIFT);
+    if (kind == NODE_STATIC) {
+        node_of_static(file, node);
+        return 0;
+    }
+    if (kind == NODE_DISK) {
+        struct disk *disk = catalogue_disk_by_key(catalogue, key);
+        if (disk == NULL || !disk_is_visible(disk))
+            return -ENOENT;
+        node_of_disk(disk, file, node);
+        return 0;
+    }
+    struct snapshot *snapshot = catalogue_snapshot_by_key(catalogue, key);
+    if (snapshot == NULL || !snapshot_is_visible(snapshot))
+        return -ENOENT;
+    if (kind == NODE_LINK)
+        node_of_link(snapshot, node);
+    else
+        node_of_snapshot(snapshot, file, node);
+    return 0;
+}
+
+bool node_is_snapshots(const struct node *node)
+{
+    return node->kind == NODE_DISK && node->file == DISK_SNAPSHOTS;
+}
+
+/* --- attributes
+ * ----------------------------------------------------------------------------------- */
+
+static mode_t mode_of(const struct node *node)
+{
+    if (node->type == NULL) {
+        bool changeable =
+            node_is_snapshots(node) || (node->kind == NODE_SNAPSHOT && node->file == SNAPSHOT_SELF);
+        return S_IFDIR | (changeable ? 0755 : 0555);
+    }
+    if (node->type->flags & FILE_LINK)
+        return S_IFLNK | 0777;
+    return S_IFREG | (node->type->flags & FILE_WRITABLE ? 0644 : 0444);
+}
+
+static int64_t time_of(const struct fs *fs, const struct node *node)
+{
+    int64_t time = TIMESTAMP_NONE;
+    const struct snapshot *snapshot = node->snapshot;
+    if (node->kind == NODE_DISK && node->type != NULL && (node->type->flags & FILE_LINK)) {
+        snapshot = catalogue_latest(node->disk);
+    } else if (node_is_snapshots(node)) {
+        /* As an ordinary directory does, it shows when something was last put into it. */
+        for (size_t i = node->disk->count; i > 0 && snapshot == NULL; i--) {
+            if (snapshot_is_visible(node->disk->snapshots[i - 1]))
+                snapshot = node->disk->snapshots[i - 1];
+        }
+    }
+    if (snapshot != NULL)
+        time = snapshot->created;
+    /* Progress is news: copying tools compare times. */
+    if (node->snapshot != NULL && node->type != NULL && (node->type->flags & FILE_PROGRESS) &&
+        node->snapshot->in_progress && node->snapshot->changed != TIMESTAMP_NONE)
+        time = node->snapshot->changed;
+    if (time == TIMESTAMP_NONE && node->disk != NULL)
+        time = node->disk->created;
+    return time != TIMESTAMP_NONE ? time : fs->mounted;
+}
+
+void node_attributes(struct fs *fs, const struct node *node, struct stat *attributes)
+{
+    mode_t mode = mode_of(node);
+    memset(attributes, 0, sizeof(*attributes));
+    attributes->st_ino = node_own_number(node);
+    attributes->st_mode = S_ISLNK(mode) ? mode : mode & ~(fs->settings.umask & 07777);
+    /* 1 for a directory: "no promise about subdirectories"; find(1) then counts none. */
+    attributes->st_nlink = 1;
+    attributes->st_uid = fs->settings.uid;
+    attributes->st_gid = fs->settings.gid;
+    attributes->st_blksize = 4096;
+    attributes->st_mtim.tv_sec = time_of(fs, node);
+    attributes->st_ctim = attributes->st_atim = attributes->st_mtim;
+    if (node->type == NULL)
+        return;
+    struct buffer content;
+    buffer_init(&content, 0);
+    if (file_render(fs, node, &content) == 0)
+        attributes->st_size = (off_t)content.length;
+    attributes->st_blocks = (attributes->st_size + 511) / 512;
+    buffer_free(&content);
+}
+
+/* --- for how long
+ * --------------------------------------------------------------------------------- */
+
+double node_entry_life(const struct fs *fs, const struct node *node)
+{
+    enum store_want want = WANT_DISK_SNAPSHOTS;
+    if (node->kind == NODE_STATIC)
+        return STATIC_LIFE;
+    if (node->kind == NODE_LINK)
+        want = WANT_SNAPSHOTS;
+    else if (node->kind == NODE_DISK && node->disk->exists &&
+             (node->type == NULL || (node->type->flags & FILE_LINK) == 0))
+        want = WANT_DISK;
+    return (double)store_life(fs->store, want, node->disk) / 1000.0;
+}
+
+double node_attribute_life(const struct fs *fs, const struct node *node)
+{
+    if (node->type != NULL && (node->type->flags & FILE_VOLATILE))
+        return 0;
+    if (node->type != NULL && (node->type->flags & FILE_PROGRESS) && node->snapshot != NULL &&
+        node->snapshot->in_progress)
+        return 0;
+    return node_entry_life(fs, node);
+}
+
+/* --- paths
+ * ---------------------------------------------------------------------------------------- */
+
+void node_path(const struct node *node, char *path, size_t size)
+{
+    static const char *const directories[] = {[STATIC_ROOT] = "",
+                                              [STATIC_DISKS] = "disks",
+                                              [STATIC_SNAPSHOTS] = "snapshots",
+                                              [STATIC_CONTROL] = ".cbsfs"};
+    const char *file = node->type != NULL ? node->type->name : "";
+    const char *slash = node->type != NULL ? "/" : "";
+    if (node->kind == NODE_STATIC) {
+        if (node->type == NULL)
+            snprintf(path, size, "%s", directories[node->file]);
+        else
+            snprintf(path, size, "%s%s", node->type == static_files ? "" : ".cbsfs/", file);
+        return;
+    }
+    const char *disk = disk_text(node->disk, DISK_ID);
+    if (node->kind == NODE_LINK)
+        snprintf(path, size, "snapshots/%s", snapshot_text(node->snapshot, SNAPSHOT_ID));
+    else if (node->kind == NODE_SNAPSHOT)
+        snprintf(path, size, "disks/%s/snapshots/%s%s%s", disk, node->snapshot->entry, slash, file);
+    else if (node_is_snapshots(node))
+        snprintf(path, size, "disks/%s/snapshots", disk);
+    else
+        snprintf(path, size, "disks/%s%s%s", disk, slash, file);
+}

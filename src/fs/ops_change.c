@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making, renaming and deleting.
+ *
+ * The kernel holds the directory's lock until these are answered, so they take one round trip to
+ * the cloud and never wait for a snapshot to be ready.  Refusals are local and say what would have
+ * been right.  None is EXDEV or ENOTEMPTY, which make tools copy (a paid snapshot) or recurse into
+ * the snapshots.
+ */
+#include "fs_internal.h"
+
+#include "cbsfs/names.h"
+#include "cbsfs/provider.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void entry_path(const struct node *parent, const char *name, char *path, size_t size)
+{
+    node_path(parent, path, size);
+    size_t used = strlen(path);
+    snprintf(path + used, size - used, "%s%s", used > 0 ? "/" : "", name);
+}
+
+static int read_only(struct fs *fs, const struct node *parent, const char *name,
+                     const char *operation)
+{
+    return fs->settings.read_only
+               ? fs_refuse(fs, parent, name, operation, -EROFS, "the mount is read-only")
+               : 0;
+}
+
+static pid_t caller(const struct request *request)
+{
+    return fuse_req_ctx(request->fuse)->pid;
+}
+
+/* Parks behind the job, or replies with why there is none. */
+static void follow(struct request *request, int status)
+{
+    if (status != 0)
+        reply_error(request, status);
+    else
+        request_park(request);
+}
+
+static void answer_with_status(struct request *request)
+{
+    reply_error(request, request->status);
+}
+
+static void change_done(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    request->job = NULL;
+    request->status = result->status;
+    request->answer = answer_with_status;
+    request_wake(request);
+}
+
+/* --- mkdir
+ * ---------------------------------------------------------------------------------------------- */
+
+static void answer_made(struct request *request)
+{
+    struct node parent, node;
+    int status = node_find(request->fs, request->number, &parent);
+    struct snapshot *snapshot = NULL;
+    if (status == 0)
+        snapshot = catalogue_entry(store_catalogue(request->fs->store), parent.disk, request->name);
+    if (snapshot == NULL) {
+        /* It was accepted; without memory to show it the next listing does. */
+        reply_error(request, request->status != 0 ? request->status : -ENOMEM);
+        return;
+    }
+    node_of_snapshot(snapshot, SNAPSHOT_SELF, &node);
+    reply_entry(request, &node);
+}
+
+static void made(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    request->job = NULL;
+    request->status = result->status;
+    request->answer = result->status == 0 ? answer_made : answer_with_status;
+    request_wake(request);
+}
+
+static int may_make(struct request *request, const struct node *parent, char *name)
+{
+    struct fs *fs = request->fs;
+    char reason[300];
+    if (!node_is_snapshots(parent))
+        return fs_refuse(fs, parent, request->name, "mkdir", -EPERM,
+                         "only a disk's snapshots/ takes new directories");
+    int status = read_only(fs, parent, request->name, "mkdir");
+    if (status == 0) {
+        status =
+            name_parse_new(store_provider(fs->store), request->name, name, reason, sizeof(reason));
+        if (status != 0)
+            fs_refuse(fs, parent, request->name, "mkdir", status, reason);
+    }
+    if (status == 0 && guard_is_marked(&fs->guard, caller(request), GUARD_MOVE))
+        status = fs_refuse(
+            fs, parent, request->name, "mkdir", -EPERM,
+            "this process was just refused a move: copying instead would make a snapshot");
+    return status;
+}
+
+static void answer_mkdir(struct request *request)
+{
+    struct node parent;
+    char name[NAME_ENTRY_SIZE], path[1024];
+    int status = node_find(request->fs, request->number, &parent);
+    if (status == 0)
+        status = may_make(request, &parent, name);
+    if (status != 0) {
+        reply_error(request, status);
+        return;
+    }
+    const char *id = disk_text(parent.disk, DISK_ID);
+    if (request_wait(request, WANT_DISK_SNAPSHOTS, id))
+        return;
+    entry_path(&parent, request->name, path, sizeof(path));
+    if (!store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, parent.disk) &&
+        request->status != 0) {
+        reply_error(request, request->status);
+        return;
+    }
+    follow(request, store_create(request->fs->store, id, name, path, made, request, &request->job));
+}
+
+void op_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
+{
+    (void)mode;
+    request_run(request_new(fuse_req_userdata(fuse), fuse, answer_mkdir, parent, name));
+}
+
+/* --- rmdir
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool is_protected(const struct fs *fs, const char *entry)
+{
+    const char *const *pattern = fs->settings.protect;
+    while (pattern != NULL && *pattern != NULL && fnmatch(*pattern, entry, 0) != 0)
+        pattern++;
+    return pattern != NULL && *pattern != NULL;
+}
+
+static int refuse_removal(struct request *request, const struct node *parent, const char *operation,
+                          const char *reason)
+{
+    guard_mark(&request->fs->guard, caller(request), GUARD_REMOVAL);
+    return fs_refuse(request->fs, parent, request->name, operation, -EPERM, reason);
+}
+
+static int may_remove(struct request *request, const struct node *parent,
+                      const struct snapshot *snapshot)
+{
+    struct fs *fs = request->fs;
+    if (!fs->settings.allow_delete)
+        return refuse_removal(request, parent, "rmdir",
+                              "snapshots are only deleted when mounted with -o allow_delete");
+    if (guard_is_marked(&fs->guard, caller(request), GUARD_REMOVAL))
+        return refuse_removal(
+            request, parent, "rmdir",
+            "this process deletes recursively (another removal was just refused); "
+            "use rmdir on the snapshot itself");
+    if (is_protected(fs, snapshot->entry))
+        return fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
+                         "the name is protected (protect=)");
+    return 0;
+}
+
+static void answer_rmdir(struct request *request)
+{
+    struct fs *fs = request->fs;
+    struct node parent;
+    char path[1024];
+    int status = node_find(fs, request->number, &parent);
+    if (status == 0)
+        status = read_only(fs, &parent, request->name, "rmdir");
+    if (status == 0 && !node_is_snapshots(&parent))
+        status = refuse_removal(request, &parent, "rmdir", "only snapshots can be removed");
+    if (status != 0) {
+        reply_error(request, status);
+        return;
+    }
+    if (request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent.disk, DISK_ID)))
+        return;
+    struct snapshot *snapshot =
+        catalogue_entry(store_catalogue(fs->store), parent.disk, request->name);
+    if (snapshot == NULL) {
+        reply_error(request, request->status != 0 ? request->status : -ENOENT);
+        return;
+    }
+    status = may_remove(request, &parent, snapshot);
+    if (status != 0) {
+        reply_error(request, status);
+        return;
+    }
+    const char *id = snapshot_text(snapshot, SNAPSHOT_ID);
+    if (request_wait(request, WANT_STATUS, id))
+        return;
+    entry_path(&parent, request->name, path, sizeof(path));
+    follow(request, store_delete(fs->store, id, path, change_done, request, &request->job));
+}
+
+void op_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name)
+{
+    request_run(request_new(fuse_req_userdata(fuse), fuse, answer_rmdir, parent, name));
+}
+
+/* --- rename
+ * --------------------------------------------------------------------------------------------- */
+
+static int may_rename(struct request *request, const struct node *parent, char *name)
+{
+    struct fs *fs = request->fs;
+    char reason[300];
+    if (!node_is_snapshots(parent)) {
+        guard_mark(&fs->guard, caller(request), GUARD_MOVE);
+        return fs_refuse(fs, parent, request->name, "rename", -EPERM,
+                         "only snapshots can be renamed");
+    }
+    if (request->number != request->new_parent) {
+        guard_mark(&fs->guard, caller(request), GUARD_MOVE);
+        return fs_refuse(fs, parent, request->name, "rename", -EINVAL,
+                         "a snapshot stays with its disk");
+    }
+    if (request->new_flags & ~(unsigned)RENAME_NOREPLACE)
+        return fs_refuse(fs, parent, request->name, "rename", -EINVAL, "names cannot be exchanged");
+    int status = read_only(fs, parent, request->name, "rename");
+    if (status != 0)
+        return status;
+    status =
+        name_parse_new(store_provider(fs->store), request->new_name, name, reason, sizeof(reason));
+    return status != 0 ? fs_refuse(fs, parent, request->new_name, "rename", status, reason) : 0;
+}
+
+static void answer_rename(struct request *request)
+{
+    struct fs *fs = request->fs;
+    struct node parent;
+    char name[NAME_ENTRY_SIZE], path[1024];
+    int status = node_find(fs, request->number, &parent);
+    if (status == 0)
+        status = may_rename(request, &parent, name);
+    if (status != 0) {
+        reply_error(request, status);
+        return;
+    }
+    if (request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent.disk, DISK_ID)))
+        return;
+    struct snapshot *snapshot =
+        catalogue_entry(store_catalogue(fs->store), parent.disk, request->name);
+    if (snapshot == NULL) {
+        reply_error(request, request->status != 0 ? request->status : -ENOENT);
+        return;
+    }
+    const struct snapshot *holder =
+        catalogue_entry(store_catalogue(fs->store), parent.disk, request->new_name);
+    if (holder == snapshot) {
+        reply_error(request, 0);
+        return;
+    }
+    if (holder != NULL) {
+        reply_error(request, fs_refuse(fs, &parent, request->new_name, "rename", -EEXIST,
+                                       "a snapshot of this disk has this name"));
+        return;
+    }
+    entry_path(&parent, request->name, path, sizeof(path));
+    follow(request, store_rename(fs->store, snapshot_text(snapshot, SNAPSHOT_ID), name, path,
+                                 change_done, request, &request->job));
+}
+
+void op_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+               const char *new_name, unsigned flags)
+{
+    struct request *request =
+        request_new(fuse_req_userdata(fuse), fuse, answer_rename, parent, name);
+    if (request == NULL)
+        return;
+    request->new_parent = new_parent;
+    request->new_flags = flags;
+    request->new_name = strdup(new_name);
+    if (request->new_name == NULL) {
+        fuse_reply_err(fuse, ENOMEM);
+        request_discard(request);
+        return;
+    }
+    request_run(request);
+}
+
+/* --- what never works
+ * ----------------------------------------------------------------------------------- */
+
+static void refuse(fuse_req_t fuse, fuse_ino_t parent, const char *name, const char *operation,
+                   const char *reason)
+{
+    struct fs *fs = fuse_req_userdata(fuse);
+    struct node node;
+    int status = node_find(fs, parent, &node);
+    if (status == 0)
+        status = fs_refuse(fs, &node, name, operation, -EPERM, reason);
+    fuse_reply_err(fuse, -status);
+}
+
+void op_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name)
+{
+    struct fs *fs = fuse_req_userdata(fuse);
+    guard_mark(&fs->guard, fuse_req_ctx(fuse)->pid, GUARD_REMOVAL);
+    refuse(fuse, parent, name, "unlink",
+           "files here are the snapshot's properties, they cannot be removed");
+}
+
+void op_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+    (void)mode;
+    (void)device;
+    refuse(fuse, parent, name, "create", "files cannot be made here");
+}
+
+void op_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode,
+               struct fuse_file_info *file)
+{
+    (void)mode;
+    (void)file;
+    refuse(fuse, parent, name, "create", "files cannot be made here");
+}
+
+void op_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name)
+{
+    (void)target;
+    refuse(fuse, parent, name, "symlink", "links cannot be made here");
+}
+
+void op_link(fuse_req_t fuse, fuse_ino_t number, fuse_ino_t new_parent, const char *new_name)
+{
+    (void)number;
+    refuse(fuse, new_parent, new_name, "link", "links cannot be made here");
+}

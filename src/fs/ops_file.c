@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Open files.
+ *
+ * A file is rendered when it is opened, whole, and read from that: what one reader gets is of one
+ * moment. `status` is rendered anew when it is read again from its start, which is what poll(2)
+ * users do, and `wait` is rendered when its snapshot has settled.
+ *
+ * A command is carried out within write(2), because that is the only place whose error every shell
+ * reports; one for each open, because Python, rsync and busybox cp send a failed write again.
+ */
+#include "fs_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The longest command is an id and two words; an editor's save is longer and refused all the same.
+ */
+#define COMMAND_LIMIT 4096
+
+static bool is_named(const struct node *node, const char *name)
+{
+    return node->type != NULL && strcmp(node->type->name, name) == 0;
+}
+
+static int render_into(struct handle *handle, struct fs *fs, const struct node *node)
+{
+    buffer_reset(&handle->content);
+    int status = file_render(fs, node, &handle->content);
+    handle->rendered = status == 0;
+    if (node->snapshot != NULL)
+        handle->version = node->snapshot->version;
+    return status;
+}
+
+/* True: parked until what the file shows is fresh enough. */
+static bool wait_for_data(struct request *request, const struct node *node)
+{
+    if (node->kind == NODE_SNAPSHOT)
+        return request_wait(request, WANT_STATUS, snapshot_text(node->snapshot, SNAPSHOT_ID)) ||
+               (is_named(node, "rollback") && node->disk->exists &&
+                request_wait(request, WANT_DISK, disk_text(node->disk, DISK_ID)));
+    if (node->kind == NODE_DISK)
+        return request_wait(request,
+                            node->disk->exists && !is_named(node, "snapshots.json")
+                                ? WANT_DISK
+                                : WANT_DISK_SNAPSHOTS,
+                            disk_text(node->disk, DISK_ID));
+    return false;
+}
+
+static bool is_known(const struct request *request, const struct node *node)
+{
+    return node->kind == NODE_STATIC || request->status == 0 || node->snapshot != NULL ||
+           store_is_known(request->fs->store, WANT_DISK, node->disk) ||
+           store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, node->disk);
+}
+
+/* --- open
+ * --------------------------------------------------------------------------------------------- */
+
+static void answer_open(struct request *request)
+{
+    struct fs *fs = request->fs;
+    struct node node;
+    bool writing = (request->file.flags & O_ACCMODE) != O_RDONLY;
+    bool reading = (request->file.flags & O_ACCMODE) != O_WRONLY;
+    int status = node_find(fs, request->number, &node);
+    if (status == 0 && node.type == NULL)
+        status = -EISDIR;
+    if (status == 0 && writing && (node.type->flags & FILE_WRITABLE) == 0)
+        status = -EPERM;
+    if (status == 0 && reading && !is_named(&node, "wait")) {
+        if (wait_for_data(request, &node))
+            return;
+        status = node_find(fs, request->number, &node);
+        if (status == 0 && !is_known(request, &node))
+            status = request->status;
+    }
+    struct handle *handle = status == 0 ? handle_new(fs, request->number) : NULL;
+    if (status == 0 && handle == NULL)
+        status = -ENOMEM;
+    if (status == 0)
+        status = render_into(handle, fs, &node);
+    if (status != 0) {
+        if (handle != NULL)
+            handle_free(handle);
+        reply_error(request, status);
+        return;
+    }
+    if (is_named(&node, "wait"))
+        handle->rendered = false;
+    request->file.fh = (uintptr_t)handle;
+    request->file.direct_io = 1;
+    if (fuse_reply_open(request->fuse, &request->file) != 0)
+        handle_free(handle);
+}
+
+void op_open(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
+{
+    struct request *request = request_new(fuse_req_userdata(fuse), fuse, answer_open, number, NULL);
+    if (request == NULL)
+        return;
+    request->file = *file;
+    request_run(request);
+}
+
+void op_release(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
+{
+    (void)number;
+    handle_free((struct handle *)(uintptr_t)file->fh);
+    fuse_reply_err(fuse, 0);
+}
+
+/* --- read
+ * --------------------------------------------------------------------------------------------- */
+
+static void reply_content(struct request *request)
+{
+    const struct buffer *content = &request->handle->content;
+    size_t offset = (size_t)request->offset;
+    size_t left = offset < content->length ? content->length - offset : 0;
+    fuse_reply_buf(request->fuse, left > 0 ? content->data + offset : NULL,
+                   left < request->size ? left : request->size);
+}
+
+static bool wait_until_settled(struct request *request, const struct node *node)
+{
+    const char *id = snapshot_text(node->snapshot, SNAPSHOT_ID);
+    return request_wait(request, WANT_STATUS, id) || request_wait(request, WANT_SETTLED, id);
+}
+
+static void answer_read(struct request *request)
+{
+    struct handle *handle = request->handle;
+    struct node node;
+    int status = node_find(request->fs, request->number, &node);
+    bool waits = status == 0 && is_named(&node, "wait");
+    bool again = status == 0 && node.kind == NODE_SNAPSHOT && is_named(&node, "status") &&
+                 request->offset == 0 && handle->was_read;
+    if (waits && !handle->rendered && wait_until_settled(request, &node))
+        return;
+    if (again && wait_for_data(request, &node))
+        return;
+    if ((waits && !handle->rendered) || again) {
+        /* The snapshot may have gone while somebody waited for it. */
+        status = node_find(request->fs, request->number, &node);
+        if (status == 0)
+            status = render_into(handle, request->fs, &node);
+        if (status != 0) {
+            reply_error(request, status);
+            return;
+        }
+    } else if (!handle->rendered && status != 0) {
+        reply_error(request, status);
+        return;
+    }
+    handle->was_read = true;
+    reply_content(request);
+}
+
+void op_read(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset,
+             struct fuse_file_info *file)
+{
+    struct request *request = request_new(fuse_req_userdata(fuse), fuse, answer_read, number, NULL);
+    if (request == NULL)
+        return;
+    request->handle = (struct handle *)(uintptr_t)file->fh;
+    request->size = size;
+    request->offset = offset;
+    request_run(request);
+}
+
+/* --- write
+ * -------------------------------------------------------------------------------------------- */
+
+static bool is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+static void answer_write(struct request *request)
+{
+    struct handle *handle = request->handle;
+    struct node node;
+    int status = node_find(request->fs, request->number, &node);
+    if (status == 0 && (node.type == NULL || (node.type->flags & FILE_WRITABLE) == 0))
+        status = -EPERM;
+    if (status != 0) {
+        reply_error(request, status);
+        return;
+    }
+    if (is_named(&node, "rollback")) {
+        command_rollback(request);
+        return;
+    }
+    status = is_named(&node, "refresh") ? command_refresh(request->fs)
+                                        : command_log_level(request->text);
+    handle->commanded = true;
+    handle->executing = false;
+    handle->result = status;
+    if (status != 0)
+        reply_error(request, status);
+    else
+        fuse_reply_write(request->fuse, request->size);
+}
+
+void op_write(fuse_req_t fuse, fuse_ino_t number, const char *bytes, size_t size, off_t offset,
+              struct fuse_file_info *file)
+{
+    struct handle *handle = (struct handle *)(uintptr_t)file->fh;
+    (void)offset; /* `>>` and editors write wherever they believe the end is */
+    if (handle->commanded || handle->executing) {
+        int result = handle->commanded ? handle->result : -EBUSY;
+        if (result != 0)
+            fuse_reply_err(fuse, -result);
+        else
+            fuse_reply_write(fuse, size);
+        return;
+    }
+    struct request *request =
+        request_new(fuse_req_userdata(fuse), fuse, answer_write, number, NULL);
+    if (request == NULL)
+        return;
+    request->handle = handle;
+    request->size = size;
+    /* What is longer than any command is kept just long enough to be refused as none. */
+    request->text = strndup(bytes, size < COMMAND_LIMIT ? size : COMMAND_LIMIT);
+    if (request->text == NULL || is_blank(request->text)) {
+        /* Nothing was commanded: nothing happens, and the handle keeps its one command. */
+        bool blank = request->text != NULL;
+        if (blank)
+            fuse_reply_write(fuse, size);
+        else
+            fuse_reply_err(fuse, ENOMEM);
+        request_discard(request);
+        return;
+    }
+    handle->executing = true;
+    request_run(request);
+}

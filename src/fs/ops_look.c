@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking: names, attributes, links, statfs.  Nothing here changes anything in the cloud. */
+#include "fs_internal.h"
+
+#include "cbsfs/names.h"
+#include "cbsfs/provider.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+/* --- lookup
+ * ----------------------------------------------------------------------------------------- */
+
+static const struct catalogue *catalogue_of(const struct request *request)
+{
+    return store_catalogue(request->fs->store);
+}
+
+/* Not found: because it is not there, or because the cloud did not tell. */
+static void reply_missing(struct request *request)
+{
+    reply_error(request, request->status != 0 ? request->status : -ENOENT);
+}
+
+static void lookup_in_root(struct request *request)
+{
+    static const struct {
+        const char *name;
+        unsigned file;
+    } entries[] = {{"disks", STATIC_DISKS},
+                   {"snapshots", STATIC_SNAPSHOTS},
+                   {".cbsfs", STATIC_CONTROL},
+                   {"README", STATIC_FILES}};
+    struct node node;
+    for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+        if (strcmp(entries[i].name, request->name) == 0) {
+            node_of_static(entries[i].file, &node);
+            reply_entry(request, &node);
+            return;
+        }
+    }
+    reply_error(request, -ENOENT);
+}
+
+static void lookup_in_control(struct request *request)
+{
+    struct node node;
+    for (unsigned i = 1; i < static_file_count; i++) {
+        if (strcmp(static_files[i].name, request->name) == 0) {
+            node_of_static(STATIC_FILES + i, &node);
+            reply_entry(request, &node);
+            return;
+        }
+    }
+    reply_error(request, -ENOENT);
+}
+
+static void reply_disk(struct request *request, struct disk *disk)
+{
+    struct node node;
+    if (disk == NULL || !disk_is_visible(disk)) {
+        reply_missing(request);
+        return;
+    }
+    node_of_disk(disk, DISK_SELF, &node);
+    reply_entry(request, &node);
+}
+
+static void lookup_disk_by_id(struct request *request)
+{
+    if (!store_shows_disk(request->fs->store, request->name)) {
+        reply_error(request, -ENOENT);
+        return;
+    }
+    if (request_wait(request, WANT_DISK, request->name))
+        return;
+    struct disk *disk = catalogue_disk(catalogue_of(request), request->name);
+    /* Perhaps only its snapshots are left. */
+    if ((disk == NULL || !disk->exists) &&
+        request_wait(request, WANT_DISK_SNAPSHOTS, request->name))
+        return;
+    reply_disk(request, catalogue_disk(catalogue_of(request), request->name));
+}
+
+static void lookup_in_disks(struct request *request)
+{
+    const struct provider *provider = store_provider(request->fs->store);
+    if (request->name[0] == '.') {
+        /* What file managers and git look for everywhere; no disk's id begins so. */
+        reply_error(request, -ENOENT);
+    } else if (strcmp(request->name, CATALOGUE_NO_DISK) == 0) {
+        if (request_wait(request, WANT_SNAPSHOTS, NULL))
+            return;
+        reply_disk(request, catalogue_disk(catalogue_of(request), CATALOGUE_NO_DISK));
+    } else if (name_is_id(request->name, provider->disk_prefix)) {
+        lookup_disk_by_id(request);
+    } else {
+        if (request_wait(request, WANT_DISKS, NULL))
+            return;
+        struct disk *disk = catalogue_disk(catalogue_of(request), request->name);
+        if (disk == NULL)
+            disk = catalogue_disk_by_name(catalogue_of(request), request->name);
+        reply_disk(request, disk);
+    }
+}
+
+static void lookup_in_disk(struct request *request, const struct node *parent)
+{
+    struct node node;
+    const char *id = disk_text(parent->disk, DISK_ID);
+    if (strcmp(request->name, "snapshots") == 0) {
+        node_of_disk(parent->disk, DISK_SNAPSHOTS, &node);
+        reply_entry(request, &node);
+        return;
+    }
+    for (unsigned i = 0; i < disk_file_count; i++) {
+        if (strcmp(disk_files[i].name, request->name) != 0)
+            continue;
+        bool of_snapshots = (disk_files[i].flags & FILE_LINK) || !parent->disk->exists ||
+                            strcmp(disk_files[i].name, "snapshots.json") == 0;
+        if (request_wait(request, of_snapshots ? WANT_DISK_SNAPSHOTS : WANT_DISK, id))
+            return;
+        if (!file_is_shown(&disk_files[i], parent))
+            break;
+        node_of_disk(parent->disk, DISK_FILES + i, &node);
+        reply_entry(request, &node);
+        return;
+    }
+    reply_missing(request);
+}
+
+static void lookup_in_snapshots(struct request *request, const struct node *parent)
+{
+    if (request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent->disk, DISK_ID)))
+        return;
+    struct node node;
+    struct snapshot *snapshot = catalogue_entry(catalogue_of(request), parent->disk, request->name);
+    if (snapshot == NULL) {
+        reply_missing(request);
+        return;
+    }
+    node_of_snapshot(snapshot, SNAPSHOT_SELF, &node);
+    reply_entry(request, &node);
+}
+
+static void lookup_in_snapshot(struct request *request, const struct node *parent)
+{
+    struct node node;
+    for (unsigned i = 0; i < snapshot_file_count; i++) {
+        if (strcmp(snapshot_files[i].name, request->name) == 0) {
+            node_of_snapshot(parent->snapshot, SNAPSHOT_FILES + i, &node);
+            reply_entry(request, &node);
+            return;
+        }
+    }
+    reply_error(request, -ENOENT);
+}
+
+static void lookup_link(struct request *request)
+{
+    if (!name_is_id(request->name, store_provider(request->fs->store)->snapshot_prefix)) {
+        reply_error(request, -ENOENT);
+        return;
+    }
+    if (request_wait(request, WANT_SNAPSHOTS, NULL))
+        return;
+    struct node node;
+    struct snapshot *snapshot = catalogue_snapshot(catalogue_of(request), request->name);
+    if (snapshot == NULL || !snapshot_is_visible(snapshot)) {
+        reply_missing(request);
+        return;
+    }
+    node_of_link(snapshot, &node);
+    reply_entry(request, &node);
+}
+
+static void answer_lookup(struct request *request)
+{
+    struct node parent;
+    int status = node_find(request->fs, request->number, &parent);
+    if (status != 0) {
+        reply_error(request, status);
+    } else if (parent.type != NULL) {
+        reply_error(request, -ENOTDIR);
+    } else if (strlen(request->name) > NAME_ENTRY_LIMIT) {
+        reply_error(request, -ENAMETOOLONG);
+    } else if (parent.kind == NODE_STATIC) {
+        static void (*const lookups[])(struct request *) = {[STATIC_ROOT] = lookup_in_root,
+                                                            [STATIC_DISKS] = lookup_in_disks,
+                                                            [STATIC_SNAPSHOTS] = lookup_link,
+                                                            [STATIC_CONTROL] = lookup_in_control};
+        lookups[parent.file](request);
+    } else if (node_is_snapshots(&parent)) {
+        lookup_in_snapshots(request, &parent);
+    } else if (parent.kind == NODE_DISK) {
+        lookup_in_disk(request, &parent);
+    } else {
+        lookup_in_snapshot(request, &parent);
+    }
+}
+
+void op_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
+{
+    request_run(request_new(fuse_req_userdata(fuse), fuse, answer_lookup, parent, name));
+}
+
+/* --- attributes
+ * ------------------------------------------------------------------------------------- */
+
+static void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *file)
+{
+    struct fs *fs = fuse_req_userdata(fuse);
+    struct node node;
+    struct stat attributes;
+    int status = node_find(fs, number, &node);
+    if (status != 0) {
+        fuse_reply_err(fuse, -status);
+        return;
+    }
+    node_attributes(fs, &node, &attributes);
+    const struct handle *handle = file != NULL ? (struct handle *)(uintptr_t)file->fh : NULL;
+    /* Whoever holds it open reads what was rendered for him, of that size. */
+    if (handle != NULL && handle->rendered)
+        attributes.st_size = (off_t)handle->content.length;
+    fuse_reply_attr(fuse, &attributes, handle != NULL ? 0 : node_attribute_life(fs, &node));
+}
+
+void op_getattr(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
+{
+    reply_attributes(fuse, number, file);
+}
+
+void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int which,
+                struct fuse_file_info *file)
+{
+    struct fs *fs = fuse_req_userdata(fuse);
+    struct node node;
+    (void)wanted;
+    int status = node_find(fs, number, &node);
+    /* Truncating is what `> file` does before it writes; only where writing means something. */
+    if (status == 0 && (which & FUSE_SET_ATTR_SIZE) &&
+        (node.type == NULL || (node.type->flags & FILE_WRITABLE) == 0))
+        status = -EPERM;
+    if (status != 0) {
+        fuse_reply_err(fuse, -status);
+        return;
+    }
+    /* Nothing can be set, and nobody needs to hear so: mkdir -m, cp -p and rsync -a would complain.
+     * Touching a directory asks the cloud again. */
+    if (node.type == NULL && (which & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))) {
+        if (node.disk != NULL)
+            store_refresh_disk(fs->store, disk_text(node.disk, DISK_ID));
+        else
+            store_refresh(fs->store);
+    }
+    reply_attributes(fuse, number, file);
+}
+
+void op_readlink(fuse_req_t fuse, fuse_ino_t number)
+{
+    struct fs *fs = fuse_req_userdata(fuse);
+    struct node node;
+    struct buffer target;
+    buffer_init(&target, 4095);
+    int status = node_find(fs, number, &node);
+    if (status == 0)
+        status = node.type != NULL && (node.type->flags & FILE_LINK)
+                     ? file_render(fs, &node, &target)
+                     : -EINVAL;
+    if (status == 0)
+        fuse_reply_readlink(fuse, target.data);
+    else
+        fuse_reply_err(fuse, -status);
+    buffer_free(&target);
+}
+
+void op_statfs(fuse_req_t fuse, fuse_ino_t number)
+{
+    struct fs *fs = fuse_req_userdata(fuse);
+    const struct provider *provider = store_provider(fs->store);
+    /* No blocks: df then passes the mount over, as it does with /proc. */
+    struct statvfs numbers = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = NAME_ENTRY_LIMIT};
+    struct node node;
+    if (node_find(fs, number, &node) == 0 && node.disk != NULL && node.disk->exists &&
+        provider->snapshot_quota > 0) {
+        size_t used = catalogue_visible_count(node.disk), quota = provider->snapshot_quota;
+        numbers.f_files = quota > used ? quota : used;
+        numbers.f_ffree = numbers.f_favail = numbers.f_files - used;
+    }
+    fuse_reply_statfs(fuse, &numbers);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Parked requests.
+ *
+ * A request whose data is not there yet is kept here and its function is run again from the start
+ * when the store has an answer; each want is waited for once, so it ends.  A signal ends a wait at
+ * once; a change that is already on the wire runs to its true answer.  FUSE tells of signals from
+ * within its own locks, so they are only noted there and acted upon in the next round of the loop.
+ */
+#include "fs_internal.h"
+
+#include "cbsfs/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void is_ready(void *data, int status)
+{
+    struct request *request = data;
+    if (status != 0)
+        request->status = status;
+    request_wake(request);
+}
+
+struct request *request_new(struct fs *fs, fuse_req_t fuse, void (*answer)(struct request *request),
+                            fuse_ino_t number, const char *name)
+{
+    struct request *request = calloc(1, sizeof(*request));
+    char *copy = name != NULL ? strdup(name) : NULL;
+    if (request == NULL || (name != NULL && copy == NULL)) {
+        free(request);
+        fuse_reply_err(fuse, ENOMEM);
+        return NULL;
+    }
+    request->fs = fs;
+    request->fuse = fuse;
+    request->answer = answer;
+    request->number = number;
+    request->name = copy;
+    request->waiter.ready = is_ready;
+    request->waiter.data = request;
+    return request;
+}
+
+static void free_request(struct request *request)
+{
+    free(request->name);
+    free(request->new_name);
+    free(request->text);
+    free(request);
+}
+
+void request_discard(struct request *request)
+{
+    free_request(request);
+}
+
+static void unpark(struct request *request)
+{
+    request->parked = false;
+    if (request->previous != NULL)
+        request->previous->next = request->next;
+    else
+        request->fs->parked = request->next;
+    if (request->next != NULL)
+        request->next->previous = request->previous;
+    request->next = request->previous = NULL;
+}
+
+void request_run(struct request *request)
+{
+    if (request == NULL)
+        return;
+    request->answer(request);
+    if (!request->parked)
+        free_request(request);
+}
+
+void request_wake(struct request *request)
+{
+    unpark(request);
+    request_run(request);
+}
+
+static void is_interrupted(fuse_req_t fuse, void *data)
+{
+    struct request *request = data;
+    (void)fuse;
+    request->interrupted = true;
+    loop_timer_start(request->fs->loop, &request->fs->interrupts, clock_now());
+}
+
+void request_park(struct request *request)
+{
+    struct fs *fs = request->fs;
+    request->parked = true;
+    request->previous = NULL;
+    request->next = fs->parked;
+    if (fs->parked != NULL)
+        fs->parked->previous = request;
+    fs->parked = request;
+    fuse_req_interrupt_func(request->fuse, is_interrupted, request);
+}
+
+bool request_wait(struct request *request, enum store_want want, const char *id)
+{
+    if (request->waited & (1u << want))
+        return false;
+    request->waited |= 1u << want;
+    int status = store_want(request->fs->store, want, id, &request->waiter);
+    if (status == -EINPROGRESS) {
+        request_park(request);
+        return true;
+    }
+    if (status != 0)
+        request->status = status;
+    return false;
+}
+
+/* Ends those that a signal has reached, unless their change is on the wire. */
+static void end_interrupted(void *data)
+{
+    struct fs *fs = data;
+    struct request *next;
+    for (struct request *request = fs->parked; request != NULL; request = next) {
+        next = request->next;
+        if (!request->interrupted || (request->job != NULL && !job_cancel(request->job)))
+            continue;
+        store_unwait(&request->waiter);
+        unpark(request);
+        fuse_reply_err(request->fuse, EINTR);
+        if (request->handle != NULL)
+            request->handle->executing = false;
+        free_request(request);
+    }
+}
+
+void requests_drop(struct fs *fs)
+{
+    loop_timer_stop(fs->loop, &fs->interrupts);
+    while (fs->parked != NULL) {
+        struct request *request = fs->parked;
+        store_unwait(&request->waiter);
+        if (request->job != NULL)
+            job_forget(request->job);
+        unpark(request);
+        fuse_reply_err(request->fuse, ENOTCONN);
+        free_request(request);
+    }
+}
+
+unsigned requests_parked(const struct fs *fs)
+{
+    unsigned count = 0;
+    for (const struct request *request = fs->parked; request != NULL; request = request->next)
+        count++;
+    return count;
+}
+
+void reply_error(struct request *request, int status)
+{
+    fuse_reply_err(request->fuse, -status);
+}
+
+void reply_entry(struct request *request, const struct node *node)
+{
+    struct fuse_entry_param entry = {.ino = node_own_number(node)};
+    node_attributes(request->fs, node, &entry.attr);
+    entry.entry_timeout = node_entry_life(request->fs, node);
+    entry.attr_timeout = node_attribute_life(request->fs, node);
+    fuse_reply_entry(request->fuse, &entry);
+}
+
+void requests_begin(struct fs *fs)
+{
+    fs->interrupts.fire = end_interrupted;
+    fs->interrupts.data = fs;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dry run: what `cat rollback` says.
+ *
+ * It is written for somebody about to overwrite a disk: which one, with what, what would be lost,
+ * what stands in the way, and the exact command.  Its text is no command itself, so that an editor
+ * that saves back what it showed is refused.
+ */
+#include "fs_internal.h"
+
+#include "cbsfs/clock.h"
+#include "cbsfs/timestamp.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void put_age(struct buffer *out, int64_t created)
+{
+    int64_t hours = (clock_wall() / 1000 - created) / 3600;
+    if (created == TIMESTAMP_NONE || hours < 0)
+        return;
+    if (hours >= 48)
+        buffer_printf(out, ", %" PRId64 " days old", hours / 24);
+    else
+        buffer_printf(out, ", %" PRId64 " hours old", hours);
+}
+
+static size_t count_newer(const struct snapshot *snapshot)
+{
+    size_t newer = 0;
+    for (size_t i = snapshot->disk->count; i > 0 && snapshot->disk->snapshots[i - 1] != snapshot;
+         i--)
+        newer += snapshot_is_visible(snapshot->disk->snapshots[i - 1]);
+    return newer;
+}
+
+static void put_disk(struct buffer *out, const struct disk *disk)
+{
+    buffer_printf(out, "disk              %s", disk_text(disk, DISK_ID));
+    if (disk->exists) {
+        buffer_puts(out, " \"");
+        buffer_put_printable(out, disk_text(disk, DISK_NAME));
+        buffer_printf(out, "\" %" PRId64 " GiB", disk->size);
+    }
+    buffer_puts(out, "\n");
+}
+
+static void put_snapshot(struct buffer *out, const struct snapshot *snapshot)
+{
+    char created[TIMESTAMP_SIZE];
+    timestamp_format(snapshot->created, created);
+    buffer_printf(out, "snapshot          %s \"", snapshot_text(snapshot, SNAPSHOT_ID));
+    buffer_put_printable(out, snapshot_text(snapshot, SNAPSHOT_NAME));
+    buffer_printf(out, "\" of %s", created);
+    put_age(out, snapshot->created);
+    buffer_printf(out, "\nnewer snapshots   %zu\n", count_newer(snapshot));
+}
+
+static void put_attachment(struct buffer *out, const struct disk *disk)
+{
+    buffer_puts(out, "attached to       ");
+    if (!disk->attached)
+        buffer_puts(out, "nothing\n");
+    else
+        buffer_put_printable(out, disk_text(disk, DISK_INSTANCE)), buffer_puts(out, "\n");
+}
+
+static void put_check(struct buffer *out, bool pass, const char *what)
+{
+    buffer_printf(out, "%s  %s\n", pass ? "PASS" : "FAIL", what);
+}
+
+static void put_checks(struct fs *fs, struct buffer *out, const struct snapshot *snapshot)
+{
+    const struct disk *disk = snapshot->disk;
+    put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
+              "the mount allows rollbacks");
+    put_check(out, disk->exists, "the snapshot's disk is there");
+    put_check(out, strcmp(snapshot_word(snapshot), "NORMAL") == 0, "the snapshot is NORMAL");
+    put_check(out, !snapshot->shared_in, "the snapshot is this account's own");
+    if (!disk->exists)
+        return;
+    bool rolling = disk->rolling_back;
+    for (size_t i = 0; i < disk->count; i++)
+        rolling = rolling || strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0;
+    put_check(out, !rolling, "the disk is not being rolled back");
+    put_check(out, snapshot->size < 0 || disk->size < 0 || snapshot->size == disk->size,
+              "the disk has the size that the snapshot was made at");
+    put_check(out, !disk->attached,
+              disk->portable
+                  ? "the disk is detached (or write `stop` as a further word)"
+                  : "the disk's instance is shut down (or write `stop` as a further word)");
+}
+
+int rollback_render(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    const struct snapshot *snapshot = node->snapshot;
+    const char *id = disk_text(node->disk, DISK_ID);
+    buffer_puts(out, "# Dry run: nothing was sent. A rollback replaces everything on the disk by "
+                     "the snapshot.\n");
+    put_disk(out, node->disk);
+    put_snapshot(out, snapshot);
+    if (node->disk->exists)
+        put_attachment(out, node->disk);
+    put_checks(fs, out, snapshot);
+    buffer_printf(out, "command           echo %s > rollback\n",
+                  fs->settings.rollback == FS_ROLLBACK_ON && !node->disk->exists ? "1" : id);
+    buffer_puts(out, "last result       ");
+    size_t before = out->length;
+    store_put_last_rollback(fs->store, snapshot_text(snapshot, SNAPSHOT_ID), out);
+    return buffer_puts(out, out->length == before ? "none\n" : "\n");
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of start-up, and of the end.
+ *
+ * First whatever needs no cloud, so that a mistyped option is told at once; then the fork; then, in
+ * the child and before anything is mounted, the question whether this account may be asked at all
+ * (the probe); then the mount.  The parent has waited and ends with the child's verdict.  Every
+ * failure is one line on stderr and exit status 1.
+ */
+#include "cbsfs/buffer.h"
+#include "cbsfs/check.h"
+#include "cbsfs/client.h"
+#include "cbsfs/clock.h"
+#include "cbsfs/credentials.h"
+#include "cbsfs/daemon.h"
+#include "cbsfs/demo.h"
+#include "cbsfs/fs.h"
+#include "cbsfs/http.h"
+#include "cbsfs/log.h"
+#include "cbsfs/loop.h"
+#include "cbsfs/options.h"
+#include "cbsfs/probe.h"
+#include "cbsfs/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BODY_LIMIT       (16 * 1024 * 1024) /* a page has 100 records of 1 to 2 KB */
+#define CONNECTION_LIMIT 8
+#define CONNECT_TIMEOUT  5000  /* ms */
+#define START_MARGIN     15000 /* ms that the start may take beyond the probe's own timeout */
+/* How long a termination waits for changes that are on the wire, ms: their callers want the true
+ * answer. */
+#define FAREWELL      1500
+#define FAREWELL_STEP 20
+
+struct program {
+    struct options options;
+    struct daemon daemon;
+    struct demo demo;
+    struct loop *loop;
+    struct http *http;
+    struct credentials *credentials;
+    struct credential_source source;
+    struct client *client;
+    struct store *store;
+    struct fs *fs;
+    struct buffer config;
+    struct loop_timer farewell;
+    int64_t farewell_end;
+    bool ending;
+    char line[512]; /* why something failed */
+};
+
+/* --- the parts that speak to the cloud
+ * ------------------------------------------------------------ */
+
+static int open_http(struct program *program)
+{
+    struct http_settings settings = {
+        .user_agent = "cbsfs/" CBSFS_VERSION,
+        .body_limit = BODY_LIMIT,
+        .connect_timeout = CONNECT_TIMEOUT,
+        .connection_limit = CONNECTION_LIMIT,
+    };
+    program->loop = loop_new();
+    program->http = program->loop != NULL ? http_new(program->loop, &settings) : NULL;
+    return program->http != NULL ? 0 : -ENOMEM;
+}
+
+static int open_credentials(struct program *program)
+{
+    if (program->options.action == OPTIONS_DEMO) {
+        program->source = program->demo.credentials;
+        return 0;
+    }
+    struct credentials_settings settings = {.profile = program->options.profile};
+    return credentials_new(program->http, &settings, &program->source, &program->credentials);
+}
+
+/* Region and endpoint: the user's word, else what the other tools' files say. */
+static int complete_options(struct program *program)
+{
+    struct options *options = &program->options;
+    struct credentials_settings settings = {.profile = options->profile};
+    struct credentials_place place = {"", ""};
+    int status = 0;
+    if (options->action == OPTIONS_DEMO)
+        snprintf(place.region, sizeof(place.region), "%s", "ap-guangzhou");
+    else
+        status = credentials_region(&settings, &place, program->line, sizeof(program->line));
+    if (status != 0)
+        return status;
+    status = options_complete(options, place.region[0] != '\0' ? place.region : NULL, program->line,
+                              sizeof(program->line));
+    if (status == 0 && options->endpoint == NULL && place.endpoint[0] != '\0') {
+        options->endpoint = strdup(place.endpoint);
+        status = options->endpoint != NULL ? 0 : -ENOMEM;
+    }
+    return status;
+}
+
+static int open_client(struct program *program)
+{
+    const struct options *options = &program->options;
+    struct client_settings settings = {
+        .provider = options->provider,
+        .account = {.region = options->region, .endpoint = options->endpoint, .language = "en-US"},
+        .credentials = &program->source,
+        .attempt_timeout = (int64_t)options->timeout * 1000,
+    };
+    if (options->action == OPTIONS_DEMO)
+        settings.account.endpoint = program->demo.endpoint;
+    program->client = client_new(program->loop, program->http, &settings);
+    return program->client != NULL ? 0 : -ENOMEM;
+}
+
+static const char *credentials_origin(void *data)
+{
+    struct program *program = data;
+    credentials_describe(program->credentials, program->line, sizeof(program->line));
+    return program->line;
+}
+
+/* --- the mount
+ * -------------------------------------------------------------------------------------- */
+
+static int write_config(struct program *program)
+{
+    const struct options *options = &program->options;
+    static const char *const rollback[] = {"on", "confirm", "off"};
+    struct buffer *out = &program->config;
+    bool demo = options->action == OPTIONS_DEMO;
+    buffer_printf(out, "provider %s\nregion %s\nprofile %s\n", options->provider->name,
+                  options->region, options->profile != NULL ? options->profile : "");
+    buffer_printf(out, "endpoint %s\n",
+                  demo                        ? program->demo.endpoint
+                  : options->endpoint != NULL ? options->endpoint
+                                              : "");
+    buffer_printf(out, "credentials %s\n", demo ? "demo" : credentials_origin(program));
+    buffer_printf(out, "ttl %u\ntimeout %u\nread_only %d\nallow_delete %d\nrollback %s\n",
+                  options->ttl, options->timeout, options->read_only, options->allow_delete,
+                  rollback[options->rollback]);
+    buffer_puts(out, "protect");
+    for (char **at = options->protect; at != NULL && *at != NULL; at++)
+        buffer_printf(out, " %s", *at);
+    buffer_puts(out, "\ndisks");
+    for (char **at = options->disks; at != NULL && *at != NULL; at++)
+        buffer_printf(out, " %s", *at);
+    return buffer_puts(out, "\n");
+}
+
+static void session_ended(void *data)
+{
+    struct program *program = data;
+    loop_stop(program->loop);
+}
+
+static int open_fs(struct program *program)
+{
+    const struct options *options = &program->options;
+    static const enum fs_rollback modes[] = {
+        [ROLLBACK_ON] = FS_ROLLBACK_ON,
+        [ROLLBACK_CONFIRM] = FS_ROLLBACK_CONFIRM,
+        [ROLLBACK_OFF] = FS_ROLLBACK_OFF,
+    };
+    struct store_settings known = {
+        .ttl = (int64_t)options->ttl * 1000,
+        .timeout = (int64_t)options->timeout * 1000,
+        .disks = (const char *const *)options->disks,
+    };
+    struct fs_settings shown = {
+        .read_only = options->read_only,
+        .allow_delete = options->allow_delete,
+        .protect = (const char *const *)options->protect,
+        .rollback = modes[options->rollback],
+        .uid = options->uid,
+        .gid = options->gid,
+        .umask = options->umask,
+        .ended = session_ended,
+        .data = program,
+    };
+    if (write_config(program) != 0)
+        return -ENOMEM;
+    shown.config = program->config.data;
+    program->store = store_new(program->loop, program->client, &known);
+    program->fs = program->store != NULL ? fs_new(program->loop, program->store, &shown) : NULL;
+    return program->fs != NULL ? 0 : -ENOMEM;
+}
+
+static void say_farewell(void *data)
+{
+    struct program *program = data;
+    if (store_running_jobs(program->store) == 0 || clock_now() >= program->farewell_end)
+        loop_stop(program->loop);
+    else
+        loop_timer_start(program->loop, &program->farewell, clock_now() + FAREWELL_STEP);
+}
+
+static void terminate(void *data, int signal)
+{
+    struct program *program = data;
+    (void)signal;
+    /* Before the mount is up, and when somebody insists, at once. */
+    if (program->store == NULL || program->ending) {
+        program->ending = true;
+        loop_stop(program->loop);
+        return;
+    }
+    program->ending = true;
+    program->farewell.fire = say_farewell;
+    program->farewell.data = program;
+    program->farewell_end = clock_now() + FAREWELL;
+    say_farewell(program);
+}
+
+static void refresh(void *data)
+{
+    struct program *program = data;
+    if (program->store != NULL)
+        store_refresh(program->store);
+}
+
+/* Everything fallible between the fork and the verdict. */
+static int start(struct program *program)
+{
+    struct options *options = &program->options;
+    int status = open_http(program);
+    if (status == 0)
+        status = daemon_watch_signals(&program->daemon, program->loop, terminate, refresh, program);
+    if (status == 0 && options->action == OPTIONS_DEMO)
+        status = demo_start(&program->demo, program->line, sizeof(program->line));
+    if (status == 0)
+        status = open_credentials(program);
+    if (status == 0)
+        status = open_client(program);
+    if (status == 0 && !options->lazy)
+        status = probe_run(program->loop, program->client, options,
+                           (int64_t)options->timeout * 1000, program->line, sizeof(program->line));
+    if (status == 0)
+        status = open_fs(program);
+    if (status == 0) {
+        status = fs_mount(program->fs, &options->fuse, options->mountpoint);
+        if (status != 0)
+            snprintf(program->line, sizeof(program->line), "cannot mount at %s",
+                     options->mountpoint);
+    }
+    return status;
+}
+
+static void end(struct program *program)
+{
+    if (program->loop != NULL)
+        loop_timer_stop(program->loop, &program->farewell);
+    fs_free(program->fs);
+    store_free(program->store);
+    client_free(program->client);
+    credentials_free(program->credentials);
+    demo_stop(&program->demo);
+    http_free(program->http);
+    daemon_end(&program->daemon);
+    loop_free(program->loop);
+    buffer_free(&program->config);
+    options_free(&program->options);
+}
+
+static int fail(const struct program *program, int status)
+{
+    fprintf(stderr, "cbsfs: %s\n", program->line[0] != '\0' ? program->line : strerror(-status));
+    return EXIT_FAILURE;
+}
+
+static int mount(struct program *program)
+{
+    struct options *options = &program->options;
+    int status = complete_options(program);
+    if (status == 0)
+        status =
+            daemon_check_mountpoint(&options->mountpoint, program->line, sizeof(program->line));
+    if (status == 0)
+        status = daemon_begin(&program->daemon, options->foreground,
+                              (int64_t)options->timeout * 1000 + START_MARGIN);
+    if (status != 0)
+        return fail(program, status);
+    if (options->debug)
+        log_set_level(LOG_LEVEL_DEBUG);
+    status = start(program);
+    if (status != 0) {
+        daemon_fail(&program->daemon, program->line[0] != '\0' ? program->line : strerror(-status));
+        return EXIT_FAILURE;
+    }
+    if (daemon_ready(&program->daemon) != 0)
+        return EXIT_FAILURE;
+    log_info("mounted %s@%s at %s", options->provider->name, options->region, options->mountpoint);
+    status = loop_run(program->loop);
+    log_info("ended");
+    return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* --- the other actions
+ * -------------------------------------------------------------------------------- */
+
+static int check(struct program *program)
+{
+    int status = complete_options(program);
+    /* Without a region the table says so; anything else wrong is told here. */
+    if (status != 0 && program->options.region != NULL)
+        return fail(program, status);
+    bool complete = status == 0;
+    if (!complete)
+        fail(program, status);
+    status = open_http(program);
+    if (status == 0)
+        status = open_credentials(program);
+    if (status == 0 && complete)
+        status = open_client(program);
+    if (status != 0)
+        return fail(program, status);
+    struct check_subject subject = {
+        .options = &program->options,
+        .loop = program->loop,
+        .client = program->client,
+        .credentials = &program->source,
+        .credentials_origin = credentials_origin,
+        .origin_data = program,
+    };
+    return check_run(&subject, stdout) == 0 && complete ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char *argv[])
+{
+    struct program program = {.daemon = {.verdict = -1, .signals = -1}, .demo = {.pid = -1}};
+    buffer_init(&program.config, 0);
+    int status = options_parse(&program.options, argc, argv, program.line, sizeof(program.line));
+    if (status != 0)
+        return fail(&program, status);
+    switch (program.options.action) {
+    case OPTIONS_HELP:
+        options_print_help(stdout);
+        status = EXIT_SUCCESS;
+        break;
+    case OPTIONS_VERSION:
+        options_print_version(stdout);
+        status = EXIT_SUCCESS;
+        break;
+    case OPTIONS_CHECK:
+        status = check(&program);
+        break;
+    case OPTIONS_MOUNT:
+    case OPTIONS_DEMO:
+        status = mount(&program);
+        break;
+    }
+    end(&program);
+    return status;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the catalogue share among themselves. */
+#ifndef CBSFS_CATALOGUE_INTERNAL_H
+#define CBSFS_CATALOGUE_INTERNAL_H
+
+#include "cbsfs/catalogue.h"
+
+/* Packs `count` strings, each cut to a bound that keeps the whole under 64 KiB. 0 or -ENOMEM. */
+int text_pack_make(struct text_pack *pack, const char *const *texts, size_t count);
+const char *text_pack_at(const struct text_pack *pack, size_t which);
+
+/* The disk with this id, made unknown and empty if need be. NULL when memory is out. */
+struct disk *catalogue_want_disk(struct catalogue *catalogue, const char *id);
+/* A new hidden snapshot in both indexes and in its disk, or NULL. Takes texts over on success. */
+struct snapshot *catalogue_add_snapshot(struct catalogue *catalogue, struct disk *disk,
+                                        struct text_pack *texts, int64_t created);
+void catalogue_remove_snapshot(struct catalogue *catalogue, struct snapshot *snapshot);
+/* Moves the snapshot to where this time of creation belongs: one that we made ourselves learns the
+ * cloud's. */
+void catalogue_redate(struct snapshot *snapshot, int64_t created);
+/* Its snapshots must be gone. */
+void catalogue_remove_disk(struct catalogue *catalogue, struct disk *disk);
+
+/* Gives `snapshot` an entry for `name`. `ours`: somebody asked for this very name, so a freed name
+ * is handed out. 0 or -ENOMEM (then the entry is as it was). */
+int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
+                           bool ours);
+/* Takes the entry away and remembers, `wall` seconds, that it was freed. */
+void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall);
+void catalogue_forget_freed(struct catalogue *catalogue);
+
+/* The status as it was, to find out afterwards whether a change of the record can be seen. */
+struct status_before {
+    char word[32];
+    unsigned percent;
+};
+struct status_before catalogue_status(const struct snapshot *snapshot);
+/* Counts the change, if it was one, and links or unlinks the snapshot in the list of those in
+ * progress. */
+void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapshot,
+                           const struct status_before *before, int64_t wall);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The reason is in the tree: what failed, kept for the `error` files and `.cbsfs/errors`.
+ *
+ * Kept in memory only: a log on a file system that somebody has frozen would stop the mount.
+ */
+#include "jobs_internal.h"
+
+#include "cbsfs/buffer.h"
+#include "cbsfs/clock.h"
+#include "cbsfs/log.h"
+#include "cbsfs/timestamp.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct failure {
+    int64_t time;                                   /* seconds */
+    char *disk_id, *snapshot_id, *path, *operation; /* ids NULL if it concerned none */
+    struct cloud_error error;
+};
+
+static void free_failure(struct failure *failure)
+{
+    if (failure == NULL)
+        return;
+    free(failure->disk_id);
+    free(failure->snapshot_id);
+    free(failure->path);
+    free(failure->operation);
+    free(failure);
+}
+
+static int copy_text(char **to, const char *from)
+{
+    *to = from != NULL ? strdup(from) : NULL;
+    return from != NULL && *to == NULL ? -1 : 0;
+}
+
+static const char *errno_name(int status)
+{
+    const char *name = strerrorname_np(-status);
+    return name != NULL ? name : "?";
+}
+
+void store_fail(struct store *store, const char *disk_id, const char *snapshot_id, const char *path,
+                const char *operation, const struct cloud_error *error)
+{
+    log_warning("%s %s: %s%s%s %s%s%s", operation, path, errno_name(error->status),
+                error->code[0] != '\0' ? " " : "", error->code, error->message,
+                error->request_id[0] != '\0' ? " RequestId " : "", error->request_id);
+    struct failure *failure = calloc(1, sizeof(*failure));
+    if (failure == NULL)
+        return; /* the caller has its errno, the log has the line */
+    failure->time = clock_wall() / 1000;
+    failure->error = *error;
+    if (copy_text(&failure->disk_id, disk_id) != 0 ||
+        copy_text(&failure->snapshot_id, snapshot_id) != 0 ||
+        copy_text(&failure->path, path) != 0 || copy_text(&failure->operation, operation) != 0) {
+        free_failure(failure);
+        return;
+    }
+    free_failure(store->failures[store->failure_next]);
+    store->failures[store->failure_next] = failure;
+    store->failure_next = (store->failure_next + 1) % FAILURE_COUNT;
+}
+
+int store_refuse(struct store *store, const char *disk_id, const char *snapshot_id,
+                 const char *path, const char *operation, int status, const char *message)
+{
+    struct cloud_error error = {0};
+    cloud_error_set(&error, status, CLOUD_REFUSED, CLOUD_FINAL, "", "%s", message);
+    store_fail(store, disk_id, snapshot_id, path, operation, &error);
+    return status;
+}
+
+void failures_drop(struct store *store)
+{
+    for (size_t i = 0; i < FAILURE_COUNT; i++) {
+        free_failure(store->failures[i]);
+        store->failures[i] = NULL;
+    }
+}
+
+/* --- showing
+ * -------------------------------------------------------------------------------------- */
+
+/* The newest failure that `concerns` accepts, or NULL. */
+static const struct failure *newest(const struct store *store, const char *disk_id,
+                                    const char *snapshot_id, const char *operation)
+{
+    for (size_t i = 1; i <= FAILURE_COUNT; i++) {
+        const struct failure *at =
+            store->failures[(store->failure_next + FAILURE_COUNT - i) % FAILURE_COUNT];
+        if (at == NULL)
+            return NULL;
+        const char *its = snapshot_id != NULL ? at->snapshot_id : at->disk_id;
+        const char *wanted = snapshot_id != NULL ? snapshot_id : disk_id;
+        if (its != NULL && strcmp(its, wanted) == 0 &&
+            (operation == NULL || strcmp(at->operation, operation) == 0))
+            return at;
+    }
+    return NULL;
+}
+
+static void put_line(struct buffer *out, const char *key, const char *value)
+{
+    buffer_printf(out, "%s: ", key);
+    buffer_put_printable(out, value);
+    buffer_puts(out, "\n");
+}
+
+int store_put_error(const struct store *store, const char *disk_id, const char *snapshot_id,
+                    struct buffer *out)
+{
+    const struct failure *failure = newest(store, disk_id, snapshot_id, NULL);
+    if (failure == NULL)
+        return out->error;
+    char time[TIMESTAMP_SIZE];
+    timestamp_format(failure->time, time);
+    put_line(out, "time", time);
+    put_line(out, "path", failure->path);
+    put_line(out, "operation", failure->operation);
+    put_line(out, "errno", errno_name(failure->error.status));
+    put_line(out, "code", failure->error.code);
+    put_line(out, "message", failure->error.message);
+    put_line(out, "request_id", failure->error.request_id);
+    return out->error;
+}
+
+static void put_member(json_t *object, const char *key, const char *value)
+{
+    struct buffer clean;
+    buffer_init(&clean, 0);
+    buffer_put_printable(&clean, value);
+    json_object_set_new(object, key, json_string(clean.data != NULL ? clean.data : ""));
+    buffer_free(&clean);
+}
+
+static void put_json_line(const struct failure *failure, struct buffer *out)
+{
+    json_t *object = json_object();
+    char time[TIMESTAMP_SIZE];
+    timestamp_format(failure->time, time);
+    put_member(object, "time", time);
+    put_member(object, "path", failure->path);
+    put_member(object, "operation", failure->operation);
+    put_member(object, "errno", errno_name(failure->error.status));
+    put_member(object, "code", failure->error.code);
+    put_member(object, "message", failure->error.message);
+    put_member(object, "request_id", failure->error.request_id);
+    char *line = json_dumps(object, JSON_COMPACT);
+    if (line != NULL) {
+        buffer_puts(out, line);
+        buffer_puts(out, "\n");
+    }
+    free(line);
+    json_decref(object);
+}
+
+int store_put_errors(const struct store *store, struct buffer *out)
+{
+    for (size_t i = 0; i < FAILURE_COUNT; i++) {
+        const struct failure *failure = store->failures[(store->failure_next + i) % FAILURE_COUNT];
+        if (failure != NULL)
+            put_json_line(failure, out);
+    }
+    return out->error;
+}
+
+/* --- the last rollback, for the dry run
+ * ------------------------------------------------------------- */
+
+static const struct job *last_rollback_job(const struct store *store, const char *snapshot_id)
+{
+    for (const struct job *job = store->jobs; job != NULL; job = job->next) {
+        if (job->verb == CLOUD_APPLY_SNAPSHOT && job->state == JOB_DONE &&
+            strcmp(job->snapshot_id, snapshot_id) == 0)
+            return job;
+    }
+    return NULL;
+}
+
+int store_put_last_rollback(const struct store *store, const char *snapshot_id, struct buffer *out)
+{
+    const struct failure *failure = newest(store, NULL, snapshot_id, "rollback");
+    const struct job *job = last_rollback_job(store, snapshot_id);
+    char time[TIMESTAMP_SIZE];
+    if (job != NULL && (failure == NULL || failure->time < job->began_wall)) {
+        timestamp_format(job->began_wall, time);
+        return buffer_printf(out, "%s accepted", time);
+    }
+    if (failure == NULL)
+        return out->error;
+    timestamp_format(failure->time, time);
+    buffer_printf(out, "%s %s ", time, errno_name(failure->error.status));
+    buffer_put_printable(out, failure->error.message);
+    return out->error;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CBSFS_JOBS_INTERNAL_H
+#define CBSFS_JOBS_INTERNAL_H
+
+#include "store_internal.h"
+
+/*
+ * A change from its order to its true answer.
+ *
+ *   SENDING ──accepted──────────────────────────────► DONE
+ *      │ ├────refused, or never sent────────────────► FAILED
+ *      │ └────outcome unknown──► SETTLING ──found───► DONE
+ *      │                             │ └──not found─► FAILED (the caller has its answer), and
+ *   LATER (a rename that             └──no answer──► WATCHING ──found─► DONE
+ *   waits for NORMAL)                                    └──time is up─► FAILED
+ */
+enum job_state { JOB_LATER, JOB_SENDING, JOB_SETTLING, JOB_WATCHING, JOB_DONE, JOB_FAILED };
+
+struct job {
+    struct store *store;
+    struct job *next;
+    enum cloud_verb verb;
+    enum job_state state;
+    char *disk_id, *snapshot_id, *name, *path; /* never NULL, "" if it has none */
+    bool stop, start;
+    int64_t number;
+    int64_t began;      /* clock ms */
+    int64_t began_wall; /* seconds, the server's */
+    int64_t failed_at;  /* clock ms: when the outcome became unknown */
+    unsigned looks;     /* answers that did not show the change */
+    struct client_call *call;
+    struct store_waiter waiter;
+    struct loop_timer timer;
+    struct cloud_error error;
+    int status;                                                /* what the caller is told */
+    void (*done)(void *data, const struct job_result *result); /* NULL: nobody waits any more */
+    void *data;
+};
+
+/* How long an outcome that was not found is watched, ms, and how often. */
+#define JOB_WATCH_TIME     60000
+#define JOB_WATCH_INTERVAL 5000
+/* How often it is looked for while the caller waits, ms. */
+#define JOB_SETTLE_INTERVAL 500
+/* An answer "internal error" counts as "did not happen" when listings that begin this much later,
+ * ms, do not show the change. A lost connection says nothing and is waited for to the deadline. */
+#define JOB_SETTLE_QUIET 3000
+
+int64_t job_deadline(const struct job *job);
+/* Sends the change. 0 or -ENOMEM. */
+int job_send(struct job *job);
+/* Ends the job and answers the caller, if there still is one. */
+void job_finish(struct job *job, enum job_state state, int status);
+/* The cloud has accepted it: into the catalogue, then job_finish(). `id`: the new snapshot's. */
+void job_accepted(struct job *job, const char *id);
+/* Begins to find out what became of it. */
+void job_settle(struct job *job);
+const char *job_verb_name(enum cloud_verb verb);
+
+#endif

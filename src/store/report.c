@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `.cbsfs/stats` and `.cbsfs/jobs`: what the mount is doing, for people and scripts. */
+#include "jobs_internal.h"
+
+#include "cbsfs/buffer.h"
+#include "cbsfs/clock.h"
+#include "cbsfs/timestamp.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put_age(struct buffer *out, const char *key, int64_t asked)
+{
+    if (asked == 0)
+        buffer_printf(out, "%s never\n", key);
+    else
+        buffer_printf(out, "%s %" PRId64 ".%03d\n", key, (clock_now() - asked) / 1000,
+                      (int)((clock_now() - asked) % 1000));
+}
+
+static void put_calls(const struct store *store, const struct client_stats *stats,
+                      struct buffer *out)
+{
+    uint64_t calls = 0, errors = 0;
+    for (int verb = 0; verb < CLOUD_VERB_COUNT; verb++) {
+        const char *action = store->provider->action((enum cloud_verb)verb);
+        buffer_printf(out, "calls_%s %" PRIu64 "\n", action, stats->calls[verb]);
+        buffer_printf(out, "errors_%s %" PRIu64 "\n", action, stats->errors[verb]);
+        calls += stats->calls[verb];
+        errors += stats->errors[verb];
+    }
+    buffer_printf(out, "calls %" PRIu64 "\nerrors %" PRIu64 "\n", calls, errors);
+}
+
+int store_put_stats(const struct store *store, struct buffer *out)
+{
+    struct client_stats stats;
+    client_get_stats(store->client, &stats);
+    buffer_printf(out, "disks %zu\nsnapshots %zu\n", store->catalogue.disk_count,
+                  store->catalogue.snapshot_count);
+    put_age(out, "disks_age", store->catalogue.disks_listed);
+    put_age(out, "snapshots_age", store->catalogue.snapshots_listed);
+    buffer_printf(out, "ttl %" PRId64 "\n", store->settings.ttl / 1000);
+    buffer_printf(out, "stale %d\n", store->last_failure > store->last_success);
+    buffer_printf(out, "listings %" PRIu64 "\n", store->listings_done);
+    put_calls(store, &stats, out);
+    buffer_printf(out, "throttled %" PRIu64 "\nconnections %" PRIu64 "\n", stats.throttled,
+                  stats.connections);
+    buffer_printf(out, "in_flight %u\nqueued %u\n", stats.in_flight, stats.queued);
+    buffer_printf(out, "latency_ms %" PRId64 "\nclock_offset %" PRId64 "\n", stats.latency_last,
+                  stats.clock_offset);
+    buffer_printf(out, "breaker %s\n", stats.breaker_open ? "open" : "closed");
+    return out->error;
+}
+
+static const char *state_name(enum job_state state)
+{
+    static const char *const names[] = {
+        [JOB_LATER] = "later",       [JOB_SENDING] = "sending", [JOB_SETTLING] = "settling",
+        [JOB_WATCHING] = "watching", [JOB_DONE] = "done",       [JOB_FAILED] = "failed",
+    };
+    return names[state];
+}
+
+static void put_job(const struct job *job, struct buffer *out)
+{
+    char time[TIMESTAMP_SIZE];
+    timestamp_format(job->began_wall, time);
+    json_t *object =
+        json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "job", (json_int_t)job->number,
+                  "time", time, "operation", job_verb_name(job->verb), "state",
+                  state_name(job->state), "path", job->path, "disk", job->disk_id, "snapshot",
+                  job->snapshot_id, "errno", job->status != 0 ? strerrorname_np(-job->status) : "");
+    char *line = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    if (line != NULL) {
+        buffer_puts(out, line);
+        buffer_puts(out, "\n");
+    }
+    free(line);
+    json_decref(object);
+}
+
+int store_put_jobs(const struct store *store, struct buffer *out)
+{
+    size_t count = 0;
+    for (const struct job *job = store->jobs; job != NULL; job = job->next)
+        count++;
+    /* Oldest first, as a log reads; the list is newest first. */
+    for (size_t wanted = count; wanted > 0; wanted--) {
+        const struct job *job = store->jobs;
+        for (size_t at = 1; at < wanted; at++)
+            job = job->next;
+        put_job(job, out);
+    }
+    return out->error;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What may be shown, and what has to be asked first.
+ *
+ * Two promises pull in opposite directions: the first look at one disk costs at most two calls
+ * however large the account is, and a crawl of everything costs no more than its pages and two
+ * calls more.  So each kind of question may be asked about a single disk once in a ttl; whoever
+ * wants another disk within the same ttl is crawling, and gets the listing of everything.
+ */
+#include "store_internal.h"
+
+#include "cbsfs/clock.h"
+#include "cbsfs/names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- waiters
+ * -------------------------------------------------------------------------------------- */
+
+void waiter_add(struct store_waiter **list, struct store_waiter *waiter)
+{
+    waiter->next = *list;
+    waiter->link = list;
+    if (*list != NULL)
+        (*list)->link = &waiter->next;
+    *list = waiter;
+}
+
+void store_unwait(struct store_waiter *waiter)
+{
+    if (waiter->link == NULL)
+        return;
+    *waiter->link = waiter->next;
+    if (waiter->next != NULL)
+        waiter->next->link = waiter->link;
+    waiter->next = NULL;
+    waiter->link = NULL;
+}
+
+void waiters_wake(struct store_waiter **list, int status)
+{
+    struct store_waiter *now = *list;
+    *list = NULL;
+    if (now != NULL)
+        now->link = &now;
+    while (now != NULL) {
+        struct store_waiter *waiter = now;
+        store_unwait(waiter);
+        waiter->ready(waiter->data, status);
+    }
+}
+
+/* --- freshness
+ * ------------------------------------------------------------------------------------ */
+
+static int64_t later(int64_t left, int64_t right)
+{
+    return left > right ? left : right;
+}
+
+/* When the question behind what is known was asked; 0: never answered. */
+static int64_t asked_at(const struct store *store, enum store_want want, const struct disk *disk)
+{
+    switch (want) {
+    case WANT_DISKS:
+        return store->catalogue.disks_listed;
+    case WANT_SNAPSHOTS:
+        return store->catalogue.snapshots_listed;
+    case WANT_DISK:
+        return later(store->catalogue.disks_listed, disk != NULL ? disk->fetched : 0);
+    case WANT_DISK_SNAPSHOTS:
+        return later(store->catalogue.snapshots_listed, disk != NULL ? disk->listed : 0);
+    case WANT_STATUS:
+    case WANT_SETTLED:
+        break;
+    }
+    return 0;
+}
+
+bool store_is_known(const struct store *store, enum store_want want, const struct disk *disk)
+{
+    return asked_at(store, want, disk) != 0;
+}
+
+int64_t store_life(const struct store *store, enum store_want want, const struct disk *disk)
+{
+    int64_t asked = asked_at(store, want, disk);
+    bool of_disk = disk != NULL && (want == WANT_DISK || want == WANT_DISK_SNAPSHOTS);
+    if (asked == 0 || asked < store->refreshed || (of_disk && asked < disk->refreshed))
+        return 0;
+    int64_t life = asked + store->settings.ttl - clock_now();
+    return life > 0 ? life : 0;
+}
+
+/* --- asking
+ * --------------------------------------------------------------------------------------- */
+
+bool store_shows_disk(const struct store *store, const char *id)
+{
+    if (store->settings.disks == NULL)
+        return true;
+    for (const char *const *at = store->settings.disks; *at != NULL; at++) {
+        if (strcmp(*at, id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* True, and noted, if the question may be asked about one disk alone. */
+static bool take_single(const struct store *store, int64_t *last, const char *id)
+{
+    int64_t now = clock_now();
+    if (!name_is_id(id, store->provider->disk_prefix))
+        return false;
+    if (*last != 0 && now - *last < store->settings.ttl && *last >= store->refreshed)
+        return false;
+    *last = now;
+    return true;
+}
+
+static int want_records(struct store *store, enum store_want want, const char *id,
+                        struct store_waiter *waiter)
+{
+    const struct disk *disk = id != NULL ? catalogue_disk(&store->catalogue, id) : NULL;
+    if (store_life(store, want, disk) > 0)
+        return 0;
+    int64_t since = later(store->refreshed, disk != NULL ? disk->refreshed : 0);
+    if (want == WANT_DISK && take_single(store, &store->single_disk, id))
+        return listing_want(store, CLOUD_DESCRIBE_DISKS, id, true, since, waiter);
+    if (want == WANT_DISK_SNAPSHOTS && take_single(store, &store->single_snapshots, id))
+        return listing_want(store, CLOUD_DESCRIBE_SNAPSHOTS, id, false, since, waiter);
+    bool disks = want == WANT_DISKS || want == WANT_DISK;
+    return listing_want(store, disks ? CLOUD_DESCRIBE_DISKS : CLOUD_DESCRIBE_SNAPSHOTS, NULL, false,
+                        since, waiter);
+}
+
+static int want_status(struct store *store, const char *id, struct store_waiter *waiter)
+{
+    const struct snapshot *snapshot = catalogue_snapshot(&store->catalogue, id);
+    if (snapshot == NULL)
+        return 0;
+    if (!snapshot->in_progress)
+        return want_records(store, WANT_DISK_SNAPSHOTS, disk_text(snapshot->disk, DISK_ID), waiter);
+    int64_t now = clock_now();
+    if (now - snapshot->fetched < POLL_INTERVAL && snapshot->fetched >= snapshot->mutated)
+        return 0;
+    int status = poll_want(store);
+    if (status != 0)
+        return status;
+    waiter_add(&store->poll.looking, waiter);
+    return -EINPROGRESS;
+}
+
+static int want_settled(struct store *store, const char *id, struct store_waiter *waiter)
+{
+    const struct snapshot *snapshot = catalogue_snapshot(&store->catalogue, id);
+    if (snapshot == NULL || !snapshot->in_progress)
+        return 0;
+    waiter->key = snapshot->key;
+    waiter_add(&store->poll.waiting, waiter);
+    poll_schedule(store);
+    return -EINPROGRESS;
+}
+
+int store_want(struct store *store, enum store_want want, const char *id,
+               struct store_waiter *waiter)
+{
+    switch (want) {
+    case WANT_STATUS:
+        return want_status(store, id, waiter);
+    case WANT_SETTLED:
+        return want_settled(store, id, waiter);
+    case WANT_DISKS:
+    case WANT_SNAPSHOTS:
+    case WANT_DISK:
+    case WANT_DISK_SNAPSHOTS:
+        break;
+    }
+    return want_records(store, want, id, waiter);
+}
+
+void store_refresh(struct store *store)
+{
+    store->refreshed = clock_now();
+}
+
+void store_refresh_disk(struct store *store, const char *id)
+{
+    struct disk *disk = catalogue_disk(&store->catalogue, id);
+    if (disk != NULL)
+        disk->refreshed = clock_now();
+    /* So that this disk alone is asked for, not the whole account. */
+    store->single_disk = store->single_snapshots = 0;
+}
+
+/* --- the whole
+ * ------------------------------------------------------------------------------------ */
+
+void store_changed(struct store *store)
+{
+    poll_check_settled(store);
+    jobs_catalogue_changed(store);
+    if (store->generation_told == store->catalogue.generation)
+        return;
+    store->generation_told = store->catalogue.generation;
+    if (store->changed != NULL)
+        store->changed(store->changed_data);
+}
+
+void store_on_change(struct store *store, void (*changed)(void *data), void *data)
+{
+    store->changed = changed;
+    store->changed_data = data;
+}
+
+void store_watch(struct store *store, int change)
+{
+    store->watchers += change;
+    if (change > 0)
+        poll_schedule(store);
+}
+
+const struct catalogue *store_catalogue(const struct store *store)
+{
+    return &store->catalogue;
+}
+
+const struct provider *store_provider(const struct store *store)
+{
+    return store->provider;
+}
+
+static void poll_is_due(void *data)
+{
+    (void)poll_want(data);
+}
+
+struct store *store_new(struct loop *loop, struct client *client,
+                        const struct store_settings *settings)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    if (store == NULL)
+        return NULL;
+    store->loop = loop;
+    store->client = client;
+    store->provider = client_provider(client);
+    store->settings = *settings;
+    store->poll.timer.fire = poll_is_due;
+    store->poll.timer.data = store;
+    catalogue_init(&store->catalogue, store->provider);
+    return store;
+}
+
+void store_free(struct store *store)
+{
+    if (store == NULL)
+        return;
+    jobs_drop(store);
+    poll_drop(store);
+    listings_drop(store);
+    failures_drop(store);
+    catalogue_free(&store->catalogue);
+    free(store);
+}

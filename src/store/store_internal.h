@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the store share among themselves. */
+#ifndef CBSFS_STORE_INTERNAL_H
+#define CBSFS_STORE_INTERNAL_H
+
+#include "cbsfs/client.h"
+#include "cbsfs/loop.h"
+#include "cbsfs/store.h"
+
+/* While something is in progress its status is never older than this, ms (design 4). */
+#define POLL_INTERVAL 2000
+
+struct listing;
+struct failure;
+
+/* The round in which everything in progress is asked for together. */
+struct poll_round {
+    unsigned outstanding;         /* calls without an answer yet */
+    int64_t asked;                /* clock ms of the current or last round */
+    int status;                   /* first failure of the round */
+    struct store_waiter *looking; /* want a status of this round */
+    struct store_waiter *waiting; /* want something to be settled */
+    struct poll_chunk *chunks;
+    struct loop_timer timer;
+};
+
+#define FAILURE_COUNT 1024
+
+struct store {
+    struct loop *loop;
+    struct client *client;
+    const struct provider *provider;
+    struct store_settings settings;
+    struct catalogue catalogue;
+
+    struct listing *listings; /* under way */
+    uint64_t serial;
+    int64_t refreshed;   /* clock ms: what was asked before this is not fresh */
+    int64_t single_disk; /* clock ms of the last question about one disk, see listing_choose() */
+    int64_t single_snapshots;
+    int64_t last_success, last_failure; /* clock ms of listings */
+    uint64_t listings_done;
+
+    struct poll_round poll;
+    int watchers;
+    uint64_t generation_told; /* of the catalogue, when `changed` was last called */
+    void (*changed)(void *data);
+    void *changed_data;
+
+    struct job *jobs;                        /* newest first */
+    struct failure *failures[FAILURE_COUNT]; /* ring */
+    size_t failure_next;
+};
+
+void waiter_add(struct store_waiter **list, struct store_waiter *waiter);
+/* Calls every waiter of the list; those that are added meanwhile go into the next round. */
+void waiters_wake(struct store_waiter **list, int status);
+
+/* Starts, or joins, a listing of disks or snapshots; `disk_id` NULL: all. `by_id`: the record of
+ * this disk. `since`: one that began before this clock ms is not joined. 0 or -ENOMEM. */
+int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id, bool by_id,
+                 int64_t since, struct store_waiter *waiter);
+void listings_drop(struct store *store);
+
+/* Makes sure that a round is under way or due. */
+int poll_want(struct store *store);
+void poll_schedule(struct store *store);
+void poll_drop(struct store *store);
+/* Wakes those who wait for something that is settled or gone. */
+void poll_check_settled(struct store *store);
+
+/* After the catalogue may have changed: tells whoever registered, and sends remembered renames. */
+void store_changed(struct store *store);
+void jobs_catalogue_changed(struct store *store);
+void jobs_drop(struct store *store);
+void failures_drop(struct store *store);
+
+#endif

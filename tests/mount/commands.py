@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a shell user does: commands, how they end, and waiting for things to become true."""
+import errno
+import os
+import shlex
+import subprocess
+import time
+from collections import namedtuple
+from datetime import datetime, timedelta, timezone
+
+Result = namedtuple("Result", "status out err seconds")
+
+
+def wait_until(predicate, timeout=10.0, what="the condition"):
+    """Returns the first true value of predicate(); fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not come true within {timeout} s")
+        time.sleep(0.03)
+
+
+def holds_for(predicate, seconds, what="the condition"):
+    """Fails as soon as predicate() is false during `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert predicate(), f"{what} did not hold"
+        time.sleep(0.05)
+
+
+def start(*argv, cwd=None, env=None, stdin=subprocess.DEVNULL):
+    """A process that the test will signal or wait for itself; see finish()."""
+    environment = dict(os.environ, LC_ALL="C.UTF-8", **(env or {}))
+    return subprocess.Popen([str(word) for word in argv], cwd=cwd, env=environment, stdin=stdin,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            errors="surrogateescape", start_new_session=True)
+
+
+def finish(process, timeout=30):
+    """Waits for a process of start(); a process that does not end is a failure."""
+    began = time.monotonic()
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError(f"{shlex.join(process.args)} did not end within {timeout} s") from None
+    return Result(process.returncode, out, err, time.monotonic() - began)
+
+
+def run(*argv, timeout=30, cwd=None, env=None):
+    return finish(start(*argv, cwd=cwd, env=env), timeout)
+
+
+def shell(script, *arguments, program="bash", timeout=30, cwd=None, env=None):
+    """Runs a script; `arguments` are its $1, $2 …, so that no name needs quoting."""
+    words = ["busybox", "ash"] if program == "busybox" else [program]
+    name = [] if program == "fish" else [program]
+    return run(*words, "-c", script, *name, *arguments, timeout=timeout, cwd=cwd, env=env)
+
+
+def assert_done(result):
+    assert result.status == 0, f"exit {result.status}: {result.err or result.out}"
+    assert result.err == ""
+    return result
+
+
+def assert_refused(result, number):
+    """The command failed, and said why in the words of errno `number`."""
+    assert result.status > 0, f"exit {result.status}; expected {errno.errorcode[number]}; {result.err}"
+    assert os.strerror(number) in result.err, f"expected {errno.errorcode[number]}: {result.err}"
+    return result
+
+
+def beijing(moment):
+    """A time as the API writes it."""
+    return moment.astimezone(timezone(timedelta(hours=8))).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def rfc3339(moment):
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def now():
+    return datetime.now(timezone.utc).replace(microsecond=0)

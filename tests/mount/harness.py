@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulators and kernel mounts for the tests, and what a shell user does with them.
+
+Everything that touches the mount runs in a child process: what counts is what a command prints and how it
+ends, and a test must outlive a filesystem that hangs.
+"""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.request
+from collections import Counter
+from contextlib import contextmanager
+from datetime import timedelta
+
+from commands import assert_done, beijing, now, run, shell, wait_until
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CBSFS = os.environ.get("CBSFS", os.path.join(REPOSITORY, "build", "cbsfs"))
+CBSFS_SIM = os.environ.get("CBSFS_SIM", os.path.join(REPOSITORY, "build", "cbsfs-sim"))
+
+REGION = "ap-guangzhou"
+SECRET_ID = "AKIDSIMULATOR"
+SECRET_KEY = "simulator"
+CHANGES = ("CreateSnapshot", "ApplySnapshot", "ModifySnapshotAttribute", "DeleteSnapshots")
+
+# What a daemon must never write, whatever a test does to it.
+BAD_LINE = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|assertion|double free|corrupt"
+                      r"|stack smashing|^cbsfs: error:", re.IGNORECASE)
+
+
+def process_is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def sanitizer_environment(directory):
+    log = os.path.join(directory, "sanitizer")
+    return {"ASAN_OPTIONS": f"log_path={log}:detect_leaks=1", "UBSAN_OPTIONS":
+            f"print_stacktrace=1:log_path={log}"}
+
+
+def read_text(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+class Daemon:
+    """What a simulator and a mount have in common: a child whose words and end are watched."""
+
+    def __init__(self, directory):
+        os.makedirs(directory, exist_ok=True)
+        self.directory = directory
+        self.process = None
+        self.expected = []  # patterns of bad lines that the test provokes
+
+    def launch(self, argv, environment):
+        with open(os.path.join(self.directory, "stderr"), "ab") as err, \
+                open(os.path.join(self.directory, "stdout"), "ab") as out:
+            self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                            cwd=self.directory, env=environment)
+
+    def stderr(self):
+        return read_text(os.path.join(self.directory, "stderr"))
+
+    def complaints(self):
+        """Sanitizer reports and bad lines."""
+        found = [f"{name}: {read_text(os.path.join(self.directory, name))[:3000]}"
+                 for name in sorted(os.listdir(self.directory)) if name.startswith("sanitizer.")]
+        for line in self.stderr().splitlines():
+            if BAD_LINE.search(line) and not any(re.search(p, line) for p in self.expected):
+                found.append(line)
+        return found
+
+
+class Counted:
+    """What the simulator counted while a `with simulator.counting()` block ran."""
+
+    def __init__(self):
+        self.requests = Counter()
+        self.executed = Counter()
+
+    @property
+    def changes(self):
+        return sum(self.executed[action] for action in CHANGES)
+
+    @property
+    def change_requests(self):
+        return sum(self.requests[action] for action in CHANGES)
+
+    @property
+    def total(self):
+        return sum(self.requests.values())
+
+
+class Simulator(Daemon):
+    def __init__(self, directory, *arguments, port=0, secret_key=SECRET_KEY):
+        super().__init__(directory)
+        self.secret_key = secret_key
+        self.arguments = [str(word) for word in arguments]
+        self.serial = 0
+        self.port = port
+        self.start()
+
+    def start(self):
+        port_file = os.path.join(self.directory, "port")
+        if os.path.exists(port_file):
+            os.unlink(port_file)
+        environment = dict(os.environ, CBSFS_SIM_SECRET_ID=SECRET_ID,
+                           CBSFS_SIM_SECRET_KEY=self.secret_key, **sanitizer_environment(self.directory))
+        self.launch([CBSFS_SIM, "--port", str(self.port), "--port-file", port_file, *self.arguments],
+                    environment)
+
+        def answers():
+            assert self.process.poll() is None, f"the simulator ended: {self.stderr()}"
+            if not os.path.exists(port_file) or not read_text(port_file).strip():
+                return False
+            self.port = int(read_text(port_file))
+            return self.stats()
+
+        wait_until(answers, 10, "the simulator's first answer")
+
+    @property
+    def endpoint(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def control(self, method, path, body=None):
+        request = urllib.request.Request(self.endpoint + path, method=method,
+                                         data=None if body is None else json.dumps(body).encode())
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def stats(self):
+        return self.control("GET", "/_sim/stats")
+
+    def log(self, action=None):
+        """The last requests, oldest first."""
+        entries = self.control("GET", "/_sim/log")
+        entries = entries if isinstance(entries, list) else entries["log"]
+        return [entry for entry in entries if action in (None, entry["action"])]
+
+    def faults(self, *faults):
+        self.control("POST", "/_sim/faults", {"faults": list(faults)})
+
+    def fault(self, action, kind, **parameters):
+        self.faults({"action": action, "kind": kind, **parameters})
+
+    def patch(self, **tables):
+        self.control("POST", "/_sim/patch", tables)
+
+    @contextmanager
+    def counting(self):
+        counted = Counted()
+        before = self.stats()
+        yield counted
+        after = self.stats()
+        counted.requests.update(Counter(after["requests"]) - Counter(before["requests"]))
+        counted.executed.update(Counter(after["changes"]) - Counter(before["changes"]))
+
+    def requests(self, action):
+        return self.stats()["requests"].get(action, 0)
+
+    def identifier(self, prefix):
+        self.serial += 1
+        return f"{prefix}-t{self.serial:07d}"
+
+    def disk_record(self, **fields):
+        """What a record needs to be told; the simulator works out the rest, and the states that follow."""
+        identifier = fields.pop("DiskId", None) or self.identifier("disk")
+        return {"DiskId": identifier, "DiskName": f"name-of-{identifier}", "DiskType": "CLOUD_SSD",
+                "DiskSize": 50, "CreateTime": beijing(now() - timedelta(days=100)), **fields}
+
+    def snapshot_record(self, disk, name, **fields):
+        identifier = fields.pop("SnapshotId", None) or self.identifier("snap")
+        created = now() - timedelta(days=50) + timedelta(minutes=self.serial)
+        return {"SnapshotId": identifier, "SnapshotName": name, "DiskId": disk, "DiskSize": 50,
+                "CreateTime": beijing(created), **fields}
+
+    def add_disk(self, **fields):
+        record = self.disk_record(**fields)
+        self.patch(disks={record["DiskId"]: record})
+        return record["DiskId"]
+
+    def add_snapshot(self, disk, name, **fields):
+        record = self.snapshot_record(disk, name, **fields)
+        self.patch(snapshots={record["SnapshotId"]: record})
+        return record["SnapshotId"]
+
+    def stop(self):
+        problems = []
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                problems.append("the simulator did not end on SIGTERM")
+        if self.process and self.process.returncode not in (0, -signal.SIGTERM):
+            problems.append(f"the simulator ended with {self.process.returncode}")
+        return problems + self.complaints()
+
+
+class Mount(Daemon):
+    """One kernel mount.  The constructor returns when it is mounted, or raises with cbsfs's own words."""
+
+    def __init__(self, directory, simulator, *options, source=REGION, background=False, endpoint=None,
+                 environment=None, arguments=()):
+        super().__init__(directory)
+        self.simulator = simulator
+        self.point = os.path.join(directory, "mnt")
+        self.home = os.path.join(directory, "home")
+        os.makedirs(self.point, exist_ok=True)
+        os.makedirs(self.home, exist_ok=True)
+        self.background = background
+        self.pid = None
+        words = [f"endpoint={endpoint or simulator.endpoint}", *options]
+        self.argv = [CBSFS, *arguments, *([source] if source else []), self.point, "-o", ",".join(words)]
+        if not background:
+            self.argv.append("-f")
+        self.environment = clean_environment(self.home, self.directory, environment)
+        self.start()
+
+    def start(self):
+        self.launch(self.argv, self.environment)
+        if self.background:
+            status = self.process.wait(30)
+            assert status == 0, f"cbsfs exited {status}: {self.stderr()}"
+            assert self.is_mounted(), "cbsfs returned 0 and nothing is mounted"
+            self.pid = find_process(self.point)
+            assert self.pid, "no process serves the mount"
+        else:
+            self.pid = self.process.pid
+
+            def mounted():
+                assert self.process.poll() is None, \
+                    f"cbsfs exited {self.process.returncode}: {self.stderr()}"
+                return self.is_mounted()
+
+            wait_until(mounted, 30, "the mount")
+
+    def is_mounted(self):
+        return mount_type(self.point) is not None
+
+    def is_running(self):
+        if self.background:
+            return process_is_running(self.pid)
+        return self.process.poll() is None
+
+    def path(self, *parts):
+        return os.path.join(self.point, *parts)
+
+    def disk(self, disk, *parts):
+        return self.path("disks", disk, *parts)
+
+    def snapshot(self, disk, name, *parts):
+        return self.path("disks", disk, "snapshots", name, *parts)
+
+    def read(self, path):
+        return assert_done(run("cat", path)).out
+
+    def value(self, path):
+        """The one value of a file: a line with its newline."""
+        text = self.read(path)
+        assert text.endswith("\n") and text.count("\n") == 1, repr(text)
+        return text[:-1]
+
+    def list(self, *parts):
+        return assert_done(run("ls", "-A", self.path(*parts))).out.splitlines()
+
+    def snapshots(self, disk):
+        return self.list("disks", disk, "snapshots")
+
+    def exists(self, path):
+        return run("test", "-e", path).status == 0
+
+    def refresh(self):
+        assert_done(shell('echo now > "$1"', self.path(".cbsfs", "refresh")))
+
+    def add_disk(self, **fields):
+        """A new disk in the cloud, known to the mount."""
+        disk = self.simulator.add_disk(**fields)
+        self.show(self.disk(disk))
+        return disk
+
+    def add_snapshot(self, disk, name, shown=None, **fields):
+        snapshot = self.simulator.add_snapshot(disk, name, **fields)
+        self.show(self.snapshot(disk, name if shown is None else shown))
+        return snapshot
+
+    def show(self, path):
+        self.refresh()
+        wait_until(lambda: self.exists(path), 15, f"{path} in the mount")
+
+    def kill(self):
+        if self.pid and self.is_running():
+            os.kill(self.pid, signal.SIGKILL)
+
+    def unmount(self):
+        """Unmounts as a user does; a mount that stays busy is detached and reported."""
+        deadline = time.monotonic() + 5
+        while self.is_mounted():
+            result = run("fusermount3", "-u", self.point)
+            if result.status != 0 and time.monotonic() > deadline:
+                run("fusermount3", "-uz", self.point)
+                return [f"fusermount3 -u: {result.err.strip()}"]
+            time.sleep(0.02)
+        return []
+
+    def stop(self):
+        died = not self.is_running()
+        problems = self.unmount()
+        if died:
+            problems.append("the daemon had died")
+        try:
+            wait_until(lambda: not self.is_running(), 15)
+        except AssertionError:
+            problems.append("the daemon did not end after the unmount")
+            self.kill()
+        if not self.background and self.process.wait() != 0:
+            problems.append(f"cbsfs exited {self.process.returncode}")
+        if self.is_mounted():
+            problems.append("still mounted")
+        return problems + self.complaints()
+
+
+def clean_environment(home, directory, extra=None):
+    """A user's environment without anything that this machine may say about clouds."""
+    environment = {"PATH": os.environ["PATH"], "HOME": home, "LC_ALL": "C.UTF-8",
+                   "TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY,
+                   **sanitizer_environment(directory)}
+    for name, value in (extra or {}).items():
+        if value is None:
+            environment.pop(name, None)
+        else:
+            environment[name] = value
+    return environment
+
+
+def mount_type(point):
+    """The type of the topmost mount at `point`, or None. Reads the table; never touches the mount."""
+    found = None
+    with open("/proc/self/mounts", encoding="utf-8", errors="replace") as table:
+        for line in table:
+            words = line.split()
+            if words[1].encode().decode("unicode_escape") == point:
+                found = words[2]
+    return found
+
+
+def find_process(point):
+    """The pid of the cbsfs that serves `point`, or None."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            continue
+        if os.path.basename(words[0]).startswith(b"cbsfs") and point.encode() in words \
+                and process_is_running(int(entry)):
+            return int(entry)
+    return None

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cbsfs/fields.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs the four above. */
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *parse(const char *text)
+{
+    char reason[200] = "";
+    json_t *document = fields_parse(text, strlen(text), reason, sizeof reason);
+    if (!document)
+        print_message("%s\n", reason);
+    return document;
+}
+
+static void test_parse(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "[]", "1", "{", "{} x", "{\"a\":\"\xff\"}", "null"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char reason[200] = "";
+        assert_null(fields_parse(wrong[i], strlen(wrong[i]), reason, sizeof reason));
+        assert_true(strlen(reason) > 0);
+    }
+    char *deep = malloc(200001);
+    assert_non_null(deep);
+    memset(deep, '[', 200000);
+    deep[200000] = '\0';
+    char reason[20];
+    assert_null(fields_parse(deep, 200000, reason, sizeof reason));
+    free(deep);
+
+    json_t *document = parse("{\"a\":1,\"a\":2}");
+    assert_int_equal(field_integer(document, "a", 0), 2);
+    json_decref(document);
+    /* Only `length` bytes are looked at. */
+    document = fields_parse("{}garbage", 2, reason, sizeof reason);
+    assert_non_null(document);
+    json_decref(document);
+    document = parse("{\"name\":\"a\\u0000b\",\"next\":1}");
+    assert_string_equal(field_text(document, "name", ""), "a");
+    assert_int_equal(field_integer(document, "next", 0), 1);
+    json_decref(document);
+}
+
+static void test_values(void **state)
+{
+    (void)state;
+    json_t *record =
+        parse("{\"text\":\"word\",\"null\":null,\"integer\":7,\"real\":7.0,\"half\":7.5,"
+              "\"huge\":1e300,\"edge\":9223372036854775808.0,\"digits\":\"-42\","
+              "\"much\":\"99999999999999999999\",\"mixed\":\"4x\",\"blank\":\" 4\","
+              "\"empty\":\"\",\"minus\":\"-\",\"yes\":true,\"no\":false,"
+              "\"one\":1,\"zero\":0,\"two\":2,\"true\":\"True\",\"false\":\"FALSE\","
+              "\"object\":{},\"array\":[]}");
+    assert_string_equal(field_text(record, "text", "-"), "word");
+    assert_string_equal(field_text(record, "null", "-"), "-");
+    assert_string_equal(field_text(record, "absent", "-"), "-");
+    assert_string_equal(field_text(record, "integer", "-"), "-");
+    assert_null(field_text(record, "absent", NULL));
+    assert_string_equal(field_text(NULL, "text", "-"), "-");
+
+    static const struct {
+        const char *key;
+        int64_t value;
+    } integers[] = {{"integer", 7},  {"real", 7},  {"half", -9},  {"huge", -9},   {"edge", -9},
+                    {"digits", -42}, {"much", -9}, {"mixed", -9}, {"blank", -9},  {"empty", -9},
+                    {"minus", -9},   {"yes", -9},  {"null", -9},  {"absent", -9}, {"object", -9}};
+    for (size_t i = 0; i < sizeof integers / sizeof *integers; i++)
+        assert_int_equal(field_integer(record, integers[i].key, -9), integers[i].value);
+
+    static const struct {
+        const char *key;
+        bool known, value;
+    } booleans[] = {{"yes", true, true},     {"no", true, false},    {"one", true, true},
+                    {"zero", true, false},   {"true", true, true},   {"false", true, false},
+                    {"two", false, false},   {"text", false, false}, {"null", false, false},
+                    {"absent", false, false}};
+    for (size_t i = 0; i < sizeof booleans / sizeof *booleans; i++) {
+        bool known = booleans[i].known, value = booleans[i].value;
+        assert_int_equal(field_boolean(record, booleans[i].key, true), known ? value : true);
+        assert_int_equal(field_boolean(record, booleans[i].key, false), known ? value : false);
+    }
+    assert_non_null(field_object(record, "object"));
+    assert_null(field_object(record, "array"));
+    assert_non_null(field_array(record, "array"));
+    assert_null(field_array(record, "absent"));
+    json_decref(record);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_values),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
