@@ -380,13 +380,13 @@ static void answer_call(struct client_call *call)
             fill_disks(call, &answer);
         else if (call->call.verb == CLOUD_DESCRIBE_SNAPSHOTS)
             fill_snapshots(call, &answer);
-        else if (call->call.verb == CLOUD_CREATE_SNAPSHOT && call->script.fate != FATE_NO_ID)
-            answer.snapshot_id = call->new_id;
     }
     /* As in the real client, the handle is dead before `done`. */
     struct client_call dead = *call;
     call->disks = NULL;
     call->snapshots = NULL;
+    if (answer.error.status == 0 && dead.script.fate != FATE_NO_ID)
+        answer.snapshot_id = dead.new_id;
     free_call(call);
     dead.done(dead.data, &answer);
     free(dead.disks);
