@@ -109,7 +109,8 @@ static int open_client(struct program *program)
         .provider = options->provider,
         .account = {.region = options->region, .endpoint = options->endpoint, .language = "en-US"},
         .credentials = &program->source,
-        .attempt_timeout = (int64_t)options->timeout * 1000,
+        /* So that one exchange that hangs leaves time for another. */
+        .attempt_timeout = (int64_t)options->timeout * 1000 * 2 / 5,
     };
     if (options->action == OPTIONS_DEMO)
         settings.account.endpoint = program->demo.endpoint;
@@ -219,8 +220,8 @@ static void terminate(void *data, int signal)
 static void refresh(void *data)
 {
     struct program *program = data;
-    if (program->store != NULL)
-        store_refresh(program->store);
+    if (program->fs != NULL)
+        fs_refresh(program->fs);
 }
 
 /* Everything fallible between the fork and the verdict. */

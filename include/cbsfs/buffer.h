@@ -2,9 +2,9 @@
 /*
  * A growing byte buffer with a ceiling.
  *
- * Everything whose size somebody else decides (an HTTP body, a rendered file, a log line) is collected
- * in one of these, so that no sender can make us allocate without bound.  The first failure sticks:
- * a run of appends needs one check at its end.
+ * Everything whose size somebody else decides (an HTTP body, a rendered file, a log line) is
+ * collected in one of these, so that no sender can make us allocate without bound.  The first
+ * failure sticks: a run of appends needs one check at its end.
  */
 #ifndef CBSFS_BUFFER_H
 #define CBSFS_BUFFER_H
@@ -19,7 +19,8 @@ struct buffer {
     int error;       /* 0, -ENOMEM or -EMSGSIZE; set once, cleared by buffer_reset() */
 };
 
-/* Makes an empty buffer that never holds more than `limit` bytes (0: no ceiling). Allocates nothing. */
+/* Makes an empty buffer that never holds more than `limit` bytes (0: no ceiling). Allocates
+ * nothing. */
 void buffer_init(struct buffer *buffer, size_t limit);
 
 /* Frees the content; the buffer is then as after buffer_init(). */
@@ -33,7 +34,8 @@ void buffer_reset(struct buffer *buffer);
 
 /*
  * Append bytes, a string, a formatted string.  Return 0 or the buffer's sticky error: -ENOMEM, or
- * -EMSGSIZE when the ceiling would be passed.  After an error the content is unchanged by that call.
+ * -EMSGSIZE when the ceiling would be passed.  After an error the content is unchanged by that
+ * call.
  */
 int buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 int buffer_puts(struct buffer *buffer, const char *text);
@@ -41,13 +43,13 @@ int buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Appends `text` so that it can harm neither a terminal, a log line nor a path: control characters and
- * invalid UTF-8 become `?`.  For whatever comes from a server and is shown to a person.
+ * Appends `text` so that it can harm neither a terminal, a log line nor a path: control characters
+ * and invalid UTF-8 become `?`.  For whatever comes from a server and is shown to a person.
  */
 int buffer_put_printable(struct buffer *buffer, const char *text);
 
-/* Hands the content over (the caller frees it); NULL after an error or when nothing was appended and
- * memory is out.  The buffer is empty afterwards. */
+/* Hands the content over (the caller frees it); NULL after an error or when nothing was appended
+ * and memory is out.  The buffer is empty afterwards. */
 char *buffer_steal(struct buffer *buffer);
 
 #endif

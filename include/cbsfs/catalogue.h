@@ -128,6 +128,7 @@ struct catalogue {
     int64_t snapshots_listed;  /* the same for all snapshots */
     struct snapshot *progress; /* those in progress */
     uint64_t generation;       /* counts visible changes */
+    uint64_t entries_freed;    /* counts entries that ceased to lead to their snapshot */
 };
 
 void catalogue_init(struct catalogue *catalogue, const struct provider *provider);
@@ -162,6 +163,8 @@ unsigned snapshot_percent(const struct snapshot *snapshot);
 /* True in NORMAL, ERROR and TORECYCLE: nothing more will happen by itself. A word that we do not
  * know may change and is not settled. */
 bool snapshot_is_settled(const struct snapshot *snapshot);
+/* True while the disk is rolled back, as far as is known. Linear in its snapshots. */
+bool disk_is_rolling_back(const struct disk *disk);
 /* True if the disk exists or has at least one visible snapshot. */
 bool disk_is_visible(const struct disk *disk);
 

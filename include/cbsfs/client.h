@@ -2,10 +2,10 @@
 /*
  * The client: how a cloud is spoken to, whichever it is.
  *
- * One client speaks to one endpoint and region as one account.  It signs with the newest credential and
- * the learnt clock offset, keeps each action within the provider's rate, sends a question again when that is
- * safe, never sends a change again unless the server refused it before execution or it never left this
- * machine, and stops asking a cloud that does not answer (the breaker).
+ * One client speaks to one endpoint and region as one account.  It signs with the newest credential
+ * and the learnt clock offset, keeps each action within the provider's rate, sends a question again
+ * when that is safe, never sends a change again unless the server refused it before execution or it
+ * never left this machine, and stops asking a cloud that does not answer (the breaker).
  */
 #ifndef CBSFS_CLIENT_H
 #define CBSFS_CLIENT_H
@@ -24,11 +24,11 @@ struct client_call;
 /*
  * Where credentials come from; implemented in app/credentials.c.
  *
- * get: copies the newest known credential into *out (initialised by the caller) and returns 0 at once; or
- *   returns -EINPROGRESS and calls `ready(data, status)` exactly once later, never from inside (the caller
- *   then asks again); or another -errno with the reason in *error.
- *   `refused` is the secret id of a credential that the server has just refused, or NULL: the source then
- *   looks for a newer one (re-reads its file, asks the role again) before it answers; if what it has is
+ * get: copies the newest known credential into *out (initialised by the caller) and returns 0 at
+ * once; or returns -EINPROGRESS and calls `ready(data, status)` exactly once later, never from
+ * inside (the caller then asks again); or another -errno with the reason in *error. `refused` is
+ * the secret id of a credential that the server has just refused, or NULL: the source then looks
+ * for a newer one (re-reads its file, asks the role again) before it answers; if what it has is
  *   still the same it returns -EKEYREJECTED.
  * cancel: takes back `ready` for this data. Harmless if none is pending.
  */
@@ -41,50 +41,52 @@ struct credential_source {
 
 struct client_settings {
     const struct provider *provider;
-    struct cloud_account account;            /* strings must outlive the client */
+    struct cloud_account account; /* strings must outlive the client */
     const struct credential_source *credentials;
-    int64_t attempt_timeout;                 /* ms for one HTTP exchange at most */
-    unsigned concurrency;                    /* exchanges in flight at most; 0: 8 */
+    int64_t attempt_timeout; /* ms for one HTTP exchange at most */
+    unsigned concurrency;    /* exchanges in flight at most; 0: 8 */
 };
 
 /* Counters since start; for `.cbsfs/stats`. */
 struct client_stats {
-    uint64_t calls[CLOUD_VERB_COUNT];   /* requests put on the wire, retries included */
-    uint64_t errors[CLOUD_VERB_COUNT];  /* attempts that did not succeed */
-    uint64_t throttled;                 /* answers that said "too many requests" */
-    uint64_t connections;               /* connections opened */
-    int64_t latency_last;               /* ms of the last exchange; -1 none */
-    int64_t clock_offset;               /* seconds: server minus ours */
+    uint64_t calls[CLOUD_VERB_COUNT];  /* requests put on the wire, retries included */
+    uint64_t errors[CLOUD_VERB_COUNT]; /* attempts that did not succeed */
+    uint64_t throttled;                /* answers that said "too many requests" */
+    uint64_t connections;              /* connections opened */
+    int64_t latency_last;              /* ms of the last exchange; -1 none */
+    int64_t clock_offset;              /* seconds: server minus ours */
     bool breaker_open;
-    int64_t breaker_until;              /* clock_now() ms; valid while open */
+    int64_t breaker_until; /* clock_now() ms; valid while open */
     unsigned in_flight, queued;
 };
 
 /* NULL when memory is out. loop, http and what settings points to must outlive the client. */
-struct client *client_new(struct loop *loop, struct http *http, const struct client_settings *settings);
+struct client *client_new(struct loop *loop, struct http *http,
+                          const struct client_settings *settings);
 /* Drops every call without its callback. */
 void client_free(struct client *client);
 
 /*
  * Submits a call.  Copies what `call` points to.  `done` is called exactly once, never from inside
- * client_submit(), at the latest at `deadline` (clock_now() ms): answer->error tells the outcome; the
- * answer is valid only during `done`, which may take answer->document over by setting it to NULL (the records
- * then live as long as the document and `extra`).
+ * client_submit(), at the latest at `deadline` (clock_now() ms): answer->error tells the outcome;
+ * the answer is valid only during `done`, which may take answer->document over by setting it to
+ * NULL (the records then live as long as the document and `extra`).
  *
  * Guarantees by the time of `done`:
  *   - a change was put on the wire at most once, except after CLOUD_LATER, CLOUD_CLOCK or
  *     CLOUD_CREDENTIAL refusals, which prove that it was not executed, and after NOT_SENT;
- *   - throttled to the end: -EAGAIN; no answer in time: -ETIMEDOUT, with outcome UNKNOWN if it was sent;
- *   - the breaker is open: fails in the next round of the loop with the errno that opened it, outcome NOT_SENT.
- * `urgent` calls (changes, and what somebody waits for) overtake the others in the queue.
- * Returns 0 and the handle, or -ENOMEM.
+ *   - throttled to the end: -EAGAIN; no answer in time: -ETIMEDOUT, with outcome UNKNOWN if it was
+ * sent;
+ *   - the breaker is open: fails in the next round of the loop with the errno that opened it,
+ * outcome NOT_SENT. `urgent` calls (changes, and what somebody waits for) overtake the others in
+ * the queue. Returns 0 and the handle, or -ENOMEM.
  */
-int client_submit(struct client *client, const struct cloud_call *call, int64_t deadline, bool urgent,
-                  void (*done)(void *data, struct cloud_answer *answer), void *data,
+int client_submit(struct client *client, const struct cloud_call *call, int64_t deadline,
+                  bool urgent, void (*done)(void *data, struct cloud_answer *answer), void *data,
                   struct client_call **handle);
 
-/* Takes a call back: `done` is not called. Returns true if it had not been put on the wire yet (nothing
- * can have happened). A sent request is abandoned. */
+/* Takes a call back: `done` is not called. Returns true if it had not been put on the wire yet
+ * (nothing can have happened). A sent request is abandoned. */
 bool client_cancel(struct client_call *handle);
 
 /* True once any byte of the call may have left this machine. */
@@ -93,11 +95,13 @@ bool client_call_is_sent(const struct client_call *handle);
 void client_get_stats(const struct client *client, struct client_stats *stats);
 const struct provider *client_provider(const struct client *client);
 
-/* Wall clock of the server as far as known: ours plus the offset learnt from Date headers. Seconds. */
+/* Wall clock of the server as far as known: ours plus the offset learnt from Date headers. Seconds.
+ */
 int64_t client_server_time(const struct client *client);
 
-/* Calls that may run in one second, and the length of the window in ms over which the budget is kept:
- * 20 calls in any 1,026 ms is 19.5 a second; a sliding-window limiter then refuses nothing (perf facts 3). */
+/* Calls that may run in one second, and the length of the window in ms over which the budget is
+ * kept: 20 calls in any 1,026 ms is 19.5 a second; a sliding-window limiter then refuses nothing
+ * (perf facts 3). */
 #define CLIENT_RATE_WINDOW 1026
 
 #endif

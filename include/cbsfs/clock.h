@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two clocks.  Deadlines, ages and timers use the first, which counts through a suspend and never
- * steps; only signatures and what a person reads use the second.
+ * The two clocks.  Deadlines, ages and timers use the first, which counts through a suspend and
+ * never steps; only signatures and what a person reads use the second.
  */
 #ifndef CBSFS_CLOCK_H
 #define CBSFS_CLOCK_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The words that every cloud has in common: what can be asked (a call), what comes back (an answer), and
- * how it can fail (an error).  The layers above speak only these; a provider translates.
+ * The words that every cloud has in common: what can be asked (a call), what comes back (an
+ * answer), and how it can fail (an error).  The layers above speak only these; a provider
+ * translates.
  */
 #ifndef CBSFS_CLOUD_H
 #define CBSFS_CLOUD_H
@@ -13,8 +14,8 @@
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-/* What is known about a request that did not succeed. The difference decides whether a change may be
- * sent again: only NOT_SENT and REFUSED prove that nothing happened. */
+/* What is known about a request that did not succeed. The difference decides whether a change may
+ * be sent again: only NOT_SENT and REFUSED prove that nothing happened. */
 enum cloud_outcome {
     CLOUD_DONE,     /* it succeeded */
     CLOUD_NOT_SENT, /* no byte of it can have reached the server */
@@ -24,21 +25,22 @@ enum cloud_outcome {
 
 /* What a client may do about a failure. */
 enum cloud_remedy {
-    CLOUD_FINAL,         /* nothing; tell the caller */
-    CLOUD_LATER,         /* throttled or busy platform: refused before execution, may be sent again */
-    CLOUD_CLOCK,         /* our timestamp is off: correct the clock by the Date header, send once more */
-    CLOUD_CREDENTIAL,    /* the credential ended or is not accepted: fetch a newer one, send once more */
-    CLOUD_READ_AGAIN     /* transient: a question may be asked again, a change must not */
+    CLOUD_FINAL, /* nothing; tell the caller */
+    CLOUD_LATER, /* throttled or busy platform: refused before execution, may be sent again */
+    CLOUD_CLOCK, /* our timestamp is off: correct the clock by the Date header, send once more */
+    CLOUD_CREDENTIAL, /* the credential ended or is not accepted: fetch a newer one, send once more
+                       */
+    CLOUD_READ_AGAIN  /* transient: a question may be asked again, a change must not */
 };
 
 struct cloud_error {
-    int status;                /* 0, or a negative errno as design 7 lists them */
+    int status; /* 0, or a negative errno as design 7 lists them */
     enum cloud_outcome outcome;
     enum cloud_remedy remedy;
-    long http_status;          /* 0: no response */
-    char code[96];             /* the API's code, "" if none */
-    char message[512];         /* the API's text or ours; may hold any UTF-8: clean before showing */
-    char request_id[64];       /* "" if none */
+    long http_status;    /* 0: no response */
+    char code[96];       /* the API's code, "" if none */
+    char message[512];   /* the API's text or ours; may hold any UTF-8: clean before showing */
+    char request_id[64]; /* "" if none */
 };
 
 /* --- calls ------------------------------------------------------------------------------------ */
@@ -57,9 +59,9 @@ enum cloud_verb {
 bool cloud_verb_is_change(enum cloud_verb verb);
 
 /*
- * One operation.  For a describe either `ids`, or `disk_id` (snapshots of that disk), or neither (all);
- * with neither or `disk_id` a page is chosen by offset and limit, oldest first (so that something created
- * meanwhile is appended and shifts nothing).
+ * One operation.  For a describe either `ids`, or `disk_id` (snapshots of that disk), or neither
+ * (all); with neither or `disk_id` a page is chosen by offset and limit, oldest first (so that
+ * something created meanwhile is appended and shifts nothing).
  */
 struct cloud_call {
     enum cloud_verb verb;
@@ -69,9 +71,9 @@ struct cloud_call {
     const char *snapshot_id; /* apply, rename, delete */
     const char *name;        /* create, rename: the new name, UTF-8 */
     unsigned offset;
-    unsigned limit;          /* 1..provider->page_limit */
-    bool stop_instance;      /* apply: stop the instance first */
-    bool start_instance;     /* apply: start it afterwards (only with stop_instance) */
+    unsigned limit;      /* 1..provider->page_limit */
+    bool stop_instance;  /* apply: stop the instance first */
+    bool start_instance; /* apply: start it afterwards (only with stop_instance) */
 };
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -80,46 +82,47 @@ struct cloud_call {
  * seconds since the epoch or TIMESTAMP_NONE. */
 struct disk_record {
     const char *id, *name;
-    const char *state;      /* the provider's own word */
-    const char *usage;      /* SYSTEM_DISK, DATA_DISK */
-    const char *type;       /* CLOUD_SSD, ... */
+    const char *state; /* the provider's own word */
+    const char *usage; /* SYSTEM_DISK, DATA_DISK */
+    const char *type;  /* CLOUD_SSD, ... */
     const char *zone, *instance, *charge_type, *project;
-    int64_t size;           /* GiB; -1 unknown */
+    int64_t size; /* GiB; -1 unknown */
     int64_t created, expires;
-    int64_t snapshot_count; /* -1 unknown */
+    int64_t snapshot_count;    /* -1 unknown */
     unsigned rollback_percent; /* 0..100 */
     bool rolling_back;
     bool encrypted, attached, portable, snapshot_ability;
-    const json_t *raw;      /* the provider's record */
+    const json_t *raw; /* the provider's record */
 };
 
 struct snapshot_record {
     const char *id, *name;
     const char *disk_id; /* "" for a copy from another region */
     const char *state;   /* the provider's own word */
-    const char *word;    /* normalised: CREATING NORMAL ROLLBACKING COPYING DELETING ERROR, or "" when
-                            `state` is none of these (then the tree shows it in upper case) */
+    const char *word; /* normalised: CREATING NORMAL ROLLBACKING COPYING DELETING ERROR, or "" when
+                         `state` is none of these (then the tree shows it in upper case) */
     const char *usage, *type, *zone;
-    int64_t size;        /* GiB; -1 unknown */
+    int64_t size; /* GiB; -1 unknown */
     int64_t created;
-    int64_t expires;     /* TIMESTAMP_NONE: kept for good */
-    unsigned percent;    /* 0..100 */
+    int64_t expires;  /* TIMESTAMP_NONE: kept for good */
+    unsigned percent; /* 0..100 */
     unsigned image_count;
     bool encrypted;
-    bool shared_in;      /* another account's snapshot */
-    const json_t *images; /* array of image ids as strings, or NULL; borrowed or owned by the answer */
+    bool shared_in; /* another account's snapshot */
+    const json_t
+        *images; /* array of image ids as strings, or NULL; borrowed or owned by the answer */
     const json_t *raw;
 };
 
 struct cloud_answer {
-    struct cloud_error error;      /* always filled; .status 0 when it succeeded */
-    struct disk_record *disks;     /* describe disks */
+    struct cloud_error error;          /* always filled; .status 0 when it succeeded */
+    struct disk_record *disks;         /* describe disks */
     struct snapshot_record *snapshots; /* describe snapshots */
-    size_t count;                  /* records above */
-    int64_t total;                 /* how many match in all; -1 if the cloud does not say */
-    const char *snapshot_id;       /* create: the new id, borrowed; "" if the answer had none */
-    json_t *document;              /* owns what is borrowed above */
-    json_t *extra;                 /* more owned values (e.g. the arrays behind `images`), or NULL */
+    size_t count;                      /* records above */
+    int64_t total;                     /* how many match in all; -1 if the cloud does not say */
+    const char *snapshot_id;           /* create: the new id, borrowed; "" if the answer had none */
+    json_t *document;                  /* owns what is borrowed above */
+    json_t *extra; /* more owned values (e.g. the arrays behind `images`), or NULL */
 };
 
 void cloud_answer_init(struct cloud_answer *answer);

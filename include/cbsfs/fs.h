@@ -46,6 +46,10 @@ struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settin
  * then said why on stderr, and nothing is mounted. */
 int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint);
 
+/* Forgets what is known, and as far as the kernel can be told (6.16 and newer) lets it ask again
+ * too. */
+void fs_refresh(struct fs *fs);
+
 /* Unmounts if need be, answers what is parked, frees. Does not wait for changes on the wire. */
 void fs_free(struct fs *fs);
 

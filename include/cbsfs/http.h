@@ -3,14 +3,14 @@
  * One HTTP exchange at a time, many at once: libcurl behind a small contract.
  *
  * What the callers above rely on:
- *  - Every exchange ends in exactly one call of `done`, never from inside http_start(), at the latest
- *    at its deadline, also with a stalled resolver (CURLOPT_QUICK_EXIT) or a peer that sends one byte a second;
- *    or in none after http_cancel().
- *  - A request marked `once` is written to the network at most once: it gets a connection of its own,
- *    because libcurl silently sends a request again when a kept-alive connection turns out dead.
+ *  - Every exchange ends in exactly one call of `done`, never from inside http_start(), at the
+ * latest at its deadline, also with a stalled resolver (CURLOPT_QUICK_EXIT) or a peer that sends
+ * one byte a second; or in none after http_cancel().
+ *  - A request marked `once` is written to the network at most once: it gets a connection of its
+ * own, because libcurl silently sends a request again when a kept-alive connection turns out dead.
  *  - A failure is NOT_SENT only when no byte of the request can have left this machine.
- *  - TLS >= 1.2 and verified, no redirects, no proxy credentials, no cookies; http:// only where the
- *    caller allows it; the body is bounded.
+ *  - TLS >= 1.2 and verified, no redirects, no proxy credentials, no cookies; http:// only where
+ * the caller allows it; the body is bounded.
  */
 #ifndef CBSFS_HTTP_H
 #define CBSFS_HTTP_H
@@ -24,8 +24,8 @@ struct loop;
 struct http;
 struct http_exchange;
 
-/* A request, owned by whoever holds it; http_request_free() cleanses the headers (they hold signatures
- * and session tokens). All strings are malloc'ed. */
+/* A request, owned by whoever holds it; http_request_free() cleanses the headers (they hold
+ * signatures and session tokens). All strings are malloc'ed. */
 struct http_request {
     char *method; /* "GET", "POST", "PUT", "DELETE" */
     char *url;
@@ -41,15 +41,16 @@ int http_request_add_header(struct http_request *request, const char *name, cons
 
 enum http_failure {
     HTTP_OK,       /* a complete response arrived, of whatever status */
-    HTTP_NOT_SENT, /* resolving, connecting or the TLS handshake failed: the server cannot have acted */
+    HTTP_NOT_SENT, /* resolving, connecting or the TLS handshake failed: the server cannot have
+                      acted */
     HTTP_LOST      /* anything later: sent wholly or in part, no complete answer */
 };
 
 /* Valid only during `done`. */
 struct http_reply {
     enum http_failure failure;
-    int error;           /* 0, or -ETIMEDOUT -EHOSTUNREACH -ECONNREFUSED -ECONNRESET -EMSGSIZE (body over
-                            the limit) -EPROTO (TLS, malformed HTTP) -ENOMEM */
+    int error; /* 0, or -ETIMEDOUT -EHOSTUNREACH -ECONNREFUSED -ECONNRESET -EMSGSIZE (body over
+                  the limit) -EPROTO (TLS, malformed HTTP) -ENOMEM */
     char message[256];   /* why, for people; "" when HTTP_OK */
     long status;         /* 0 without a response */
     const char *body;    /* NUL-terminated, never NULL */
@@ -65,10 +66,10 @@ struct http_reply {
 
 struct http_settings {
     const char *user_agent;
-    const char *ca_file;      /* NULL: the system's store */
-    size_t body_limit;        /* bytes; larger responses end with -EMSGSIZE */
-    int64_t connect_timeout;  /* ms for resolving, connecting and TLS together */
-    long connection_limit;    /* open connections kept, all hosts together */
+    const char *ca_file;     /* NULL: the system's store */
+    size_t body_limit;       /* bytes; larger responses end with -EMSGSIZE */
+    int64_t connect_timeout; /* ms for resolving, connecting and TLS together */
+    long connection_limit;   /* open connections kept, all hosts together */
 };
 
 /* NULL when memory is out. `loop` must outlive it. */
@@ -79,8 +80,8 @@ void http_free(struct http *http);
 /*
  * Starts an exchange. Takes the content of *request over in every case (it is empty afterwards).
  * `deadline` is clock_now() ms.  `once`: see the top.  Does not block.
- * Returns 0 and the handle in *exchange (valid until `done` returns or http_cancel()), or -ENOMEM, or
- * -EINVAL for a URL that is neither https:// nor http:// to a loopback host (http_is_allowed()).
+ * Returns 0 and the handle in *exchange (valid until `done` returns or http_cancel()), or -ENOMEM,
+ * or -EINVAL for a URL that is neither https:// nor http:// to a loopback host (http_is_allowed()).
  */
 int http_start(struct http *http, struct http_request *request, int64_t deadline, bool once,
                void (*done)(void *data, const struct http_reply *reply), void *data,

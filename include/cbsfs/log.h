@@ -2,8 +2,8 @@
 /*
  * The log: stderr while a person is watching, syslog once in the background.
  *
- * One line a message.  Control characters and invalid UTF-8 are replaced, so that no server can forge a
- * line or drive a terminal.  Nobody may pass a secret; URLs are logged without their query.
+ * One line a message.  Control characters and invalid UTF-8 are replaced, so that no server can
+ * forge a line or drive a terminal.  Nobody may pass a secret; URLs are logged without their query.
  * No message may block on a user's file system (a log on a frozen disk would stop the mount).
  */
 #ifndef CBSFS_LOG_H
@@ -19,7 +19,8 @@ enum log_level log_get_level(void);
 const char *log_level_name(enum log_level level);
 int log_level_parse(const char *word, enum log_level *level);
 
-/* From now on to syslog(3) (facility daemon) under `ident`, which must stay valid, instead of stderr. */
+/* From now on to syslog(3) (facility daemon) under `ident`, which must stay valid, instead of
+ * stderr. */
 void log_to_syslog(const char *ident);
 
 void log_message(enum log_level level, const char *format, ...)

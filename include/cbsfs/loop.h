@@ -2,10 +2,10 @@
 /*
  * The one event loop.
  *
- * Everything in cbsfs happens in callbacks of this loop, on one thread: the FUSE descriptor, signals,
- * every HTTP transfer (the loop owns the CURLM) and every timer.  A callback must not block.
- * curl_multi_poll() waits for all of them together, for at most as long as the nearest timer allows;
- * with nothing to do the loop sleeps without waking.
+ * Everything in cbsfs happens in callbacks of this loop, on one thread: the FUSE descriptor,
+ * signals, every HTTP transfer (the loop owns the CURLM) and every timer.  A callback must not
+ * block. curl_multi_poll() waits for all of them together, for at most as long as the nearest timer
+ * allows; with nothing to do the loop sleeps without waking.
  */
 #ifndef CBSFS_LOOP_H
 #define CBSFS_LOOP_H
@@ -24,13 +24,13 @@ struct loop_watch {
     struct loop_watch *next; /* the loop's */
 };
 
-/* A one-shot timer. Zero-initialise it, set fire and data; the caller owns the struct and must stop the
- * timer before freeing it. Starting cannot fail and allocates nothing. */
+/* A one-shot timer. Zero-initialise it, set fire and data; the caller owns the struct and must stop
+ * the timer before freeing it. Starting cannot fail and allocates nothing. */
 struct loop_timer {
     void (*fire)(void *data);
     void *data;
-    int64_t at;                        /* clock_now() milliseconds */
-    bool armed;                        /* read-only for callers */
+    int64_t at;                         /* clock_now() milliseconds */
+    bool armed;                         /* read-only for callers */
     struct loop_timer *previous, *next; /* the loop's */
 };
 
@@ -47,14 +47,14 @@ void loop_stop(struct loop *loop);
 void loop_watch(struct loop *loop, struct loop_watch *watch);
 void loop_unwatch(struct loop *loop, struct loop_watch *watch);
 
-/* (Re)arms `timer` to fire once at or after `at` (clock_now() ms). A time in the past fires in the next
- * round, never from inside this call. */
+/* (Re)arms `timer` to fire once at or after `at` (clock_now() ms). A time in the past fires in the
+ * next round, never from inside this call. */
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, int64_t at);
 /* Harmless when the timer is not armed. */
 void loop_timer_stop(struct loop *loop, struct loop_timer *timer);
 
-/* The transfers' multi handle: for http.c only, which also gets each finished easy handle through the
- * function that it registers here. */
+/* The transfers' multi handle: for http.c only, which also gets each finished easy handle through
+ * the function that it registers here. */
 CURLM *loop_multi(struct loop *loop);
 void loop_on_transfer(struct loop *loop, void (*finished)(void *data, CURL *easy, CURLcode code),
                       void *data);

@@ -3,8 +3,9 @@
  * The contract of a cloud provider.
  *
  * A provider is a codec, not a client: it turns a call into an HTTP request and a response into
- * records.  It does no I/O, reads no clock and keeps no state, so that it can be tested from files and
- * fuzzed; everything that it needs is passed in.  Retries, rate, deadlines and credentials are client.c's.
+ * records.  It does no I/O, reads no clock and keeps no state, so that it can be tested from files
+ * and fuzzed; everything that it needs is passed in.  Retries, rate, deadlines and credentials are
+ * client.c's.
  */
 #ifndef CBSFS_PROVIDER_H
 #define CBSFS_PROVIDER_H
@@ -16,40 +17,41 @@ struct http_reply;
 
 /* Where and as whom: the parts of the options that a codec needs. */
 struct cloud_account {
-    const char *region;   /* "ap-guangzhou" */
-    const char *endpoint; /* "https://host[:port]" without a trailing slash; NULL: the provider's own */
+    const char *region; /* "ap-guangzhou" */
+    const char
+        *endpoint; /* "https://host[:port]" without a trailing slash; NULL: the provider's own */
     const char *language; /* of messages: "en-US" */
 };
 
 struct provider {
-    const char *name;         /* "tencent": the word for -o provider= */
-    const char *title;        /* for people: "Tencent Cloud CBS (API 3.0)" */
-    const char *default_region; /* NULL: none, the user must say */
-    unsigned page_limit;      /* records a page at most */
-    unsigned id_limit;        /* ids in one describe at most */
-    unsigned rate;            /* calls a second for each action */
-    unsigned snapshot_quota;  /* snapshots a disk at most; 0 unknown */
-    size_t name_limit;        /* bytes of UTF-8 in a snapshot's name at most */
-    const char *snapshot_prefix; /* "snap-": what ids look like */
-    const char *disk_prefix;     /* "disk-" */
+    const char *name;                 /* "tencent": the word for -o provider= */
+    const char *title;                /* for people: "Tencent Cloud CBS (API 3.0)" */
+    const char *default_region;       /* NULL: none, the user must say */
+    unsigned page_limit;              /* records a page at most */
+    unsigned id_limit;                /* ids in one describe at most */
+    unsigned rate;                    /* calls a second for each action */
+    unsigned snapshot_quota;          /* snapshots a disk at most; 0 unknown */
+    size_t name_limit;                /* bytes of UTF-8 in a snapshot's name at most */
+    const char *snapshot_prefix;      /* "snap-": what ids look like */
+    const char *disk_prefix;          /* "disk-" */
     const char *const *default_names; /* NULL-terminated: names that mean "unnamed" */
 
     /* The API's own spelling of the action ("DescribeSnapshots"): key of budgets and statistics. */
     const char *(*action)(enum cloud_verb verb);
 
-    /* Writes "https://host" for the account into `url` (at most `size` bytes). 0 or -EINVAL when the
-     * region cannot be part of a host name. Pure. */
+    /* Writes "https://host" for the account into `url` (at most `size` bytes). 0 or -EINVAL when
+     * the region cannot be part of a host name. Pure. */
     int (*endpoint)(const struct cloud_account *account, char *url, size_t size);
 
-    /* Builds and signs the request. `now` is the server's time, seconds since the epoch. *request must
-     * be initialised and empty; it stays so after a failure. 0, -ENOMEM, or -EINVAL for a call that this
-     * API cannot express. */
-    int (*encode)(const struct cloud_account *account, const struct credential *credential, int64_t now,
-                  const struct cloud_call *call, struct http_request *request);
+    /* Builds and signs the request. `now` is the server's time, seconds since the epoch. *request
+     * must be initialised and empty; it stays so after a failure. 0, -ENOMEM, or -EINVAL for a call
+     * that this API cannot express. */
+    int (*encode)(const struct cloud_account *account, const struct credential *credential,
+                  int64_t now, const struct cloud_call *call, struct http_request *request);
 
-    /* Reads a complete response (reply->failure is HTTP_OK). Always fills answer->error; never fails
-     * otherwise: an answer that is not the API's is -EPROTO (outcome UNKNOWN for a change). *answer must
-     * be initialised; the caller frees it. */
+    /* Reads a complete response (reply->failure is HTTP_OK). Always fills answer->error; never
+     * fails otherwise: an answer that is not the API's is -EPROTO (outcome UNKNOWN for a change).
+     * *answer must be initialised; the caller frees it. */
     void (*decode)(const struct cloud_call *call, const struct http_reply *reply,
                    struct cloud_answer *answer);
 };

@@ -46,8 +46,9 @@ void breaker_fail(struct breaker *breaker, int64_t now, bool trial, bool stalled
             open_breaker(breaker, now, breaker->pause * 2, error);
         return;
     }
-    breaker->failures++;
-    if (stalled || breaker->failures >= FAILURES_TO_OPEN)
+    /* A stall has cost somebody the time of several quick failures. */
+    breaker->failures += stalled ? 2 : 1;
+    if (breaker->failures >= FAILURES_TO_OPEN)
         open_breaker(breaker, now, FIRST_PAUSE, error);
 }
 

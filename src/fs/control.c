@@ -125,7 +125,7 @@ void command_rollback(struct request *request)
 
 int command_refresh(struct fs *fs)
 {
-    store_refresh(fs->store);
+    fs_refresh(fs);
     return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Requests answered before the loop turns to the cloud again. */
 #define BATCH 64
@@ -70,6 +71,42 @@ static void receive(void *data)
     }
 }
 
+/*
+ * The kernel keeps names for as long as we let it.  Since 6.16 it can be told to look them up again
+ * without taking any lock (FUSE_NOTIFY_INC_EPOCH), so that even this single thread may say so; the
+ * older invalidations wait for locks that a parked request may hold.  An older kernel refuses the
+ * code, and the names live on for the rest of their time.
+ */
+void fs_forget_names(struct fs *fs)
+{
+    static const int increment_epoch = 8;
+    struct {
+        uint32_t length;
+        int32_t code;
+        uint64_t unique;
+    } notification = {sizeof(notification), increment_epoch, 0};
+    if (fs->is_mounted &&
+        write(fuse_session_fd(fs->session), &notification, sizeof(notification)) < 0)
+        log_debug("the kernel does not take the notification: %s", strerror(errno));
+}
+
+static void catalogue_changed(void *data)
+{
+    struct fs *fs = data;
+    uint64_t freed = store_catalogue(fs->store)->entries_freed;
+    handles_changed(fs);
+    if (freed == fs->entries_freed)
+        return;
+    fs->entries_freed = freed;
+    fs_forget_names(fs);
+}
+
+void fs_refresh(struct fs *fs)
+{
+    store_refresh(fs->store);
+    fs_forget_names(fs);
+}
+
 struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settings *settings)
 {
     struct fs *fs = calloc(1, sizeof(*fs));
@@ -83,7 +120,7 @@ struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settin
     fs->watch.ready = receive;
     fs->watch.data = fs;
     requests_begin(fs);
-    store_on_change(store, handles_changed, fs);
+    store_on_change(store, catalogue_changed, fs);
     return fs;
 }
 

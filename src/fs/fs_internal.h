@@ -156,7 +156,7 @@ struct handle {
 
 struct handle *handle_new(struct fs *fs, fuse_ino_t number);
 void handle_free(struct handle *handle);
-void handles_changed(void *data);
+void handles_changed(struct fs *fs);
 
 /* --- recursive deleters (guard.c)
  * ------------------------------------------------------------------------ */
@@ -195,7 +195,11 @@ struct fs {
     struct guard guard;
     int64_t mounted; /* seconds: the time of what has no other */
     bool is_mounted;
+    uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
 };
+
+/* Lets the kernel look every name up again. */
+void fs_forget_names(struct fs *fs);
 
 extern const struct fuse_lowlevel_ops fs_operations;
 

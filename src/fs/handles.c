@@ -50,9 +50,8 @@ static bool has_news(const struct handle *handle)
            node.snapshot->version != handle->version;
 }
 
-void handles_changed(void *data)
+void handles_changed(struct fs *fs)
 {
-    struct fs *fs = data;
     for (struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
         if (handle->poll == NULL || !has_news(handle))
             continue;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An inode number is what it names: two bits of kind, the 48-bit key of the disk or snapshot (made
+ * An inode number is what it names: its kind, the 48-bit key of the disk or snapshot (made
  * from its id), and which file of it.  So nothing is kept per look-up, forgetting is free, and the
  * numbers are the same after the kernel has dropped its caches and after a remount.
  *
@@ -176,8 +176,9 @@ double node_attribute_life(const struct fs *fs, const struct node *node)
 {
     if (node->type != NULL && (node->type->flags & FILE_VOLATILE))
         return 0;
-    if (node->type != NULL && (node->type->flags & FILE_PROGRESS) && node->snapshot != NULL &&
-        node->snapshot->in_progress)
+    bool moving = node->snapshot != NULL ? node->snapshot->in_progress
+                                         : node->disk != NULL && disk_is_rolling_back(node->disk);
+    if (moving && node->type != NULL && (node->type->flags & FILE_PROGRESS))
         return 0;
     return node_entry_life(fs, node);
 }

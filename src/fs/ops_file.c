@@ -181,6 +181,18 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n")] == '\0';
 }
 
+/* As a string; a NUL byte, which would end it early, becomes something that no command has. */
+static char *copy_command(const char *bytes, size_t size)
+{
+    char *text = malloc(size + 1);
+    if (text == NULL)
+        return NULL;
+    for (size_t i = 0; i < size; i++)
+        text[i] = bytes[i] != '\0' ? bytes[i] : '?';
+    text[size] = '\0';
+    return text;
+}
+
 static void answer_write(struct request *request)
 {
     struct handle *handle = request->handle;
@@ -227,7 +239,7 @@ void op_write(fuse_req_t fuse, fuse_ino_t number, const char *bytes, size_t size
     request->handle = handle;
     request->size = size;
     /* What is longer than any command is kept just long enough to be refused as none. */
-    request->text = strndup(bytes, size < COMMAND_LIMIT ? size : COMMAND_LIMIT);
+    request->text = copy_command(bytes, size < COMMAND_LIMIT ? size : COMMAND_LIMIT);
     if (request->text == NULL || is_blank(request->text)) {
         /* Nothing was commanded: nothing happens, and the handle keeps its one command. */
         bool blank = request->text != NULL;

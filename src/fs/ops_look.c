@@ -137,6 +137,10 @@ static void lookup_in_snapshots(struct request *request, const struct node *pare
     struct node node;
     struct snapshot *snapshot = catalogue_entry(catalogue_of(request), parent->disk, request->name);
     if (snapshot == NULL) {
+        /* What is known is still served while the cloud does not answer, also that something is not
+         * there. */
+        if (store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, parent->disk))
+            request->status = 0;
         reply_missing(request);
         return;
     }
@@ -253,26 +257,35 @@ void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int whi
             store_refresh_disk(fs->store, disk_text(node.disk, DISK_ID));
         else
             store_refresh(fs->store);
+        fs_forget_names(fs);
     }
     reply_attributes(fuse, number, file);
 }
 
-void op_readlink(fuse_req_t fuse, fuse_ino_t number)
+static void answer_readlink(struct request *request)
 {
-    struct fs *fs = fuse_req_userdata(fuse);
     struct node node;
     struct buffer target;
+    int status = node_find(request->fs, request->number, &node);
+    if (status == 0 && (node.type == NULL || (node.type->flags & FILE_LINK) == 0))
+        status = -EINVAL;
+    if (status == 0 && request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(node.disk, DISK_ID)))
+        return;
     buffer_init(&target, 4095);
-    int status = node_find(fs, number, &node);
     if (status == 0)
-        status = node.type != NULL && (node.type->flags & FILE_LINK)
-                     ? file_render(fs, &node, &target)
-                     : -EINVAL;
+        status = node_find(request->fs, request->number, &node);
     if (status == 0)
-        fuse_reply_readlink(fuse, target.data);
+        status = file_render(request->fs, &node, &target);
+    if (status == 0)
+        fuse_reply_readlink(request->fuse, target.data);
     else
-        fuse_reply_err(fuse, -status);
+        reply_error(request, status);
     buffer_free(&target);
+}
+
+void op_readlink(fuse_req_t fuse, fuse_ino_t number)
+{
+    request_run(request_new(fuse_req_userdata(fuse), fuse, answer_readlink, number, NULL));
 }
 
 void op_statfs(fuse_req_t fuse, fuse_ino_t number)

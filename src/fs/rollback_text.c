@@ -80,10 +80,7 @@ static void put_checks(struct fs *fs, struct buffer *out, const struct snapshot 
     put_check(out, !snapshot->shared_in, "the snapshot is this account's own");
     if (!disk->exists)
         return;
-    bool rolling = disk->rolling_back;
-    for (size_t i = 0; i < disk->count; i++)
-        rolling = rolling || strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0;
-    put_check(out, !rolling, "the disk is not being rolled back");
+    put_check(out, !disk_is_rolling_back(disk), "the disk is not being rolled back");
     put_check(out, snapshot->size < 0 || disk->size < 0 || snapshot->size == disk->size,
               "the disk has the size that the snapshot was made at");
     put_check(out, !disk->attached,
@@ -103,8 +100,8 @@ int rollback_render(struct fs *fs, const struct node *node, struct buffer *out)
     if (node->disk->exists)
         put_attachment(out, node->disk);
     put_checks(fs, out, snapshot);
-    buffer_printf(out, "command           echo %s > rollback\n",
-                  fs->settings.rollback == FS_ROLLBACK_ON && !node->disk->exists ? "1" : id);
+    buffer_printf(out, "command           echo %s%s > rollback\n", id,
+                  node->disk->attached ? " stop" : "");
     buffer_puts(out, "last result       ");
     size_t before = out->length;
     store_put_last_rollback(fs->store, snapshot_text(snapshot, SNAPSHOT_ID), out);

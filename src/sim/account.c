@@ -6,7 +6,7 @@
 
 #include "cbsfs/timestamp.h"
 
-#define BEIJING (8 * 3600)
+#define BEIJING 28800 /* seconds east of UTC */
 
 static bool beijing_parts(int64_t seconds, struct tm *parts)
 {

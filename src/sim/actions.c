@@ -91,13 +91,8 @@ static void cut_at_character(char *text, size_t size)
     text[length] = '\0';
 }
 
-__attribute__((format(printf, 3, 0))) static void
-set_problem(struct api_request *request, const char *code, const char *format, va_list arguments)
-{
-    snprintf(request->code, sizeof request->code, "%s", code);
-    vsnprintf(request->message, sizeof request->message - 16, format, arguments);
-    cut_at_character(request->message, sizeof request->message - 16);
-}
+/* Where the message ends that still leaves room for the tail of the RequestId. */
+#define MESSAGE_SIZE (sizeof(((struct api_request *)NULL)->message) - 16)
 
 int api_refuse(struct api_request *request, const char *code, const char *format, ...)
 {
@@ -105,11 +100,13 @@ int api_refuse(struct api_request *request, const char *code, const char *format
     size_t length;
 
     va_start(arguments, format);
-    set_problem(request, code, format, arguments);
+    vsnprintf(request->message, MESSAGE_SIZE, format, arguments);
     va_end(arguments);
+    cut_at_character(request->message, MESSAGE_SIZE);
     length = strlen(request->message);
     snprintf(request->message + length, sizeof request->message - length, " (%.12s)",
              request->request_id + 24);
+    snprintf(request->code, sizeof request->code, "%s", code);
     return -EREMOTEIO;
 }
 
@@ -118,8 +115,10 @@ int api_refuse_plainly(struct api_request *request, const char *code, const char
     va_list arguments;
 
     va_start(arguments, format);
-    set_problem(request, code, format, arguments);
+    vsnprintf(request->message, sizeof request->message, format, arguments);
     va_end(arguments);
+    cut_at_character(request->message, sizeof request->message);
+    snprintf(request->code, sizeof request->code, "%s", code);
     return -EREMOTEIO;
 }
 
@@ -141,7 +140,7 @@ static int check_signature(struct api_request *request, const struct http_reques
 static int check_rate(struct api_request *request, const struct action *action)
 {
     long limit = request->sim->options.rate;
-    size_t count;
+    size_t count = 0;
 
     if (traffic_accept(&request->sim->traffic, action->name, limit, request->now, &count))
         return 0;
@@ -193,20 +192,27 @@ static int check_content_type(struct api_request *request, const struct http_req
                               "A %s request must have the Content-Type %s.", http->method, wanted);
 }
 
+static int find_action(struct api_request *request, const char *name, const struct action **action)
+{
+    if (!name)
+        return api_refuse_plainly(request, "MissingParameter",
+                                  "The request is missing a required parameter `Action`.");
+    *action = action_find(name);
+    if (*action)
+        return 0;
+    return api_refuse_plainly(request, "InvalidAction", "The action `%s` does not exist.", name);
+}
+
 int action_perform(struct api_request *request, const struct http_request *http)
 {
-    const char *name = http->header(http->header_context, "X-TC-Action");
-    const struct action *action = name ? action_find(name) : NULL;
+    const struct action *action = NULL;
     int status = check_signature(request, http);
 
-    if (status == 0 && !name)
-        status = api_refuse_plainly(request, "MissingParameter",
-                                    "The request is missing a required parameter `Action`.");
-    else if (status == 0 && !action)
-        status =
-            api_refuse_plainly(request, "InvalidAction", "The action `%s` does not exist.", name);
     if (status == 0)
-        status = check_rate(request, action);
+        status = find_action(request, http->header(http->header_context, "X-TC-Action"), &action);
+    if (status < 0 || !action)
+        return status;
+    status = check_rate(request, action);
     if (status == 0)
         status = check_version(request, http->header(http->header_context, "X-TC-Version"));
     if (status == 0)

@@ -57,9 +57,12 @@ static void finish(struct api_request *request, struct answer *answer)
 
     request->reply = NULL;
     if (*request->code) {
+        /* What a message quotes came in a header and need not be UTF-8. */
+        json_t *message = json_string(request->message);
+
         json_decref(response);
-        response = json_pack("{s:{s:s, s:s}}", "Error", "Code", request->code, "Message",
-                             request->message);
+        response = json_pack("{s:{s:s, s:o}}", "Error", "Code", request->code, "Message",
+                             message ? message : json_string(""));
         traffic_error(&request->sim->traffic, request->code);
     }
     if (response)

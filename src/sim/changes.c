@@ -179,7 +179,7 @@ int create_snapshot(struct api_request *request)
 {
     struct snapshot *snapshot;
     const struct disk *disk;
-    int64_t deadline;
+    int64_t deadline = TIMESTAMP_NONE;
     int status = check_create(request);
 
     if (status == 0)
@@ -400,7 +400,7 @@ static int check_modify(struct api_request *request, const struct snapshot *snap
 static int new_deadline(struct api_request *request, const struct snapshot *snapshot,
                         int64_t *deadline)
 {
-    int64_t given;
+    int64_t given = TIMESTAMP_NONE;
     int status = read_deadline(request, &given);
 
     *deadline = snapshot->deadline;
@@ -423,7 +423,7 @@ int modify_snapshot_attribute(struct api_request *request)
     const char *name = field_text(request->parameters, "SnapshotName", NULL);
     struct snapshot *snapshot = account_snapshot(request->account, id);
     struct snapshot *next;
-    int64_t deadline;
+    int64_t deadline = TIMESTAMP_NONE;
     int status;
 
     if (!snapshot)

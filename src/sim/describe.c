@@ -81,7 +81,8 @@ static bool is_one_of(const char *text, const json_t *values)
 
     json_array_foreach(values, index, value)
     {
-        /* The booleans are written TRUE, True and true (facts 1.3); ids and states have no case. */
+        /* The booleans are written TRUE, True and true (facts 1.3); all else is compared exactly.
+         */
         if (strcmp(json_string_value(value), text) == 0 ||
             (strcmp(text, "TRUE") == 0 && strcasecmp(json_string_value(value), "true") == 0) ||
             (strcmp(text, "FALSE") == 0 && strcasecmp(json_string_value(value), "false") == 0))

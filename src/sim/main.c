@@ -11,22 +11,28 @@
 #include "server.h"
 #include "sim.h"
 
+static int write_port(const char *path, uint16_t port)
+{
+    FILE *file = fopen(path, "we");
+    bool written;
+
+    if (!file)
+        return -errno;
+    written = fprintf(file, "%u\n", port) > 0;
+    return fclose(file) == 0 && written ? 0 : -EIO;
+}
+
 /* Readers see the old file or the whole new one. */
 static int write_port_file(const char *path, uint16_t port)
 {
     char *temporary = NULL;
-    FILE *file = NULL;
-    int status = -ENOMEM;
+    int status;
 
     if (asprintf(&temporary, "%s.%ld", path, (long)getpid()) < 0)
-        return status;
-    file = fopen(temporary, "we");
-    if (!file)
+        return -ENOMEM;
+    status = write_port(temporary, port);
+    if (status == 0 && rename(temporary, path) < 0)
         status = -errno;
-    else if (fprintf(file, "%u\n", port) < 0 || fclose(file) != 0 || rename(temporary, path) < 0)
-        status = -errno;
-    else
-        status = 0;
     if (status < 0)
         unlink(temporary);
     free(temporary);

@@ -8,7 +8,7 @@
 #include "cbsfs/fields.h"
 #include "cbsfs/timestamp.h"
 
-#define BEIJING (8 * 3600)
+#define BEIJING 28800 /* seconds east of UTC */
 
 /* {"__default__": true} gives a member back to the simulator. */
 static int set_fields(struct record *head, json_t *fields)

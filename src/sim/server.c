@@ -24,6 +24,7 @@
 #define BODY_LIMIT        (10u << 20)
 #define CONNECTION_MEMORY (256u << 10)
 #define CONNECTIONS       1000u
+#define IDLE_TIMEOUT      75u /* s; a held call is not idle */
 
 enum call_stage { CALL_ARRIVING, CALL_BODY, CALL_HELD, CALL_ANSWERING };
 
@@ -313,7 +314,8 @@ int server_start(struct sim *sim, uint16_t port, struct server **started)
         on_request, server, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&address,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         server, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT,
+        MHD_OPTION_END);
     if (!server->daemon) {
         int error = errno ? errno : EADDRINUSE;
 

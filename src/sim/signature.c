@@ -195,7 +195,7 @@ out:
 static int sign(const struct claim *claim, const char *secret_key, const char *timestamp,
                 const char *request_hash, char hex[HEX_SIZE])
 {
-    unsigned char digest[DIGEST_SIZE];
+    unsigned char digest[DIGEST_SIZE] = {0};
     struct buffer text;
     int status;
 

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MASK   ((UINT64_C(1) << 48) - 1)
-#define TEXT_LIMIT 4096 /* no field of a record is longer by right; 9 of them fit 16-bit offsets   \
-                         */
+#define KEY_MASK ((UINT64_C(1) << 48) - 1)
+#define TEXT_LIMIT                                                                                 \
+    4096 /* no field of a record is longer by right; 9 of them fit 16-bit offsets                  \
+          */
 
 int text_pack_make(struct text_pack *pack, const char *const *texts, size_t count)
 {
@@ -352,6 +353,14 @@ bool snapshot_is_settled(const struct snapshot *snapshot)
             return true;
     }
     return false;
+}
+
+bool disk_is_rolling_back(const struct disk *disk)
+{
+    bool rolling = disk->rolling_back;
+    for (size_t i = 0; i < disk->count && !rolling; i++)
+        rolling = strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0;
+    return rolling;
 }
 
 struct status_before catalogue_status(const struct snapshot *snapshot)

@@ -137,6 +137,7 @@ void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snaps
 {
     if (snapshot->entry == NULL)
         return;
+    catalogue->entries_freed++;
     struct freed_name **freed = find_freed(catalogue, snapshot->disk, snapshot->entry);
     if (*freed != NULL) {
         (*freed)->wall = wall;

@@ -195,6 +195,8 @@ int store_put_last_rollback(const struct store *store, const char *snapshot_id, 
         return out->error;
     timestamp_format(failure->time, time);
     buffer_printf(out, "%s %s ", time, errno_name(failure->error.status));
+    buffer_put_printable(out, failure->error.code);
+    buffer_puts(out, failure->error.code[0] != '\0' ? " " : "");
     buffer_put_printable(out, failure->error.message);
     return out->error;
 }

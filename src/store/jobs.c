@@ -330,7 +330,7 @@ int store_create(struct store *store, const char *disk_id, const char *name, con
 /* Why this snapshot cannot be rolled back to, as far as is known; 0 if nothing speaks against it.
  */
 static int rollback_obstacle(const struct store *store, const struct snapshot *snapshot,
-                             const char **reason)
+                             const char **reason, char *space, size_t size)
 {
     const struct disk *disk = snapshot->disk;
     *reason = NULL;
@@ -340,17 +340,14 @@ static int rollback_obstacle(const struct store *store, const struct snapshot *s
         *reason = "the snapshot belongs to another account";
     if (*reason != NULL)
         return -EOPNOTSUPP;
-    if (strcmp(snapshot_word(snapshot), "NORMAL") != 0)
-        *reason = "the snapshot is not NORMAL";
-    else if (disk->rolling_back)
+    if (strcmp(snapshot_word(snapshot), "NORMAL") != 0) {
+        snprintf(space, size, "the snapshot is %s, it has to be NORMAL", snapshot_word(snapshot));
+        *reason = space;
+    } else if (disk_is_rolling_back(disk))
         *reason = "the disk is being rolled back";
     else if (unsettled_job(store, CLOUD_APPLY_SNAPSHOT, disk_text(disk, DISK_ID), NULL) != NULL)
         *reason = "it is not known yet whether an earlier rollback of this disk has begun; "
                   ".cbsfs/jobs tells";
-    for (size_t i = 0; *reason == NULL && i < disk->count; i++) {
-        if (strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0)
-            *reason = "the disk is being rolled back to another snapshot";
-    }
     return *reason != NULL ? -EBUSY : 0;
 }
 
@@ -363,7 +360,8 @@ int store_rollback(struct store *store, const char *snapshot_id, bool stop, bool
         return store_refuse(store, NULL, snapshot_id, path, "rollback", -ENOENT,
                             "there is no such snapshot");
     const char *disk_id = disk_text(snapshot->disk, DISK_ID), *reason;
-    int status = rollback_obstacle(store, snapshot, &reason);
+    char space[96];
+    int status = rollback_obstacle(store, snapshot, &reason, space, sizeof(space));
     if (status != 0)
         return store_refuse(store, disk_id, snapshot_id, path, "rollback", status, reason);
     struct job *job = new_job(store, CLOUD_APPLY_SNAPSHOT, disk_id, snapshot_id, "", path);

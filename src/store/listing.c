@@ -20,6 +20,7 @@
 #include "cbsfs/timestamp.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,8 @@
  * one's turn comes long before its deadline. */
 #define PAGE_WINDOW 16
 #define PASS_LIMIT  3
+/* The same failure is recorded once in this time, ms. */
+#define FAILURE_INTERVAL 10000
 
 struct page {
     struct listing *listing;
@@ -52,6 +55,7 @@ struct listing {
     int64_t total_least, total_most; /* -1: none told yet */
     int64_t records, younger;        /* of this pass */
     int status;
+    struct cloud_error error; /* what the cloud said, if that was it */
 };
 
 static void page_done(void *data, struct cloud_answer *answer);
@@ -237,6 +241,30 @@ static void free_listing(struct listing *listing)
     free(listing);
 }
 
+/* Whoever only looked wants to know why as well; but not once for every look while the cloud is
+ * away. */
+static void record_failure(struct listing *listing)
+{
+    struct store *store = listing->store;
+    int64_t now = clock_now();
+    bool news = store->last_failure <= store->last_success ||
+                store->failure_told != listing->status ||
+                now - store->failure_told_at >= FAILURE_INTERVAL;
+    store->last_failure = now;
+    if (!news || listing->error.status == 0)
+        return;
+    store->failure_told = listing->status;
+    store->failure_told_at = now;
+    char path[160] = "disks";
+    bool of_snapshots = listing->verb == CLOUD_DESCRIBE_SNAPSHOTS;
+    if (listing->disk_id != NULL)
+        snprintf(path, sizeof(path), "disks/%s%s", listing->disk_id,
+                 of_snapshots ? "/snapshots" : "");
+    else if (of_snapshots)
+        snprintf(path, sizeof(path), "snapshots");
+    store_fail(store, listing->disk_id, NULL, path, "look", &listing->error);
+}
+
 static void finish(struct listing *listing)
 {
     struct store *store = listing->store;
@@ -245,7 +273,7 @@ static void finish(struct listing *listing)
     if (listing->status == 0)
         store->last_success = clock_now();
     else
-        store->last_failure = clock_now();
+        record_failure(listing);
     store->listings_done++;
     struct listing **at = &store->listings;
     while (*at != listing)
@@ -262,8 +290,10 @@ static void page_done(void *data, struct cloud_answer *answer)
     struct listing *listing = page->listing;
     page->call = NULL;
     listing->outstanding--;
-    if (listing->status == 0)
+    if (listing->status == 0 && answer->error.status != 0) {
         listing->status = answer->error.status;
+        listing->error = answer->error;
+    }
     if (listing->status == 0) {
         note_totals(listing, page, answer);
         listing->status = listing->verb == CLOUD_DESCRIBE_DISKS ? take_disks(listing, answer)

@@ -154,6 +154,8 @@ int name_parse_new(const struct provider *provider, const char *entry, char *nam
     if (strstr(entry, "%00") != NULL)
         return refuse(-EINVAL, reason, reason_size, "the name has a NUL byte");
     decode(entry, name);
+    if (name[0] == '.')
+        return refuse(-EPERM, reason, reason_size, "names that begin with a dot are refused");
     if (strlen(name) > provider->name_limit) {
         snprintf(reason, reason_size, "the name has %zu bytes, %s takes %zu", strlen(name),
                  provider->title, provider->name_limit);

@@ -136,6 +136,31 @@ static int want_records(struct store *store, enum store_want want, const char *i
                         since, waiter);
 }
 
+/* True if a round of poll.c asks for this disk. */
+static bool is_polled(const struct disk *disk)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        if (disk->snapshots[i]->in_progress &&
+            strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0)
+            return true;
+    }
+    return false;
+}
+
+/* While a disk is rolled back its record changes with the status of its snapshot, and is asked for
+ * with it. */
+static int want_rolling_disk(struct store *store, const struct disk *disk,
+                             struct store_waiter *waiter)
+{
+    if (clock_now() - disk->fetched < POLL_INTERVAL)
+        return 0;
+    int status = poll_want(store);
+    if (status != 0)
+        return status;
+    waiter_add(&store->poll.looking, waiter);
+    return -EINPROGRESS;
+}
+
 static int want_status(struct store *store, const char *id, struct store_waiter *waiter)
 {
     const struct snapshot *snapshot = catalogue_snapshot(&store->catalogue, id);
@@ -172,9 +197,14 @@ int store_want(struct store *store, enum store_want want, const char *id,
         return want_status(store, id, waiter);
     case WANT_SETTLED:
         return want_settled(store, id, waiter);
+    case WANT_DISK: {
+        const struct disk *disk = catalogue_disk(&store->catalogue, id);
+        if (disk != NULL && disk->exists && is_polled(disk))
+            return want_rolling_disk(store, disk, waiter);
+        break;
+    }
     case WANT_DISKS:
     case WANT_SNAPSHOTS:
-    case WANT_DISK:
     case WANT_DISK_SNAPSHOTS:
         break;
     }

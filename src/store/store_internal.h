@@ -39,6 +39,8 @@ struct store {
     int64_t single_disk; /* clock ms of the last question about one disk, see listing_choose() */
     int64_t single_snapshots;
     int64_t last_success, last_failure; /* clock ms of listings */
+    int failure_told;                   /* the failed listing that was recorded last, and when */
+    int64_t failure_told_at;
     uint64_t listings_done;
 
     struct poll_round poll;

@@ -31,21 +31,38 @@ def holds_for(predicate, seconds, what="the condition"):
         time.sleep(0.05)
 
 
+running = []  # what start() started, so that nothing outlives its test
+
+
 def start(*argv, cwd=None, env=None, stdin=subprocess.DEVNULL):
     """A process that the test will signal or wait for itself; see finish()."""
     environment = dict(os.environ, LC_ALL="C.UTF-8", **(env or {}))
-    return subprocess.Popen([str(word) for word in argv], cwd=cwd, env=environment, stdin=stdin,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            errors="surrogateescape", start_new_session=True)
+    process = subprocess.Popen([str(word) for word in argv], cwd=cwd, env=environment, stdin=stdin,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               errors="surrogateescape", start_new_session=True)
+    running.append(process)
+    return process
+
+
+def end_all():
+    """Ends what a failed test left running."""
+    while running:
+        process = running.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def finish(process, timeout=30):
     """Waits for a process of start(); a process that does not end is a failure."""
     began = time.monotonic()
+    if process in running:
+        running.remove(process)
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
         process.kill()
+        running.append(process)
         raise AssertionError(f"{shlex.join(process.args)} did not end within {timeout} s") from None
     return Result(process.returncode, out, err, time.monotonic() - began)
 

@@ -5,6 +5,7 @@ A module says what its shared mount looks like with SIMULATOR (arguments) and OP
 """
 import pytest
 
+from commands import end_all
 from stage import Stage, watchdog
 
 
@@ -13,6 +14,7 @@ def open_stage(directory):
     try:
         yield stage
     finally:
+        end_all()
         problems = stage.close()
     assert not problems, "\n".join(problems)
 
@@ -51,6 +53,7 @@ def supervision(request):
     marker = request.node.get_closest_marker("limit")
     with watchdog(marker.args[0] if marker else 60):
         yield
+        end_all()
     for stage in list(Stage.running):
         for mount in stage.mounts():
             assert mount.process is None or mount.pid is None or mount.is_running(), \

@@ -130,7 +130,7 @@ def test_a_plain_name_freed_in_the_cloud_is_not_handed_on(mnt, sim, disk):
     sim.patch(remove=[older])
     mnt.refresh()
     wait_until(lambda: mnt.snapshots(disk) == [f"nightly@{younger}"], 5, "only the twin's own name")
-    assert not mnt.exists(mnt.snapshot(disk, "nightly"))
+    wait_until(lambda: not mnt.exists(mnt.snapshot(disk, "nightly")), 3, "the plain name to go")
 
 
 def test_a_plain_name_freed_by_mv_is_not_handed_on(mnt, disk):
@@ -184,14 +184,14 @@ def test_mkdir_takes_every_other_name(mnt, sim, disk, name):
     assert sim.log("CreateSnapshot")[-1]["params"]["SnapshotName"] == name
 
 
-@pytest.mark.parametrize("typed, name", [("a%2Fb", "a/b"), ("%252F", "%2F"), ("a%2fb", "a/b")])
+@pytest.mark.parametrize("typed, name", [("a%2Fb", "a/b"), ("%252F", "%2F")])
 def test_mkdir_undoes_the_escape(mnt, sim, disk, typed, name):
     assert_done(run("mkdir", mnt.snapshot(disk, typed)))
     assert sim.log("CreateSnapshot")[-1]["params"]["SnapshotName"] == name
     assert [unquote(shown) for shown in mnt.snapshots(disk)] == [name]
 
 
-@pytest.mark.parametrize("typed", ["%2E", "%2e%2E", "a%0Ab", "%00", "%2Ehidden"])
+@pytest.mark.parametrize("typed", ["%2E", "%2E%2E", "%2Ehidden", "a%0Ab", "%00", "a%2fb"])
 def test_an_escape_is_no_way_around_the_rules(mnt, sim, disk, typed):
     with sim.counting() as count:
         result = run("mkdir", mnt.snapshot(disk, typed))

@@ -82,8 +82,9 @@ def test_mv_to_anywhere_else_is_invalid(mnt, sim, disk):
         for target in (mnt.snapshot(other, "a"), mnt.snapshot(disk, "b", "a"), mnt.disk(disk, "a"), mnt.path("a"),
                        mnt.path("disks", "a"), mnt.path("snapshots", "a")):
             assert rename(source, target) == errno.EINVAL, target
-        assert_refused(run("mv", source, mnt.snapshot(other, "")), errno.EINVAL)
-        assert_refused(run("mv", source, mnt.snapshot(disk, "b")), errno.EINVAL)
+        # mv puts EINVAL into words of its own, and tries nothing else.
+        assert run("mv", source, mnt.snapshot(other, "")).status == 1
+        assert run("mv", source, mnt.snapshot(disk, "b")).status == 1
     assert count.change_requests == 0
     assert set(mnt.snapshots(disk)) == {"a", "b"} and mnt.snapshots(other) == []
 
@@ -111,7 +112,8 @@ def test_cp_r_of_a_directory_into_the_mount_fails(mnt, sim, disk, tmp_path):
 def test_mv_to_a_bad_name(mnt, sim, disk, name, number):
     mnt.add_snapshot(disk, "plain")
     with sim.counting() as count:
-        assert_refused(run("mv", "-T", mnt.snapshot(disk, "plain"), mnt.snapshot(disk, name)), number)
+        assert rename(mnt.snapshot(disk, "plain"), mnt.snapshot(disk, name)) == number
+        assert run("mv", "-T", mnt.snapshot(disk, "plain"), mnt.snapshot(disk, name)).status == 1
     assert count.change_requests == 0
     assert mnt.snapshots(disk) == ["plain"]
 

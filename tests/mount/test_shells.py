@@ -65,7 +65,7 @@ def test_a_failing_write_is_seen_and_sent_once(mnt, sim, control, writer, tmp_pa
     assert count.requests["ApplySnapshot"] == 1
     # dash and busybox lose the errno or the message altogether; the others say it.
     if not writer.startswith(("dash", "busybox")):
-        assert os.strerror(errno.EBUSY) in result.err or "EBUSY" in result.err
+        assert "resource busy" in result.err or "EBUSY" in result.err
 
 
 @pytest.mark.core
@@ -123,5 +123,5 @@ def test_what_replaces_a_file_is_refused(mnt, sim, control, words, tmp_path):
     (tmp_path / "word").write_text("1\n")
     with sim.counting() as count:
         result = run(*[word.replace("CONTROL", control).replace("WORD", str(tmp_path / "word")) for word in words])
-    assert result.status > 0
+    assert result.status > 0 or "Operation not permitted" in result.err
     assert count.change_requests == 0

@@ -193,6 +193,11 @@ def test_version_region_and_method(client):
         assert code(client, "DescribeDisks") == "MissingParameter"
     finally:
         client.region = "ap-guangzhou"
+    client.region = "\xe9"
+    try:
+        assert code(client, "DescribeDisks") == "UnsupportedRegion"
+    finally:
+        client.region = "ap-guangzhou"
     assert client.send("PUT", "/", b"{}")[0] == 405
     assert client.send("GET", "/v2/index.php")[0] == 404
 
