@@ -235,10 +235,13 @@ static void change(struct client_call *call)
         snprintf(snapshot->word, sizeof(snapshot->word), "CREATING");
         snapshot->percent = 0;
         break;
-    case CLOUD_APPLY_SNAPSHOT:
+    case CLOUD_APPLY_SNAPSHOT: {
+        struct fake_disk *disk = find_disk(call->disk_id);
         snprintf(snapshot->word, sizeof(snapshot->word), "ROLLBACKING");
-        find_disk(call->disk_id)->rolling_back = true;
+        if (disk != NULL)
+            disk->rolling_back = true;
         break;
+    }
     case CLOUD_RENAME_SNAPSHOT:
         snprintf(snapshot->name, sizeof(snapshot->name), "%s", call->name);
         break;
