@@ -143,12 +143,15 @@ void op_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
 /* --- rmdir
  * ---------------------------------------------------------------------------------------------- */
 
-static bool is_protected(const struct fs *fs, const char *entry)
+/* By entry and by name: a twin's entry is not its name. */
+static bool is_protected(const struct fs *fs, const struct snapshot *snapshot)
 {
-    const char *const *pattern = fs->settings.protect;
-    while (pattern != NULL && *pattern != NULL && fnmatch(*pattern, entry, 0) != 0)
-        pattern++;
-    return pattern != NULL && *pattern != NULL;
+    for (const char *const *at = fs->settings.protect; at != NULL && *at != NULL; at++) {
+        if (fnmatch(*at, snapshot->entry, 0) == 0 ||
+            fnmatch(*at, snapshot_text(snapshot, SNAPSHOT_NAME), 0) == 0)
+            return true;
+    }
+    return false;
 }
 
 static int refuse_removal(struct request *request, const struct node *parent, const char *operation,
@@ -170,7 +173,7 @@ static int may_remove(struct request *request, const struct node *parent,
             request, parent, "rmdir",
             "this process deletes recursively (another removal was just refused); "
             "use rmdir on the snapshot itself");
-    if (is_protected(fs, snapshot->entry))
+    if (is_protected(fs, snapshot))
         return fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
                          "the name is protected (protect=)");
     return 0;

@@ -38,8 +38,12 @@ int store_put_stats(const struct store *store, struct buffer *out)
 {
     struct client_stats stats;
     client_get_stats(store->client, &stats);
-    buffer_printf(out, "disks %zu\nsnapshots %zu\n", store->catalogue.disk_count,
-                  store->catalogue.snapshot_count);
+    size_t disks = 0, snapshots = 0;
+    for (size_t i = 0; i < store->catalogue.disk_count; i++) {
+        disks += disk_is_visible(store->catalogue.disks[i]);
+        snapshots += catalogue_visible_count(store->catalogue.disks[i]);
+    }
+    buffer_printf(out, "disks %zu\nsnapshots %zu\n", disks, snapshots);
     put_age(out, "age", store->last_success);
     put_age(out, "disks_age", store->catalogue.disks_listed);
     put_age(out, "snapshots_age", store->catalogue.snapshots_listed);
