@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,23 +126,53 @@ struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settin
     return fs;
 }
 
-int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint)
+/* What libfuse said last. Its log function gets no pointer of ours, so this has to be a global. */
+static char last_words[256];
+
+static void hear_fuse(enum fuse_log_level level, const char *format, va_list arguments)
 {
+    vsnprintf(last_words, sizeof(last_words), format, arguments);
+    last_words[strcspn(last_words, "\n")] = '\0';
+    if (last_words[0] != '\0')
+        log_message(level <= FUSE_LOG_WARNING ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "%s", last_words);
+}
+
+static void hear_fuse_before(enum fuse_log_level level, const char *format, va_list arguments)
+{
+    (void)level;
+    vsnprintf(last_words, sizeof(last_words), format, arguments);
+    last_words[strcspn(last_words, "\n")] = '\0';
+}
+
+int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char *reason,
+             size_t reason_size)
+{
+    int status = -EINVAL;
+    /* While somebody waits for the verdict it is one line, and theirs is it. */
+    fuse_set_log_func(hear_fuse_before);
     /* Who may do what is decided by the kernel from the modes, also with allow_other. */
-    if (fuse_opt_add_arg(args, "-odefault_permissions") != 0)
-        return -ENOMEM;
+    if (fuse_opt_add_arg(args, "-odefault_permissions") != 0) {
+        status = -ENOMEM;
+        goto fail;
+    }
     fs->session = fuse_session_new(args, &fs_operations, sizeof(fs_operations), fs);
-    if (fs->session == NULL)
-        return -EINVAL;
-    if (fuse_session_mount(fs->session, mountpoint) != 0)
-        return -EIO;
+    if (fs->session == NULL || fuse_session_mount(fs->session, mountpoint) != 0)
+        goto fail;
     fs->is_mounted = true;
     fs->watch.fd = fuse_session_fd(fs->session);
     int flags = fcntl(fs->watch.fd, F_GETFL);
-    if (flags < 0 || fcntl(fs->watch.fd, F_SETFL, flags | O_NONBLOCK) != 0)
-        return -errno;
+    if (flags < 0 || fcntl(fs->watch.fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+        status = -errno;
+        goto fail;
+    }
     loop_watch(fs->loop, &fs->watch);
+    fuse_set_log_func(hear_fuse);
     return 0;
+
+fail:
+    snprintf(reason, reason_size, "cannot mount at %s: %s", mountpoint,
+             last_words[0] != '\0' ? last_words : strerror(-status));
+    return status;
 }
 
 void fs_free(struct fs *fs)
