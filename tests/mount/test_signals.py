@@ -20,7 +20,7 @@ def silent(own):
     sim = own.simulator()
     disk, other = sim.add_disk(), sim.add_disk()
     sim.add_snapshot(disk, "known")
-    mount = own.mount(sim, "ttl=600", "timeout=5")
+    mount = own.mount(sim, "ttl=600", "timeout=3")
     assert mount.snapshots(disk) == ["known"] and mount.snapshots(other) == []
     return sim, mount, disk, other
 
