@@ -86,7 +86,6 @@ def test_a_large_crawl_keeps_to_the_rate(own):
     assert not stats["errors"].get("RequestLimitExceeded") and not sum(stats["errors"].values())
 
 
-@pytest.mark.core
 def test_many_processes_cost_what_one_does(own):
     sim = account(own, 20, 5, "--latency", "100")
     total = sim.stats()

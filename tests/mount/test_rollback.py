@@ -37,7 +37,6 @@ def test_the_words_that_roll_back(mnt, sim, snapshot, text):
     assert mnt.read(mnt.snapshot(disk, name, "status")).startswith("ROLLBACKING ")
 
 
-@pytest.mark.core
 def test_echo_and_the_progress_of_a_rollback(mnt, sim, snapshot):
     disk, name, _, control = snapshot
     result = assert_done(shell('echo 1 > "$1"', control))

@@ -108,7 +108,6 @@ def test_the_deadline_of_a_creation(mnt, sim, disk):
     assert mnt.read(mnt.disk(disk, "error")) != ""
 
 
-@pytest.mark.core
 def test_the_deadline_of_a_rollback(mnt, sim, disk):
     mnt.add_snapshot(disk, "good")
     sim.fault("ApplySnapshot", "hang", times=1)
