@@ -16,9 +16,10 @@
 
 static void put_age(struct buffer *out, int64_t created)
 {
-    int64_t hours = (clock_wall() / 1000 - created) / 3600;
-    if (created == TIMESTAMP_NONE || hours < 0)
+    int64_t now = clock_wall() / 1000;
+    if (created == TIMESTAMP_NONE || created > now)
         return;
+    int64_t hours = (now - created) / 3600;
     if (hours >= 48)
         buffer_printf(out, ", %" PRId64 " days old", hours / 24);
     else

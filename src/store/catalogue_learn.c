@@ -70,7 +70,7 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
         return -ENOMEM;
     if (disk->seen < serial)
         disk->seen = serial;
-    if (asked <= disk->fetched && disk->exists)
+    if (asked < disk->fetched || (asked == disk->fetched && disk->exists))
         return 0; /* an older answer, overtaken */
     bool differs;
     if (replace_texts(&disk->texts, texts, DISK_TEXT_COUNT, &disk->raw, record->raw, &differs) != 0)

@@ -127,10 +127,14 @@ static void answer_caller(struct job *job, int status)
         done(job->data, &(struct job_result){.status = status, .id = job->snapshot_id});
 }
 
+static void give_up_later(struct job *job);
+
 void job_finish(struct job *job, enum job_state state, int status)
 {
     bool told = job->state == JOB_WATCHING;
     job->state = state;
+    if (state == JOB_FAILED)
+        give_up_later(job);
     loop_timer_stop(job->store->loop, &job->timer);
     store_unwait(&job->waiter);
     if (told)
@@ -143,7 +147,9 @@ void job_finish(struct job *job, enum job_state state, int status)
 
 bool job_cancel(struct job *job)
 {
-    if (job->state != JOB_SENDING || job->call == NULL || client_call_is_sent(job->call))
+    /* What is sent a second time may have happened the first time. */
+    if (job->state != JOB_SENDING || job->failed_at != 0 || job->call == NULL ||
+        client_call_is_sent(job->call))
         return false;
     remove_job(job);
     return true;
@@ -205,12 +211,15 @@ void job_accepted(struct job *job, const char *id)
     job_finish(job, JOB_DONE, status);
 }
 
-static void give_up_later(struct job *job);
-
 static void sent(void *data, struct cloud_answer *answer)
 {
     struct job *job = data;
     job->call = NULL;
+    /* The second attempt never left: what became of the first is as unknown as before. */
+    if (job->failed_at != 0 && answer->error.outcome == CLOUD_NOT_SENT) {
+        job_settle(job);
+        return;
+    }
     job->error = answer->error;
     if (answer->error.status == 0) {
         const char *id = answer->snapshot_id != NULL ? answer->snapshot_id : "";
@@ -230,7 +239,6 @@ static void sent(void *data, struct cloud_answer *answer)
         job_accepted(job, job->snapshot_id);
         return;
     }
-    give_up_later(job);
     job_finish(job, JOB_FAILED, answer->error.status);
 }
 
@@ -431,9 +439,7 @@ static int rename_later(struct store *store, struct snapshot *snapshot, const ch
         remove_job(job);
         return status;
     }
-    if (earlier != NULL)
-        remove_job(earlier);
-    else
+    if (earlier == NULL)
         store->watchers++; /* keeps it polled until it is NORMAL */
     job->state = JOB_LATER;
     job->done = done;
@@ -444,15 +450,20 @@ static int rename_later(struct store *store, struct snapshot *snapshot, const ch
     store_changed(store);
     poll_schedule(store);
     *handle = job;
+    if (earlier != NULL) {
+        later_done(earlier);
+        remove_job(earlier);
+    }
     return 0;
 }
 
-/* A remembered rename that the cloud refuses: the entry goes back to what the cloud says. */
+/* A remembered rename that did not happen: the entry goes back to what the cloud says. */
 static void give_up_later(struct job *job)
 {
     struct catalogue *catalogue = &job->store->catalogue;
     struct snapshot *snapshot = catalogue_snapshot(catalogue, job->snapshot_id);
-    if (job->verb != CLOUD_RENAME_SNAPSHOT || snapshot == NULL || snapshot->wanted_name == NULL)
+    if (job->verb != CLOUD_RENAME_SNAPSHOT || snapshot == NULL || snapshot->wanted_name == NULL ||
+        strcmp(snapshot->wanted_name, job->name) != 0)
         return;
     char *name = strdup(snapshot_text(snapshot, SNAPSHOT_NAME));
     if (name != NULL) {

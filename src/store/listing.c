@@ -122,6 +122,13 @@ static int begin_pass(struct listing *listing)
 /* --- taking records in
  * ---------------------------------------------------------------------------- */
 
+/* Times have whole seconds: what was made in the second in which the pass began may have come
+ * after it.  To take it for older would let it make up for a record that was lost. */
+static bool is_younger(const struct listing *listing, int64_t created)
+{
+    return created != TIMESTAMP_NONE && created >= listing->pass_wall;
+}
+
 static int take_disks(struct listing *listing, const struct cloud_answer *answer)
 {
     struct store *store = listing->store;
@@ -129,8 +136,7 @@ static int take_disks(struct listing *listing, const struct cloud_answer *answer
         const struct disk_record *record = &answer->disks[i];
         const struct disk *known = catalogue_disk(&store->catalogue, record->id);
         listing->records += known == NULL || known->seen != listing->serial;
-        listing->younger +=
-            record->created != TIMESTAMP_NONE && record->created > listing->pass_wall;
+        listing->younger += is_younger(listing, record->created);
         if (!store_shows_disk(store, record->id))
             continue;
         int status = catalogue_put_disk(&store->catalogue, record, listing->asked, listing->serial);
@@ -148,8 +154,7 @@ static int take_snapshots(struct listing *listing, const struct cloud_answer *an
         const struct snapshot_record *record = &answer->snapshots[i];
         const struct snapshot *known = catalogue_snapshot(&store->catalogue, record->id);
         listing->records += known == NULL || known->seen != listing->serial;
-        listing->younger +=
-            record->created != TIMESTAMP_NONE && record->created > listing->pass_wall;
+        listing->younger += is_younger(listing, record->created);
         if (!store_shows_disk(store, record->disk_id))
             continue;
         int status = catalogue_put_snapshot(&store->catalogue, record, listing->asked,

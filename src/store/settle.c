@@ -29,7 +29,9 @@ static const struct snapshot *find_created(const struct job *job)
     const struct disk *disk = catalogue_disk(&job->store->catalogue, job->disk_id);
     for (size_t i = disk != NULL ? disk->count : 0; i > 0; i--) {
         const struct snapshot *snapshot = disk->snapshots[i - 1];
-        if (snapshot->created >= job->began_wall - CREATED_MARGIN &&
+        /* One that we had changed before was there before. */
+        bool is_older = snapshot->mutated != 0 && snapshot->mutated <= job->began;
+        if (!is_older && snapshot->created >= job->began_wall - CREATED_MARGIN &&
             strcmp(snapshot_text(snapshot, SNAPSHOT_NAME), job->name) == 0)
             return snapshot;
     }
@@ -69,7 +71,7 @@ static const char *evidence(const struct job *job)
 
 static bool is_answered_error(const struct job *job)
 {
-    return job->error.http_status != 0;
+    return job->error.status != 0 && job->error.http_status != 0;
 }
 
 static void look_again(struct job *job, int64_t interval)
@@ -111,8 +113,10 @@ static void not_found(struct job *job, bool looked)
         return;
     }
     bool repeatable = job->verb == CLOUD_RENAME_SNAPSHOT || job->verb == CLOUD_DELETE_SNAPSHOT;
-    if (repeatable && looked && job->looks == 1 && job_send(job) == 0)
+    if (repeatable && looked && job->looks == 1 && job_send(job) == 0) {
+        loop_timer_stop(job->store->loop, &job->timer);
         return;
+    }
     if (looked && is_answered_error(job) && now - job->failed_at >= JOB_SETTLE_QUIET) {
         watch(job, job->error.status);
         return;
@@ -151,9 +155,22 @@ static void looked_at_disk(void *data, int status)
         not_found(job, false);
 }
 
+/* The question about it is not answered either. */
+static void out_of_time(void *data)
+{
+    struct job *job = data;
+    store_unwait(&job->waiter);
+    watch(job, -ETIMEDOUT);
+}
+
 static void look(void *data)
 {
     struct job *job = data;
+    if (job->state == JOB_SETTLING) {
+        job->timer.fire = out_of_time;
+        job->timer.data = job;
+        loop_timer_start(job->store->loop, &job->timer, job_deadline(job));
+    }
     bool rollback = job->verb == CLOUD_APPLY_SNAPSHOT;
     /* A rollback shows first in the disk, everything else in the disk's snapshots. A listing that
      * began before the change was answered proves nothing. */

@@ -33,7 +33,9 @@ def own(tmp_path):
 
 @pytest.fixture(scope="module")
 def sim(stage, request):
-    return stage.simulator(*getattr(request.module, "SIMULATOR", ("--create-time", "1", "--rollback-time", "1")))
+    simulator = stage.simulator(*getattr(request.module, "SIMULATOR", ("--create-time", "1", "--rollback-time", "1")))
+    simulator.add_spare_disks(80)
+    return simulator
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +45,9 @@ def mnt(stage, sim, request):
 
 @pytest.fixture
 def disk(mnt):
-    """A disk that no other test touches."""
-    return mnt.add_disk()
+    """A disk that no other test touches: one that was there before the mount, as long as there are any."""
+    spare = mnt.simulator.spare_disks
+    return spare.pop() if spare else mnt.add_disk()
 
 
 @pytest.fixture(autouse=True)

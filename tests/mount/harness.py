@@ -104,6 +104,7 @@ class Simulator(Daemon):
         self.secret_key = secret_key
         self.arguments = [str(word) for word in arguments]
         self.serial = 0
+        self.spare_disks = []
         self.port = port
         self.start()
 
@@ -185,6 +186,12 @@ class Simulator(Daemon):
         record = self.disk_record(**fields)
         self.patch(disks={record["DiskId"]: record})
         return record["DiskId"]
+
+    def add_spare_disks(self, count):
+        """Disks that tests take from: a new one for each would cost a refresh each, at 20 a second."""
+        records = [self.disk_record() for _ in range(count)]
+        self.patch(disks={record["DiskId"]: record for record in records})
+        self.spare_disks += [record["DiskId"] for record in records]
 
     def add_snapshot(self, disk, name, **fields):
         record = self.snapshot_record(disk, name, **fields)
@@ -292,6 +299,11 @@ class Mount(Daemon):
         snapshot = self.simulator.add_snapshot(disk, name, **fields)
         self.show(self.snapshot(disk, name if shown is None else shown))
         return snapshot
+
+    def add_snapshots(self, disk, *names):
+        for name in names:
+            self.simulator.add_snapshot(disk, name)
+        self.show(self.snapshot(disk, names[-1]))
 
     def show(self, path):
         self.refresh()

@@ -175,7 +175,7 @@ def test_unencrypted_endpoints_elsewhere_are_refused(place, endpoint):
 @pytest.mark.core
 def test_missing_mountpoint(sim, place):
     child = place.cbsfs("ap-guangzhou", place.point + "/missing", "-o", f"endpoint={sim.endpoint}")
-    place.refused(child, "missing", "no such file|not exist")
+    place.refused(child, "missing", "no such|not exist")
 
 
 @pytest.mark.core
@@ -342,12 +342,15 @@ def simulators():
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("type_, source", [("fuse.cbsfs", "ap-guangzhou"), ("fuse", "cbsfs#ap-guangzhou")])
-def test_mount_8(sim, place, type_, source):
+@pytest.mark.parametrize("command", [["mount.fuse3", "ap-guangzhou", "MOUNTPOINT", "-t", "fuse.cbsfs"],
+                                     ["mount", "-t", "fuse", "CBSFS#ap-guangzhou", "MOUNTPOINT"]],
+                         ids=lambda words: words[0])
+def test_mount_8(sim, place, command):
+    """Both ways of fstab: by type (cbsfs is then looked for in PATH) and by a path before the source."""
     environment = clean_environment(place.home, place.directory)
-    environment["PATH"] = os.path.dirname(os.path.abspath(CBSFS)) + ":" + environment["PATH"]
-    words = f"endpoint={sim.endpoint},_netdev,nofail,noauto"
-    child = subprocess.run(["mount", "-t", type_, source, place.point, "-o", words], capture_output=True,
+    environment["PATH"] = os.path.dirname(os.path.abspath(CBSFS)) + ":/usr/sbin:/sbin:" + environment["PATH"]
+    words = [word.replace("MOUNTPOINT", place.point).replace("CBSFS", os.path.abspath(CBSFS)) for word in command]
+    child = subprocess.run([*words, "-o", f"endpoint={sim.endpoint},_netdev,nofail,noauto"], capture_output=True,
                            text=True, timeout=30, env=environment, check=False)
     assert child.returncode == 0, child.stderr
     assert mount_type(place.point) == "fuse.cbsfs"

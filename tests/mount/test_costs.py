@@ -89,11 +89,11 @@ def test_a_large_crawl_keeps_to_the_rate(own):
 
 @pytest.mark.core
 def test_many_processes_cost_what_one_does(own):
-    sim = account(own, 40, 8, "--latency", "100")
+    sim = account(own, 20, 5, "--latency", "100")
     total = sim.stats()
     mount = own.mount(sim, LONG)
     with sim.counting() as count:
-        for process in [start(*crawl(mount)) for _ in range(6)]:
+        for process in [start(*crawl(mount)) for _ in range(5)]:
             assert finish(process, 60).status == 0
     assert count.total <= bound(total["disks"], total["snapshots"]), count.requests
 

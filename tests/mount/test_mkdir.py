@@ -35,7 +35,6 @@ def test_the_directory_is_there_at_once_everywhere(mnt, disk):
     assert set(mnt.list("disks", disk, "snapshots", "now")) >= {"id", "status", "rollback", "created"}
 
 
-@pytest.mark.core
 def test_a_creation_ends_normal(mnt, disk):
     assert_done(run("mkdir", mnt.snapshot(disk, "grows")))
     assert run("cat", mnt.snapshot(disk, "grows", "wait"), timeout=20).out == "NORMAL 100\n"

@@ -28,8 +28,7 @@ RECURSIVE = {
 
 @pytest.fixture
 def three(mnt, disk):
-    for name in ("a", "b", "c"):
-        mnt.add_snapshot(disk, name)
+    mnt.add_snapshots(disk, "a", "b", "c")
     return disk
 
 

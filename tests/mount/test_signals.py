@@ -20,7 +20,7 @@ def silent(own):
     sim = own.simulator()
     disk, other = sim.add_disk(), sim.add_disk()
     sim.add_snapshot(disk, "known")
-    mount = own.mount(sim, "ttl=600", "timeout=10")
+    mount = own.mount(sim, "ttl=600", "timeout=5")
     assert mount.snapshots(disk) == ["known"] and mount.snapshots(other) == []
     return sim, mount, disk, other
 
@@ -39,8 +39,8 @@ def parked(*command):
     return process
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.core), signal.SIGTERM,
+                                    signal.SIGKILL])
 def test_a_signal_ends_a_parked_listing(own, number):
     mount = cold(own, own.simulator(), seconds=5)
     process = parked("ls", mount.path("disks"))
@@ -118,8 +118,8 @@ def test_the_deadline_of_a_rollback(mnt, sim, disk):
     assert count.requests["ApplySnapshot"] == 1
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.core), signal.SIGTERM,
+                                    signal.SIGKILL])
 def test_a_change_on_the_wire_runs_to_its_answer(mnt, sim, disk, number):
     sim.fault("CreateSnapshot", "delay", ms=1200, times=1)
     with sim.counting() as count:

@@ -41,7 +41,6 @@ def test_wait_of_what_is_settled_returns_at_once(mnt, disk):
     assert result.out == "NORMAL 100\n" and result.seconds < 2
 
 
-@pytest.mark.core
 def test_wait_returns_when_settled(mnt, sim, disk):
     assert_done(run("mkdir", mnt.snapshot(disk, "growing")))
     result = assert_done(run("cat", mnt.snapshot(disk, "growing", "wait"), timeout=20))
@@ -199,8 +198,8 @@ def test_a_rising_percent_is_seen(mnt, disk):
     assert percents == sorted(percents) and len(seen) >= 2
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.core), signal.SIGTERM,
+                                    signal.SIGKILL])
 def test_a_signal_ends_one_wait_and_no_other(mnt, sim, disk, number):
     snapshot = creating(mnt, disk)
     victim, other = (start("cat", mnt.snapshot(disk, "slow", "wait")) for _ in range(2))

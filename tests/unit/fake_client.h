@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A world for the tests of the store: a clock that jumps from event to event, the loop's timers on
+ * it, and a client whose cloud is an array.  Linked instead of base/clock, base/loop and
+ * cloud/client, so that a minute passes at once and every order of events can be had.
+ *
+ * A call is carried out half its latency after it was submitted and answered after the whole.
+ */
+#ifndef CBSFS_TESTS_FAKE_CLIENT_H
+#define CBSFS_TESTS_FAKE_CLIENT_H
+
+#include "cbsfs/catalogue.h"
+#include "cbsfs/client.h"
+#include "cbsfs/clock.h"
+#include "cbsfs/provider.h"
+#include "cbsfs/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka.h needs the four above. */
+#include <cmocka.h>
+
+#define FAKE_PAGE   10
+#define FAKE_IDS    4
+#define FAKE_FATES  16
+#define FAKE_EPOCH  1700000000 /* seconds: the wall clock when the clock says 0 */
+#define FAKE_START  1000       /* ms: the clock at set-up */
+#define FAKE_LEGION 400        /* records of one kind at most */
+
+struct fake_disk {
+    char id[32], name[64];
+    unsigned percent;
+    bool rolling_back;
+};
+
+struct fake_snapshot {
+    char id[32], disk[32], name[128], word[24];
+    int64_t created;
+    unsigned percent, images;
+};
+
+/* What becomes of a call. */
+enum fake_fate {
+    FATE_DONE,          /* carried out, answered */
+    FATE_REFUSED,       /* answered with the status, not carried out */
+    FATE_NOT_SENT,      /* fails at once with the status */
+    FATE_LOST_REQUEST,  /* never arrives; no answer until the deadline */
+    FATE_LOST_ANSWER,   /* carried out; no answer until the deadline */
+    FATE_INTERNAL,      /* "internal error", not carried out */
+    FATE_INTERNAL_DONE, /* "internal error", carried out all the same */
+    FATE_NO_ID,         /* a creation whose answer does not say which */
+    FATE_HELD           /* stays in the client's queue until its deadline */
+};
+
+struct fake_script {
+    enum fake_fate fate;
+    int status;
+};
+
+struct fake_cloud {
+    int64_t now, latency;
+    struct fake_disk disks[FAKE_LEGION];
+    struct fake_snapshot snapshots[FAKE_LEGION];
+    size_t disk_count, snapshot_count;
+    /* Of the first calls of each verb since the calls were last forgotten. */
+    struct fake_script script[CLOUD_VERB_COUNT][FAKE_FATES];
+    unsigned calls[CLOUD_VERB_COUNT];    /* submitted */
+    unsigned executed[CLOUD_VERB_COUNT]; /* carried out */
+    unsigned in_flight, most_in_flight;
+    int64_t total_lie; /* added to every TotalCount */
+    bool total_unknown;
+    bool silent; /* no question is answered before its deadline */
+    /* Called before a call is carried out: the place to change the world between two pages. */
+    void (*before)(const struct cloud_call *call);
+    /* Called when a call is submitted, may change its latency. */
+    void (*submitted)(const struct cloud_call *call, int64_t *latency);
+};
+
+extern struct fake_cloud fake;
+extern struct store *store;
+extern const struct provider fake_store_provider;
+
+int fake_world_set_up(void **state);
+int fake_world_tear_down(void **state);
+#define WORLD_TEST(function)                                                                       \
+    cmocka_unit_test_setup_teardown(function, fake_world_set_up, fake_world_tear_down)
+
+/* A store instead of the one that set-up made (ttl 30 s, timeout 10 s, every disk). */
+void world_reopen(const char *const *disks);
+
+/* Runs all events of that many ms. */
+void world_run(int64_t milliseconds);
+/* Runs until *flag is not 0; fails the test after `most` ms. */
+void world_run_until(const unsigned *flag, int64_t most);
+int64_t world_wall(void);
+
+void fake_add_disk(const char *id, const char *name);
+/* `created`: seconds after FAKE_EPOCH. */
+struct fake_snapshot *fake_add_snapshot(const char *id, const char *disk, const char *name,
+                                        int64_t created);
+/* `count` snapshots snap-00000000... of disk-0001, named s0..., a second apart. */
+void fake_add_many(size_t count);
+struct fake_snapshot *fake_find(const char *id);
+void fake_remove(const char *id);
+void fake_forget_calls(void);
+void fake_fate(enum cloud_verb verb, unsigned nth, enum fake_fate fate, int status);
+
+/* --- somebody who wants to know, and somebody who changes something --- */
+
+struct looker {
+    struct store_waiter waiter;
+    unsigned ready; /* how often */
+    int status;
+};
+/* Starts to want; true when it has to wait. Aborts on an error. */
+bool look_begin(struct looker *looker, enum store_want want, const char *id);
+/* Wants, waits, returns the status. */
+int look(enum store_want want, const char *id);
+
+struct order {
+    struct job *job;
+    unsigned done; /* how often */
+    int status;
+    char id[64];
+    int64_t at;
+};
+void order_done(void *data, const struct job_result *result);
+/* Each runs until `done`, and returns its status or that of the refusal. */
+int make(struct order *order, const char *disk, const char *name);
+int roll_back(struct order *order, const char *snapshot);
+int move(struct order *order, const char *snapshot, const char *name);
+int delete (struct order *order, const char *snapshot);
+
+const struct snapshot *known(const char *id);
+/* The id of what the disk shows under this entry, or "". */
+const char *entry_id(const char *disk, const char *entry);
+size_t visible(const char *disk);
+/* What store_put_jobs() and the like show; valid until the next call. */
+const char *shown(int (*put)(const struct store *store, struct buffer *out));
+
+#endif
