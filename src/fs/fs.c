@@ -126,30 +126,38 @@ struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settin
     return fs;
 }
 
-/* What libfuse said last. Its log function gets no pointer of ours, so this has to be a global. */
-static char last_words[256];
+/* What libfuse has said so far, in as many pieces as it likes. Its log function gets no pointer of
+ * ours, so this has to be a global. */
+static char fuse_words[256];
 
 static void hear_fuse(enum fuse_log_level level, const char *format, va_list arguments)
 {
-    vsnprintf(last_words, sizeof(last_words), format, arguments);
-    last_words[strcspn(last_words, "\n")] = '\0';
-    if (last_words[0] != '\0')
-        log_message(level <= FUSE_LOG_WARNING ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "%s", last_words);
+    size_t used = strlen(fuse_words);
+    vsnprintf(fuse_words + used, sizeof(fuse_words) - used, format, arguments);
+    used = strcspn(fuse_words, "\n");
+    if (fuse_words[used] == '\0')
+        return;
+    fuse_words[used] = '\0';
+    log_message(level <= FUSE_LOG_WARNING ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "%s", fuse_words);
+    fuse_words[0] = '\0';
 }
 
-static void hear_fuse_before(enum fuse_log_level level, const char *format, va_list arguments)
+/* While somebody waits for the verdict it is one line, and theirs is it. */
+static void hear_fuse_first(enum fuse_log_level level, const char *format, va_list arguments)
 {
+    size_t used = strlen(fuse_words);
     (void)level;
-    vsnprintf(last_words, sizeof(last_words), format, arguments);
-    last_words[strcspn(last_words, "\n")] = '\0';
+    vsnprintf(fuse_words + used, sizeof(fuse_words) - used, format, arguments);
+    used = strlen(fuse_words);
+    if (used > 0 && fuse_words[used - 1] == '\n')
+        fuse_words[used - 1] = ' ';
 }
 
 int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char *reason,
              size_t reason_size)
 {
     int status = -EINVAL;
-    /* While somebody waits for the verdict it is one line, and theirs is it. */
-    fuse_set_log_func(hear_fuse_before);
+    fuse_set_log_func(hear_fuse_first);
     /* Who may do what is decided by the kernel from the modes, also with allow_other. */
     if (fuse_opt_add_arg(args, "-odefault_permissions") != 0) {
         status = -ENOMEM;
@@ -166,12 +174,13 @@ int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char
         goto fail;
     }
     loop_watch(fs->loop, &fs->watch);
+    fuse_words[0] = '\0';
     fuse_set_log_func(hear_fuse);
     return 0;
 
 fail:
     snprintf(reason, reason_size, "cannot mount at %s: %s", mountpoint,
-             last_words[0] != '\0' ? last_words : strerror(-status));
+             fuse_words[0] != '\0' ? fuse_words : strerror(-status));
     return status;
 }
 
