@@ -242,12 +242,9 @@ static int start(struct program *program)
                            (int64_t)options->timeout * 1000, program->line, sizeof(program->line));
     if (status == 0)
         status = open_fs(program);
-    if (status == 0) {
-        status = fs_mount(program->fs, &options->fuse, options->mountpoint);
-        if (status != 0)
-            snprintf(program->line, sizeof(program->line), "cannot mount at %s",
-                     options->mountpoint);
-    }
+    if (status == 0)
+        status = fs_mount(program->fs, &options->fuse, options->mountpoint, program->line,
+                          sizeof(program->line));
     return status;
 }
 

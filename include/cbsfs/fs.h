@@ -42,9 +42,11 @@ struct fs_settings {
 /* NULL when memory is out. loop and store must outlive it. */
 struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settings *settings);
 
-/* Mounts with libfuse's own options in `args` and serves from the loop. 0 or -errno; libfuse has
- * then said why on stderr, and nothing is mounted. */
-int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint);
+/* Mounts with libfuse's own options in `args` and serves from the loop. 0; or -errno, nothing is
+ * mounted, and `reason` has libfuse's words, one line. From now on libfuse's messages go to the
+ * log. */
+int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char *reason,
+             size_t reason_size);
 
 /* Forgets what is known, and as far as the kernel can be told (6.16 and newer) lets it ask again
  * too. */

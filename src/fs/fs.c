@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -124,23 +126,62 @@ struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settin
     return fs;
 }
 
-int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint)
+/* What libfuse has said so far, in as many pieces as it likes. Its log function gets no pointer of
+ * ours, so this has to be a global. */
+static char fuse_words[256];
+
+static void hear_fuse(enum fuse_log_level level, const char *format, va_list arguments)
 {
+    size_t used = strlen(fuse_words);
+    vsnprintf(fuse_words + used, sizeof(fuse_words) - used, format, arguments);
+    used = strcspn(fuse_words, "\n");
+    if (fuse_words[used] == '\0')
+        return;
+    fuse_words[used] = '\0';
+    log_message(level <= FUSE_LOG_WARNING ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG, "%s", fuse_words);
+    fuse_words[0] = '\0';
+}
+
+/* While somebody waits for the verdict it is one line, and theirs is it. */
+static void hear_fuse_first(enum fuse_log_level level, const char *format, va_list arguments)
+{
+    size_t used = strlen(fuse_words);
+    (void)level;
+    vsnprintf(fuse_words + used, sizeof(fuse_words) - used, format, arguments);
+    used = strlen(fuse_words);
+    if (used > 0 && fuse_words[used - 1] == '\n')
+        fuse_words[used - 1] = ' ';
+}
+
+int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char *reason,
+             size_t reason_size)
+{
+    int status = -EINVAL;
+    fuse_set_log_func(hear_fuse_first);
     /* Who may do what is decided by the kernel from the modes, also with allow_other. */
-    if (fuse_opt_add_arg(args, "-odefault_permissions") != 0)
-        return -ENOMEM;
+    if (fuse_opt_add_arg(args, "-odefault_permissions") != 0) {
+        status = -ENOMEM;
+        goto fail;
+    }
     fs->session = fuse_session_new(args, &fs_operations, sizeof(fs_operations), fs);
-    if (fs->session == NULL)
-        return -EINVAL;
-    if (fuse_session_mount(fs->session, mountpoint) != 0)
-        return -EIO;
+    if (fs->session == NULL || fuse_session_mount(fs->session, mountpoint) != 0)
+        goto fail;
     fs->is_mounted = true;
     fs->watch.fd = fuse_session_fd(fs->session);
     int flags = fcntl(fs->watch.fd, F_GETFL);
-    if (flags < 0 || fcntl(fs->watch.fd, F_SETFL, flags | O_NONBLOCK) != 0)
-        return -errno;
+    if (flags < 0 || fcntl(fs->watch.fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+        status = -errno;
+        goto fail;
+    }
     loop_watch(fs->loop, &fs->watch);
+    fuse_words[0] = '\0';
+    fuse_set_log_func(hear_fuse);
     return 0;
+
+fail:
+    snprintf(reason, reason_size, "cannot mount at %s: %s", mountpoint,
+             fuse_words[0] != '\0' ? fuse_words : strerror(-status));
+    return status;
 }
 
 void fs_free(struct fs *fs)

@@ -196,6 +196,13 @@ static bool adds_up(const struct listing *listing)
            listing->younger == listing->total_most - listing->total_least;
 }
 
+/* A listing that was overtaken by a later one does not make what is known older. */
+static void note_age(int64_t *age, const struct listing *listing)
+{
+    if (*age < listing->asked)
+        *age = listing->asked;
+}
+
 static int complete_snapshots(struct listing *listing, int64_t now)
 {
     struct catalogue *catalogue = &listing->store->catalogue;
@@ -212,7 +219,7 @@ static int complete_snapshots(struct listing *listing, int64_t now)
             return status;
         catalogue_sweep_snapshots(catalogue, disk, listing->first_serial, listing->asked, now,
                                   wall);
-        disk->listed = listing->asked;
+        note_age(&disk->listed, listing);
         return 0;
     }
     for (size_t i = 0; i < catalogue->disk_count && status == 0; i++)
@@ -220,7 +227,7 @@ static int complete_snapshots(struct listing *listing, int64_t now)
     if (status != 0)
         return status;
     catalogue_sweep_snapshots(catalogue, NULL, listing->first_serial, listing->asked, now, wall);
-    catalogue->snapshots_listed = listing->asked;
+    note_age(&catalogue->snapshots_listed, listing);
     return 0;
 }
 
@@ -236,7 +243,7 @@ static int complete(struct listing *listing)
         return 0;
     }
     catalogue_sweep_disks(catalogue, listing->first_serial, listing->asked);
-    catalogue->disks_listed = listing->asked;
+    note_age(&catalogue->disks_listed, listing);
     return 0;
 }
 

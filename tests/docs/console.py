@@ -30,7 +30,7 @@ VARIABLE = [
 
 
 def steps(path):
-    """The document's commands; `> ` continues one."""
+    """The document's commands, each with what it is said to print."""
     found, inside = [], False
     with open(path, encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
@@ -39,8 +39,6 @@ def steps(path):
                 inside = not inside and line == "```console"
             elif inside and line.startswith("$ "):
                 found.append(Step(number, line[2:], []))
-            elif inside and line.startswith("> ") and not found[-1].output:
-                found[-1] = found[-1]._replace(command=found[-1].command + "\n" + line[2:])
             elif inside:
                 found[-1].output.append(line)
     return found

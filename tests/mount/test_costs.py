@@ -60,8 +60,7 @@ def test_a_cold_cat_of_one_value_in_a_large_account(own):
     assert count.total <= 4, count.requests
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("disks, snapshots", [(30, 10), (130, 2)])
+@pytest.mark.parametrize("disks, snapshots", [(30, 10), pytest.param(130, 2, marks=pytest.mark.core)])
 def test_a_crawl_of_everything(own, disks, snapshots):
     sim = account(own, disks, snapshots)
     total = sim.stats()
@@ -87,7 +86,6 @@ def test_a_large_crawl_keeps_to_the_rate(own):
     assert not stats["errors"].get("RequestLimitExceeded") and not sum(stats["errors"].values())
 
 
-@pytest.mark.core
 def test_many_processes_cost_what_one_does(own):
     sim = account(own, 20, 5, "--latency", "100")
     total = sim.stats()
@@ -109,7 +107,6 @@ def test_one_flight_for_one_question(own):
     assert count.total <= 2, count.requests
 
 
-@pytest.mark.core
 def test_looking_again_within_the_ttl_is_free(own):
     sim = account(own, 10, 5)
     mount = own.mount(sim, LONG)

@@ -26,7 +26,7 @@ CREATE_CODES = {
     "UnsupportedOperation.DiskEncrypt": errno.EOPNOTSUPP, "ResourceUnavailable.NotSupported": errno.EOPNOTSUPP,
     "InvalidDiskId.NotFound": errno.ENOENT, "ResourceNotFound.NotFound": errno.ENOENT,
     "InvalidParameterValue": errno.EINVAL, "MissingParameter": errno.EINVAL,
-    "RequestLimitExceeded": errno.EAGAIN, "RequestLimitExceeded.UinLimitExceeded": errno.EAGAIN,
+    "RequestLimitExceeded.UinLimitExceeded": errno.EAGAIN,
 }
 APPLY_CODES = {
     "InvalidDisk.Busy": errno.EBUSY, "UnsupportedOperation.InstanceNotStopped": errno.EBUSY,

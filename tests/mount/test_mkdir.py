@@ -8,7 +8,7 @@ import pytest
 from commands import assert_done, assert_refused, finish, run, start, wait_until
 
 SIMULATOR = ("--create-time", "3", "--quota", "6")
-OPTIONS = ("ttl=1", "timeout=4")
+OPTIONS = ("ttl=1", "timeout=3")
 
 
 @pytest.mark.core
@@ -146,7 +146,7 @@ def test_a_request_that_was_lost_is_not_sent_again(mnt, sim, disk):
     sim.fault("CreateSnapshot", "drop-before", times=1)
     with sim.counting() as count:
         result = assert_refused(run("mkdir", mnt.snapshot(disk, "lost")), errno.ETIMEDOUT)
-    assert result.seconds < 4 + 3
+    assert result.seconds < 3 + 3
     assert count.requests["CreateSnapshot"] == 1 and count.executed["CreateSnapshot"] == 0
     assert mnt.snapshots(disk) == []
     assert mnt.read(mnt.disk(disk, "error")) != ""
@@ -188,14 +188,14 @@ def test_throttling_is_ridden_out(mnt, sim, disk, fault):
 
 def test_an_unknown_outcome_appears_by_itself(own, sim):
     """Listing fails too: no truth in time, ETIMEDOUT, and later the entry is there."""
-    mnt = own.mount(sim, "ttl=600", "timeout=4")
+    mnt = own.mount(sim, "ttl=600", "timeout=3")
     disk = mnt.add_disk()
     assert mnt.snapshots(disk) == []
     sim.faults({"action": "CreateSnapshot", "kind": "drop-after", "times": 1},
                {"action": "DescribeSnapshots", "kind": "drop-before", "times": 0})
     with sim.counting() as count:
         result = assert_refused(run("mkdir", mnt.snapshot(disk, "later")), errno.ETIMEDOUT)
-    assert result.seconds < 4 + 3
+    assert result.seconds < 3 + 3
     assert count.requests["CreateSnapshot"] == count.executed["CreateSnapshot"] == 1
     assert mnt.read(mnt.path(".cbsfs", "jobs")) != ""
     sim.faults()

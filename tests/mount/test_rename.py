@@ -6,8 +6,8 @@ import pytest
 
 from commands import assert_done, assert_refused, run, wait_until
 
-SIMULATOR = ("--create-time", "3")
-OPTIONS = ("ttl=1", "timeout=4")
+SIMULATOR = ("--create-time", "1.5")
+OPTIONS = ("ttl=1", "timeout=3")
 
 RENAME = """
 import os, sys

@@ -7,8 +7,8 @@ import pytest
 
 from commands import assert_done, assert_refused, finish, run, shell, start, wait_until
 
-SIMULATOR = ("--create-time", "1", "--rollback-time", "4")
-OPTIONS = ("ttl=1", "timeout=4")
+SIMULATOR = ("--create-time", "1", "--rollback-time", "3")
+OPTIONS = ("ttl=1", "timeout=3")
 
 WRITE = 'printf "%s" "$2" > "$1"'
 
@@ -37,7 +37,6 @@ def test_the_words_that_roll_back(mnt, sim, snapshot, text):
     assert mnt.read(mnt.snapshot(disk, name, "status")).startswith("ROLLBACKING ")
 
 
-@pytest.mark.core
 def test_echo_and_the_progress_of_a_rollback(mnt, sim, snapshot):
     disk, name, _, control = snapshot
     result = assert_done(shell('echo 1 > "$1"', control))
@@ -251,7 +250,7 @@ def test_a_request_that_was_lost_is_not_sent_again(mnt, sim, snapshot):
     sim.fault("ApplySnapshot", "drop-before", times=1)
     with sim.counting() as count:
         result = assert_refused(shell('echo 1 > "$1"', snapshot[3]), errno.ETIMEDOUT)
-    assert result.seconds < 4 + 3
+    assert result.seconds < 3 + 3
     assert count.requests["ApplySnapshot"] == 1 and count.executed["ApplySnapshot"] == 0
     assert mnt.value(mnt.disk(snapshot[0], "state")) == "UNATTACHED"
 

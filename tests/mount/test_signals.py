@@ -20,7 +20,7 @@ def silent(own):
     sim = own.simulator()
     disk, other = sim.add_disk(), sim.add_disk()
     sim.add_snapshot(disk, "known")
-    mount = own.mount(sim, "ttl=600", "timeout=5")
+    mount = own.mount(sim, "ttl=600", "timeout=3")
     assert mount.snapshots(disk) == ["known"] and mount.snapshots(other) == []
     return sim, mount, disk, other
 
@@ -108,7 +108,6 @@ def test_the_deadline_of_a_creation(mnt, sim, disk):
     assert mnt.read(mnt.disk(disk, "error")) != ""
 
 
-@pytest.mark.core
 def test_the_deadline_of_a_rollback(mnt, sim, disk):
     mnt.add_snapshot(disk, "good")
     sim.fault("ApplySnapshot", "hang", times=1)

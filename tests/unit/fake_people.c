@@ -24,7 +24,7 @@ bool look_begin(struct looker *looker, enum store_want want, const char *id)
 
 int look(enum store_want want, const char *id)
 {
-    struct looker looker;
+    static struct looker looker;
     if (!look_begin(&looker, want, id))
         return 0;
     world_run_until(&looker.ready, 60000);

@@ -329,7 +329,7 @@ static void test_failing_second_pass(void **state)
 static void test_dropped(void **state)
 {
     (void)state;
-    struct looker looker;
+    static struct looker looker;
     learn_disks();
     fake_add_many(95);
     assert_true(look_begin(&looker, WANT_SNAPSHOTS, NULL));
