@@ -16,8 +16,10 @@
 
 static void put_age(struct buffer *out, int64_t created)
 {
+    if (created == TIMESTAMP_NONE)
+        return;
     int64_t hours = (clock_wall() / 1000 - created) / 3600;
-    if (created == TIMESTAMP_NONE || hours < 0)
+    if (hours < 0)
         return;
     if (hours >= 48)
         buffer_printf(out, ", %" PRId64 " days old", hours / 24);
