@@ -203,6 +203,18 @@ static void test_not_the_one_before(void **state)
     assert_string_equal(entry_id(DISK, "third"), "");
 }
 
+/* Nor is one that somebody else made a little earlier. */
+static void test_not_the_one_of_another(void **state)
+{
+    (void)state;
+    struct order order;
+    world_run(20000);
+    fake_add_snapshot("snap-00000003", DISK, "third", world_wall() - FAKE_EPOCH - 10);
+    fake_fate(CLOUD_CREATE_SNAPSHOT, 0, FATE_LOST_REQUEST, 0);
+    assert_int_equal(make(&order, DISK, "third"), -ETIMEDOUT);
+    assert_int_equal(fake.calls[CLOUD_CREATE_SNAPSHOT], 1);
+}
+
 static void test_not_the_one_renamed_later(void **state)
 {
     (void)state;
@@ -346,6 +358,8 @@ static void test_rename_while_creating(void **state)
     assert_string_equal(entry_id(DISK, "kept better"), made.id);
     assert_null(known(made.id)->wanted_name);
     assert_false(jobs_have("later"));
+    /* And then no more, whatever else is in progress. */
+    assert_int_equal(make(&made, DISK, "another"), 0);
     unsigned asked = fake.calls[CLOUD_DESCRIBE_SNAPSHOTS];
     world_run(20000);
     assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], asked);
@@ -430,6 +444,7 @@ int main(void)
         SETTLE_TEST(test_create_without_id),
         SETTLE_TEST(test_in_time_though_silent),
         SETTLE_TEST(test_not_the_one_before),
+        SETTLE_TEST(test_not_the_one_of_another),
         SETTLE_TEST(test_not_the_one_renamed_later),
         SETTLE_TEST(test_rollback_found),
         SETTLE_TEST(test_rollback_not_found),
