@@ -16,15 +16,8 @@
 
 static void put_age(struct buffer *out, int64_t created)
 {
-<<<<<<< HEAD
     int64_t now = clock_wall() / 1000;
     if (created == TIMESTAMP_NONE || created > now)
-=======
-    if (created == TIMESTAMP_NONE)
-        return;
-    int64_t hours = (clock_wall() / 1000 - created) / 3600;
-    if (hours < 0)
->>>>>>> store
         return;
     int64_t hours = (now - created) / 3600;
     if (hours >= 48)
