@@ -48,6 +48,19 @@ static void follow(struct request *request, int status)
         request_park(request);
 }
 
+/* The snapshot that the request names; NULL: parked until it is known, or replied that there is
+ * none. */
+static struct snapshot *wait_for_entry(struct request *request, const struct node *parent)
+{
+    const struct catalogue *catalogue = store_catalogue(request->fs->store);
+    if (request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent->disk, DISK_ID)))
+        return NULL;
+    struct snapshot *snapshot = catalogue_entry(catalogue, parent->disk, request->name);
+    if (snapshot == NULL)
+        reply_error(request, request->status != 0 ? request->status : -ENOENT);
+    return snapshot;
+}
+
 static void answer_with_status(struct request *request)
 {
     reply_error(request, request->status);
@@ -193,14 +206,9 @@ static void answer_rmdir(struct request *request)
         reply_error(request, status);
         return;
     }
-    if (request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent.disk, DISK_ID)))
+    struct snapshot *snapshot = wait_for_entry(request, &parent);
+    if (snapshot == NULL)
         return;
-    struct snapshot *snapshot =
-        catalogue_entry(store_catalogue(fs->store), parent.disk, request->name);
-    if (snapshot == NULL) {
-        reply_error(request, request->status != 0 ? request->status : -ENOENT);
-        return;
-    }
     status = may_remove(request, &parent, snapshot);
     if (status != 0) {
         reply_error(request, status);
@@ -257,14 +265,9 @@ static void answer_rename(struct request *request)
         reply_error(request, status);
         return;
     }
-    if (request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent.disk, DISK_ID)))
+    struct snapshot *snapshot = wait_for_entry(request, &parent);
+    if (snapshot == NULL)
         return;
-    struct snapshot *snapshot =
-        catalogue_entry(store_catalogue(fs->store), parent.disk, request->name);
-    if (snapshot == NULL) {
-        reply_error(request, request->status != 0 ? request->status : -ENOENT);
-        return;
-    }
     const struct snapshot *holder =
         catalogue_entry(store_catalogue(fs->store), parent.disk, request->new_name);
     if (holder == snapshot) {

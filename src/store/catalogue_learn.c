@@ -170,7 +170,9 @@ static void judge_pending(struct snapshot *snapshot, const struct snapshot_recor
         snapshot->pending &= (unsigned)PENDING_ROLLBACK;
     if (strcmp(record->name, snapshot_text(snapshot, SNAPSHOT_NAME)) == 0)
         snapshot->pending &= ~(unsigned)PENDING_RENAME;
-    if (strcmp(word, "ROLLBACKING") == 0 || now >= snapshot->disk->rollback_until)
+    /* The disk may show the rollback before the snapshot does. */
+    bool may_lag = snapshot->disk->rolling_back || now < snapshot->disk->rollback_until;
+    if (strcmp(word, "ROLLBACKING") == 0 || !may_lag)
         snapshot->pending &= ~(unsigned)PENDING_ROLLBACK;
 }
 
@@ -246,6 +248,16 @@ static struct snapshot *add_snapshot(struct catalogue *catalogue,
     return snapshot;
 }
 
+/* Not known, because a listing that was asked for later has shown that it is gone: an older answer
+ * does not bring it back. */
+static bool is_overtaken(const struct catalogue *catalogue, const struct snapshot_record *record,
+                         int64_t asked)
+{
+    const struct disk *disk =
+        catalogue_disk(catalogue, record->disk_id[0] != '\0' ? record->disk_id : CATALOGUE_NO_DISK);
+    return asked < catalogue->snapshots_listed || (disk != NULL && asked < disk->listed);
+}
+
 int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_record *record,
                            int64_t asked, uint64_t serial, int64_t now, int64_t wall)
 {
@@ -253,6 +265,8 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
     const char *word = choose_word(record, space, sizeof(space));
     struct snapshot *snapshot = catalogue_snapshot(catalogue, record->id);
     bool added = snapshot == NULL;
+    if (added && is_overtaken(catalogue, record, asked))
+        return 0;
     if (added) {
         snapshot = add_snapshot(catalogue, record, word);
         if (snapshot == NULL)

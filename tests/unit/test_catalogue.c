@@ -214,8 +214,27 @@ static void test_rollback_while_listings_lag(void **state)
     assert_int_equal(snapshot_percent(one), 100);
     assert_null(catalogue.progress);
     /* One that never showed: after the grace the listing is believed. */
+    put_disk(DISK, "one", 15000, 0, -1);
     catalogue_rolling_back(&catalogue, one, 20000, WALL + 20);
     put(ONE, "a", "NORMAL", 1, 24000, 20000 + PENDING_ROLLBACK_GRACE);
+    assert_string_equal(snapshot_word(one), "NORMAL");
+}
+
+/* The disk shows the rollback before the snapshot does: the snapshot's NORMAL is an old one. */
+static void test_rollback_shows_in_the_disk_first(void **state)
+{
+    (void)state;
+    struct snapshot *one = put(ONE, "a", "NORMAL", 1, 1000, 1000);
+    put_disk(DISK, "one", 1000, 0, -1);
+    name_all();
+    catalogue_rolling_back(&catalogue, one, 10000, WALL + 10);
+    put_disk(DISK, "one", 12000, 0, 10);
+    put(ONE, "a", "NORMAL", 1, 12000, 12000);
+    assert_string_equal(snapshot_word(one), "ROLLBACKING");
+    assert_int_equal(snapshot_percent(one), 10);
+    assert_false(snapshot_is_settled(one));
+    put_disk(DISK, "one", 14000, 0, -1);
+    put(ONE, "a", "NORMAL", 1, 14000, 14000);
     assert_string_equal(snapshot_word(one), "NORMAL");
 }
 
@@ -438,6 +457,7 @@ int main(void)
         ROOM_TEST(test_deleted_while_listings_lag),
         ROOM_TEST(test_renamed_while_listings_lag),
         ROOM_TEST(test_rollback_while_listings_lag),
+        ROOM_TEST(test_rollback_shows_in_the_disk_first),
         ROOM_TEST(test_order_and_latest),
         ROOM_TEST(test_keys),
         ROOM_TEST(test_disks),

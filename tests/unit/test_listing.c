@@ -214,6 +214,11 @@ static void test_passes_are_bounded(void **state)
     assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
     assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] > 10);
     assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 3 * 11);
+    /* Each pass misses another record; what any of them has shown is there. */
+    for (size_t j = 0; j < fake.snapshot_count; j++) {
+        if (strncmp(fake.snapshots[j].name, "late", 4) != 0)
+            assert_non_null(known(fake.snapshots[j].id));
+    }
     fake.before = NULL;
     world_run(1);
     store_refresh(store);
@@ -248,6 +253,18 @@ static void test_totals_that_lie(void **state)
             assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 3 * (counts[j] / FAKE_PAGE + 5));
         }
     }
+}
+
+/* Pages that lie behind an empty one are not asked for. */
+static void test_total_beyond_all_measure(void **state)
+{
+    (void)state;
+    learn_disks();
+    fake_add_many(25);
+    fake.total_lie = 1000000;
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_same();
+    assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 3 * (2 + 2 * 16));
 }
 
 static void test_no_total(void **state)
@@ -429,6 +446,7 @@ int main(void)
         WORLD_TEST(test_changes_within_a_second),
         WORLD_TEST(test_passes_are_bounded),
         WORLD_TEST(test_totals_that_lie),
+        WORLD_TEST(test_total_beyond_all_measure),
         WORLD_TEST(test_no_total),
         WORLD_TEST(test_duplicates),
         WORLD_TEST(test_failing_page),

@@ -174,13 +174,16 @@ static void test_rollback_progress(void **state)
 {
     (void)state;
     struct order order;
-    static struct looker waiter;
+    static struct looker waiter, looker;
     fake_add_disk(DISK, "one");
     fake_add_many(3);
     assert_int_equal(look(WANT_DISKS, NULL), 0);
     assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
     assert_int_equal(roll_back(&order, "snap-00000001"), 0);
     fake_forget_calls();
+    /* What was known before the rollback is no answer, however fresh. */
+    assert_true(look_begin(&looker, WANT_STATUS, "snap-00000001"));
+    world_run_until(&looker.ready, 1000);
     assert_true(look_begin(&waiter, WANT_SETTLED, "snap-00000001"));
     fake.disks[0].percent = 60;
     world_run(INTERVAL + 100);

@@ -203,6 +203,18 @@ static void test_not_the_one_before(void **state)
     assert_string_equal(entry_id(DISK, "third"), "");
 }
 
+/* Nor is one that somebody else made a little earlier. */
+static void test_not_the_one_of_another(void **state)
+{
+    (void)state;
+    struct order order;
+    world_run(20000);
+    fake_add_snapshot("snap-00000003", DISK, "third", world_wall() - FAKE_EPOCH - 10);
+    fake_fate(CLOUD_CREATE_SNAPSHOT, 0, FATE_LOST_REQUEST, 0);
+    assert_int_equal(make(&order, DISK, "third"), -ETIMEDOUT);
+    assert_int_equal(fake.calls[CLOUD_CREATE_SNAPSHOT], 1);
+}
+
 static void test_not_the_one_renamed_later(void **state)
 {
     (void)state;
@@ -284,6 +296,30 @@ static void test_rename_and_delete_again(void **state)
     }
 }
 
+static void slow_first(const struct cloud_call *call, int64_t *latency)
+{
+    if (call->verb == CLOUD_DESCRIBE_SNAPSHOTS && fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] == 1)
+        *latency = 2000;
+}
+
+/* A listing that was under way before the change proves nothing about it. */
+static void test_older_listing_is_no_evidence(void **state)
+{
+    (void)state;
+    static struct looker looker;
+    struct order order;
+    world_run(40000);
+    fake.submitted = slow_first;
+    assert_true(look_begin(&looker, WANT_DISK_SNAPSHOTS, DISK));
+    world_run(1005);
+    fake_fate(CLOUD_DELETE_SNAPSHOT, 0, FATE_INTERNAL_DONE, 0);
+    assert_int_equal(delete (&order, "snap-00000001"), 0);
+    assert_int_equal(looker.ready, 0);
+    assert_int_equal(fake.calls[CLOUD_DELETE_SNAPSHOT], 1);
+    world_run_until(&looker.ready, 2000);
+    assert_string_equal(entry_id(DISK, "first"), "");
+}
+
 /* The first has happened after all, the repetition finds nothing: that is success. */
 static void late_deletion(const struct cloud_call *call)
 {
@@ -346,6 +382,10 @@ static void test_rename_while_creating(void **state)
     assert_string_equal(entry_id(DISK, "kept better"), made.id);
     assert_null(known(made.id)->wanted_name);
     assert_false(jobs_have("later"));
+    /* And then no more, whatever else is in progress. */
+    assert_int_equal(make(&made, DISK, "another"), 0);
+    world_run(3000);
+    assert_int_equal(look(WANT_STATUS, made.id), 0);
     unsigned asked = fake.calls[CLOUD_DESCRIBE_SNAPSHOTS];
     world_run(20000);
     assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], asked);
@@ -430,11 +470,13 @@ int main(void)
         SETTLE_TEST(test_create_without_id),
         SETTLE_TEST(test_in_time_though_silent),
         SETTLE_TEST(test_not_the_one_before),
+        SETTLE_TEST(test_not_the_one_of_another),
         SETTLE_TEST(test_not_the_one_renamed_later),
         SETTLE_TEST(test_rollback_found),
         SETTLE_TEST(test_rollback_not_found),
         SETTLE_TEST(test_rollback_internal_error),
         SETTLE_TEST(test_rename_and_delete_again),
+        SETTLE_TEST(test_older_listing_is_no_evidence),
         SETTLE_TEST(test_delete_twice),
         SETTLE_TEST(test_repetition_not_sent),
         SETTLE_TEST(test_rename_while_creating),
