@@ -63,7 +63,8 @@ void cloud_error_set(struct cloud_error *error, int status, enum cloud_outcome o
 
 void credential_init(struct credential *credential)
 {
-    *credential = (struct credential){.expires = TIMESTAMP_NONE};
+    memset(credential, 0, sizeof *credential);
+    credential->expires = TIMESTAMP_NONE;
 }
 
 static void free_secret(char *text)

@@ -130,7 +130,8 @@ struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settin
  * ours, so this has to be a global. */
 static char fuse_words[256];
 
-static void hear_fuse(enum fuse_log_level level, const char *format, va_list arguments)
+static void __attribute__((format(printf, 2, 0)))
+hear_fuse(enum fuse_log_level level, const char *format, va_list arguments)
 {
     size_t used = strlen(fuse_words);
     vsnprintf(fuse_words + used, sizeof(fuse_words) - used, format, arguments);
@@ -143,7 +144,8 @@ static void hear_fuse(enum fuse_log_level level, const char *format, va_list arg
 }
 
 /* While somebody waits for the verdict it is one line, and theirs is it. */
-static void hear_fuse_first(enum fuse_log_level level, const char *format, va_list arguments)
+static void __attribute__((format(printf, 2, 0)))
+hear_fuse_first(enum fuse_log_level level, const char *format, va_list arguments)
 {
     size_t used = strlen(fuse_words);
     (void)level;

@@ -14,6 +14,7 @@
 #include "cbsfs/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* FUSE tells the thread; a thread that we cannot look up (another PID namespace) stands for itself.
@@ -27,8 +28,8 @@ static pid_t process_of(pid_t thread)
     if (file == NULL)
         return thread;
     while (process == 0 && fgets(line, sizeof(line), file) != NULL) {
-        if (sscanf(line, "Tgid: %d", &process) == 1)
-            break;
+        if (strncmp(line, "Tgid:", 5) == 0)
+            process = (int)strtol(line + 5, NULL, 10);
     }
     fclose(file);
     return process > 0 ? process : thread;

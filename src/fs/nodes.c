@@ -166,7 +166,7 @@ double node_entry_life(const struct fs *fs, const struct node *node)
         return STATIC_LIFE;
     if (node->kind == NODE_LINK)
         want = WANT_SNAPSHOTS;
-    else if (node->kind == NODE_DISK && node->disk->exists &&
+    else if (node->kind == NODE_DISK && node->disk != NULL && node->disk->exists &&
              (node->type == NULL || (node->type->flags & FILE_LINK) == 0))
         want = WANT_DISK;
     return (double)store_life(fs->store, want, node->disk) / 1000.0;

@@ -29,6 +29,7 @@ struct request *request_new(struct fs *fs, fuse_req_t fuse, void (*answer)(struc
     struct request *request = calloc(1, sizeof(*request));
     char *copy = name != NULL ? strdup(name) : NULL;
     if (request == NULL || (name != NULL && copy == NULL)) {
+        free(copy);
         free(request);
         fuse_reply_err(fuse, ENOMEM);
         return NULL;
@@ -139,8 +140,9 @@ static void end_interrupted(void *data)
 void requests_drop(struct fs *fs)
 {
     loop_timer_stop(fs->loop, &fs->interrupts);
-    while (fs->parked != NULL) {
-        struct request *request = fs->parked;
+    struct request *next;
+    for (struct request *request = fs->parked; request != NULL; request = next) {
+        next = request->next;
         store_unwait(&request->waiter);
         if (request->job != NULL)
             job_forget(request->job);

@@ -150,13 +150,14 @@ static int join_images(const json_t *images, char **joined)
     *joined = calloc(1, size);
     if (*joined == NULL)
         return -ENOMEM;
+    char *end = *joined;
     json_array_foreach((json_t *)images, index, image)
     {
         if (!json_is_string(image))
             continue;
-        if ((*joined)[0] != '\0')
-            strcat(*joined, "\n");
-        strcat(*joined, json_string_value(image));
+        if (end != *joined)
+            *end++ = '\n';
+        end = stpcpy(end, json_string_value(image));
     }
     return 0;
 }

@@ -97,7 +97,7 @@ static const struct failure *newest(const struct store *store, const char *disk_
             return NULL;
         const char *its = snapshot_id != NULL ? at->snapshot_id : at->disk_id;
         const char *wanted = snapshot_id != NULL ? snapshot_id : disk_id;
-        if (its != NULL && strcmp(its, wanted) == 0 &&
+        if (its != NULL && wanted != NULL && strcmp(its, wanted) == 0 &&
             (operation == NULL || strcmp(at->operation, operation) == 0))
             return at;
     }

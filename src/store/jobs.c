@@ -137,12 +137,10 @@ void job_finish(struct job *job, enum job_state state, int status)
         give_up_later(job);
     loop_timer_stop(job->store->loop, &job->timer);
     store_unwait(&job->waiter);
-    if (told)
+    if (told || (state == JOB_WATCHING && job->done == NULL))
         job->status = status;
-    else if (state != JOB_WATCHING || job->done != NULL)
-        answer_caller(job, status);
     else
-        job->status = status;
+        answer_caller(job, status);
 }
 
 bool job_cancel(struct job *job)

@@ -128,6 +128,7 @@ static void decode(const char *entry, char *name)
 {
     while (*entry != '\0') {
         unsigned byte;
+        /* NOLINTNEXTLINE(cert-err34-c): two hexadecimal digits always fit */
         if (is_escape(entry) && sscanf(entry + 1, "%2x", &byte) == 1) {
             *name++ = (char)byte;
             entry += 3;
