@@ -47,6 +47,14 @@ struct job {
 #define JOB_SETTLE_QUIET 3000
 
 int64_t job_deadline(const struct job *job);
+/* A job in the store's list, not sent yet; NULL when memory is out. Copies the texts. */
+struct job *job_new(struct store *store, enum cloud_verb verb, const char *disk_id,
+                    const char *snapshot_id, const char *name, const char *path);
+/* Takes it out of the list, back from the cloud if it is there, and frees it. Calls nobody. */
+void job_remove(struct job *job);
+bool job_is_over(const struct job *job);
+/* Tells the caller, if somebody still waits, and records a failure. */
+void job_answer(struct job *job, int status);
 /* Sends the change. 0 or -ENOMEM. */
 int job_send(struct job *job);
 /* Ends the job and answers the caller, if there still is one. */
@@ -56,5 +64,12 @@ void job_accepted(struct job *job, const char *id);
 /* Begins to find out what became of it. */
 void job_settle(struct job *job);
 const char *job_verb_name(enum cloud_verb verb);
+
+/* Remembers a rename of what is being created (later.c); as store_rename(). */
+int later_rename(struct store *store, struct snapshot *snapshot, const char *name, const char *path,
+                 void (*done)(void *data, const struct job_result *result), void *data,
+                 struct job **handle);
+/* A remembered rename did not happen: the entry goes back. Harmless for other jobs. */
+void later_give_up(struct job *job);
 
 #endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ordering a change: what can be refused without a call, and the job that carries the rest out. */
+#include "jobs_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Sends a new job and takes it back if that fails. */
+static int launch(struct job *job, void (*done)(void *data, const struct job_result *result),
+                  void *data, struct job **handle)
+{
+    if (job == NULL)
+        return -ENOMEM;
+    job->done = done;
+    job->data = data;
+    int status = job_send(job);
+    if (status != 0) {
+        job_remove(job);
+        return status;
+    }
+    *handle = job;
+    return 0;
+}
+
+/* --- what can be refused without a call
+ * ----------------------------------------------------------- */
+
+/* A change of this disk whose outcome is not known yet forbids what could double it. */
+static const struct job *unsettled_job(const struct store *store, enum cloud_verb verb,
+                                       const char *disk_id, const char *name)
+{
+    for (const struct job *job = store->jobs; job != NULL; job = job->next) {
+        if (!job_is_over(job) && job->verb == verb && strcmp(job->disk_id, disk_id) == 0 &&
+            (name == NULL || strcmp(job->name, name) == 0))
+            return job;
+    }
+    return NULL;
+}
+
+/* The visible snapshot of the disk that has, or is about to have, this name. */
+static const struct snapshot *named(const struct disk *disk, const char *name)
+{
+    for (size_t i = 0; i < disk->count; i++) {
+        const struct snapshot *snapshot = disk->snapshots[i];
+        const char *its = snapshot->wanted_name != NULL ? snapshot->wanted_name
+                                                        : snapshot_text(snapshot, SNAPSHOT_NAME);
+        if (snapshot_is_visible(snapshot) && strcmp(its, name) == 0)
+            return snapshot;
+    }
+    return NULL;
+}
+
+static int refuse_taken(struct store *store, const struct snapshot *holder, const char *path,
+                        const char *operation)
+{
+    char reason[400];
+    snprintf(reason, sizeof(reason), "a snapshot of this disk has this name: %s, %s", holder->entry,
+             snapshot_text(holder, SNAPSHOT_ID));
+    return store_refuse(store, disk_text(holder->disk, DISK_ID), NULL, path, operation, -EEXIST,
+                        reason);
+}
+
+int store_create(struct store *store, const char *disk_id, const char *name, const char *path,
+                 void (*done)(void *data, const struct job_result *result), void *data,
+                 struct job **job)
+{
+    const struct disk *disk = catalogue_disk(&store->catalogue, disk_id);
+    if (disk == NULL)
+        return store_refuse(store, disk_id, NULL, path, "mkdir", -ENOENT, "there is no such disk");
+    if (!disk->exists)
+        return store_refuse(store, disk_id, NULL, path, "mkdir", -EOPNOTSUPP,
+                            "the disk is gone, only its snapshots are left");
+    const struct snapshot *holder = named(disk, name);
+    if (holder != NULL)
+        return refuse_taken(store, holder, path, "mkdir");
+    if (unsettled_job(store, CLOUD_CREATE_SNAPSHOT, disk_id, name) != NULL)
+        return store_refuse(
+            store, disk_id, NULL, path, "mkdir", -EBUSY,
+            "it is not known yet whether an earlier mkdir of this name has made it; "
+            ".cbsfs/jobs tells");
+    return launch(job_new(store, CLOUD_CREATE_SNAPSHOT, disk_id, "", name, path), done, data, job);
+}
+
+/* Why this snapshot cannot be rolled back to, as far as is known; 0 if nothing speaks against it.
+ */
+static int rollback_obstacle(const struct store *store, const struct snapshot *snapshot,
+                             const char **reason, char *space, size_t size)
+{
+    const struct disk *disk = snapshot->disk;
+    *reason = NULL;
+    if (!disk->exists)
+        *reason = "the snapshot's disk is gone";
+    else if (snapshot->shared_in)
+        *reason = "the snapshot belongs to another account";
+    if (*reason != NULL)
+        return -EOPNOTSUPP;
+    if (strcmp(snapshot_word(snapshot), "NORMAL") != 0) {
+        snprintf(space, size, "the snapshot is %s, it has to be NORMAL", snapshot_word(snapshot));
+        *reason = space;
+    } else if (disk_is_rolling_back(disk))
+        *reason = "the disk is being rolled back";
+    else if (unsettled_job(store, CLOUD_APPLY_SNAPSHOT, disk_text(disk, DISK_ID), NULL) != NULL)
+        *reason = "it is not known yet whether an earlier rollback of this disk has begun; "
+                  ".cbsfs/jobs tells";
+    return *reason != NULL ? -EBUSY : 0;
+}
+
+int store_rollback(struct store *store, const char *snapshot_id, bool stop, bool start,
+                   const char *path, void (*done)(void *data, const struct job_result *result),
+                   void *data, struct job **handle)
+{
+    const struct snapshot *snapshot = catalogue_snapshot(&store->catalogue, snapshot_id);
+    if (snapshot == NULL || !snapshot_is_visible(snapshot))
+        return store_refuse(store, NULL, snapshot_id, path, "rollback", -ENOENT,
+                            "there is no such snapshot");
+    const char *disk_id = disk_text(snapshot->disk, DISK_ID), *reason;
+    char space[96];
+    int status = rollback_obstacle(store, snapshot, &reason, space, sizeof(space));
+    if (status != 0)
+        return store_refuse(store, disk_id, snapshot_id, path, "rollback", status, reason);
+    struct job *job = job_new(store, CLOUD_APPLY_SNAPSHOT, disk_id, snapshot_id, "", path);
+    if (job != NULL) {
+        job->stop = stop;
+        job->start = start;
+    }
+    return launch(job, done, data, handle);
+}
+
+int store_delete(struct store *store, const char *snapshot_id, const char *path,
+                 void (*done)(void *data, const struct job_result *result), void *data,
+                 struct job **job)
+{
+    const struct snapshot *snapshot = catalogue_snapshot(&store->catalogue, snapshot_id);
+    if (snapshot == NULL || !snapshot_is_visible(snapshot))
+        return store_refuse(store, NULL, snapshot_id, path, "rmdir", -ENOENT,
+                            "there is no such snapshot");
+    const char *disk_id = disk_text(snapshot->disk, DISK_ID);
+    char reason[600] = "";
+    if (!snapshot_is_settled(snapshot))
+        snprintf(reason, sizeof(reason), "the snapshot is %s", snapshot_word(snapshot));
+    else if (snapshot->image_count > 0)
+        snprintf(reason, sizeof(reason), "images are built on it, delete them first: %.400s",
+                 snapshot_text(snapshot, SNAPSHOT_IMAGES));
+    else if (snapshot->wanted_name != NULL ||
+             unsettled_job(store, CLOUD_APPLY_SNAPSHOT, disk_id, NULL) != NULL)
+        snprintf(reason, sizeof(reason), "another change of it is under way");
+    if (reason[0] != '\0')
+        return store_refuse(store, disk_id, snapshot_id, path, "rmdir", -EBUSY, reason);
+    return launch(job_new(store, CLOUD_DELETE_SNAPSHOT, disk_id, snapshot_id, "", path), done, data,
+                  job);
+}
+
+int store_rename(struct store *store, const char *snapshot_id, const char *name, const char *path,
+                 void (*done)(void *data, const struct job_result *result), void *data,
+                 struct job **job)
+{
+    struct snapshot *snapshot = catalogue_snapshot(&store->catalogue, snapshot_id);
+    if (snapshot == NULL || !snapshot_is_visible(snapshot))
+        return store_refuse(store, NULL, snapshot_id, path, "rename", -ENOENT,
+                            "there is no such snapshot");
+    const struct snapshot *holder = named(snapshot->disk, name);
+    if (holder != NULL && holder != snapshot)
+        return refuse_taken(store, holder, path, "rename");
+    if (strcmp(snapshot_word(snapshot), "CREATING") == 0)
+        return later_rename(store, snapshot, name, path, done, data, job);
+    return launch(job_new(store, CLOUD_RENAME_SNAPSHOT, disk_text(snapshot->disk, DISK_ID),
+                          snapshot_id, name, path),
+                  done, data, job);
+}
