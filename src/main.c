@@ -54,8 +54,7 @@ struct program {
     char line[512]; /* why something failed */
 };
 
-/* --- the parts that speak to the cloud
- * ------------------------------------------------------------ */
+/* --- the parts that speak to the cloud ----------------------------------------------- */
 
 static int open_http(struct program *program)
 {
@@ -125,8 +124,7 @@ static const char *credentials_origin(void *data)
     return program->line;
 }
 
-/* --- the mount
- * -------------------------------------------------------------------------------------- */
+/* --- the mount ----------------------------------------------------------------------- */
 
 static int write_config(struct program *program)
 {
@@ -297,8 +295,7 @@ static int mount(struct program *program)
     return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* --- the other actions
- * -------------------------------------------------------------------------------- */
+/* --- the other actions --------------------------------------------------------------- */
 
 static int check(struct program *program)
 {

@@ -197,8 +197,7 @@ void catalogue_disk_is_gone(struct catalogue *catalogue, struct disk *disk, int6
 void catalogue_snapshot_is_gone(struct catalogue *catalogue, struct snapshot *snapshot,
                                 int64_t asked, int64_t now, int64_t wall);
 
-/* --- changing: what the cloud has accepted. `now` clock ms
- * ---------------------------------------- */
+/* --- changing: what the cloud has accepted. `now` clock ms --------------------------- */
 
 /* The new snapshot, CREATING 0, visible at once under `entry`'s own rules. NULL when memory is out.
  */

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* --- errors ----------------------------------------------------------------------------------- */
+/* --- errors -------------------------------------------------------------------------- */
 
 /* What is known about a request that did not succeed. The difference decides whether a change may
  * be sent again: only NOT_SENT and REFUSED prove that nothing happened. */
@@ -43,7 +43,7 @@ struct cloud_error {
     char request_id[64]; /* "" if none */
 };
 
-/* --- calls ------------------------------------------------------------------------------------ */
+/* --- calls --------------------------------------------------------------------------- */
 
 enum cloud_verb {
     CLOUD_DESCRIBE_DISKS,
@@ -76,7 +76,7 @@ struct cloud_call {
     bool start_instance; /* apply: start it afterwards (only with stop_instance) */
 };
 
-/* --- answers ---------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------- */
 
 /* Strings are borrowed from the answer's document, never NULL ("" for what was not sent). Times are
  * seconds since the epoch or TIMESTAMP_NONE. */
@@ -134,7 +134,7 @@ void cloud_error_set(struct cloud_error *error, int status, enum cloud_outcome o
                      enum cloud_remedy remedy, const char *code, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
-/* --- credentials ------------------------------------------------------------------------------ */
+/* --- credentials --------------------------------------------------------------------- */
 
 /* Strings are malloc'ed; credential_free() overwrites them before it frees them. */
 struct credential {

@@ -37,8 +37,7 @@ void store_free(struct store *store);
 const struct catalogue *store_catalogue(const struct store *store);
 const struct provider *store_provider(const struct store *store);
 
-/* --- wanting to know
- * ------------------------------------------------------------------------------ */
+/* --- wanting to know ----------------------------------------------------------------- */
 
 enum store_want {
     WANT_DISKS,          /* the list of all disks */
@@ -62,9 +61,8 @@ struct store_waiter {
 };
 
 /*
- * Is it known freshly enough?  Returns 0: yes (or the last attempt failed so recently that asking
- * again is useless: store_age() tells).  Returns -EINPROGRESS: the waiter's `ready` is called once
- * later, never from inside.  -ENOMEM.  Whoever gets 0 or `ready` looks into the catalogue.
+ * Is it known freshly enough?  Returns 0: yes.  Returns -EINPROGRESS: the waiter's `ready` is called
+ * once later, never from inside.  -ENOMEM.  Whoever gets 0 or `ready` looks into the catalogue.
  */
 int store_want(struct store *store, enum store_want want, const char *id,
                struct store_waiter *waiter);
@@ -90,8 +88,7 @@ void store_refresh_disk(struct store *store, const char *id);
 void store_watch(struct store *store, int change);
 void store_on_change(struct store *store, void (*changed)(void *data), void *data);
 
-/* --- changing
- * ------------------------------------------------------------------------------------- */
+/* --- changing ------------------------------------------------------------------------ */
 
 struct job;
 
@@ -130,8 +127,7 @@ void job_forget(struct job *job);
 /* How many changes are on the wire or being settled. */
 unsigned store_running_jobs(const struct store *store);
 
-/* --- failures: the reason is in the tree
- * ------------------------------------------------------------ */
+/* --- failures: the reason is in the tree --------------------------------------------- */
 
 /* Records a failed operation: in `.cbsfs/errors`, and as the last failure of the disk and the
  * snapshot (ids, NULL for none). `operation` is the verb as users know it: "mkdir", "rollback", ...

@@ -37,7 +37,7 @@ put_row(struct table *table, bool passed, const char *name, const char *format, 
         table->failures++;
 }
 
-/* --- credentials ------------------------------------------------------------------------------ */
+/* --- credentials --------------------------------------------------------------------- */
 
 struct waiting {
     struct loop *loop;
@@ -105,7 +105,7 @@ static bool check_credentials(const struct check_subject *subject, struct table 
     return result == 0;
 }
 
-/* --- the cloud -------------------------------------------------------------------------------- */
+/* --- the cloud ----------------------------------------------------------------------- */
 
 static void check_clock(const struct check_subject *subject, struct table *table,
                         const struct cloud_error *error)
@@ -170,7 +170,7 @@ static void check_cloud(const struct check_subject *subject, struct table *table
     check_answer(subject, table, "DescribeSnapshots", &error);
 }
 
-/* --- this machine ----------------------------------------------------------------------------- */
+/* --- this machine -------------------------------------------------------------------- */
 
 static void check_machine(struct table *table)
 {

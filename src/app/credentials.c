@@ -36,7 +36,7 @@ struct credentials {
     struct credential_role *role;
 };
 
-/* --- the environment -------------------------------------------------------------------------- */
+/* --- the environment ----------------------------------------------------------------- */
 
 /* Moves a variable's value out of the environment, where every child could read it. */
 static int take_variable(const char *name, bool keep, char **value)
@@ -94,7 +94,7 @@ static int read_environment(const struct credentials *credentials, struct creden
     return status < 0 ? credential_fail(error, status, "out of memory") : 0;
 }
 
-/* --- the files -------------------------------------------------------------------------------- */
+/* --- the files ----------------------------------------------------------------------- */
 
 static const char *path_of(const struct credentials *credentials, enum origin origin)
 {
@@ -205,7 +205,7 @@ static int get_known(struct credentials *credentials, const char *refused, struc
     return status < 0 ? credential_fail(error, status, "out of memory") : 0;
 }
 
-/* --- the chain -------------------------------------------------------------------------------- */
+/* --- the chain ----------------------------------------------------------------------- */
 
 static void say_none(const struct credentials *credentials, const char *role,
                      struct cloud_error *error)
@@ -297,7 +297,7 @@ void credentials_free(struct credentials *credentials)
     free(credentials);
 }
 
-/* --- for people ------------------------------------------------------------------------------- */
+/* --- for people ---------------------------------------------------------------------- */
 
 void credentials_describe(const struct credentials *credentials, char *text, size_t size)
 {
@@ -330,7 +330,7 @@ void credentials_mask(const char *secret_id, char *text, size_t size)
         snprintf(text, size, "%.4s...%s", secret_id, secret_id + length - 4);
 }
 
-/* --- the place -------------------------------------------------------------------------------- */
+/* --- the place ----------------------------------------------------------------------- */
 
 static void read_configure(const json_t *document, struct credentials_place *place)
 {

@@ -37,7 +37,7 @@ bool credential_text_is_valid(const char *text)
     return true;
 }
 
-/* --- the file itself -------------------------------------------------------------------------- */
+/* --- the file itself ----------------------------------------------------------------- */
 
 bool credential_file_is_same(const struct stat *a, const struct stat *b)
 {
@@ -117,7 +117,7 @@ static int take(struct credential *credential, const char *shown, const char *id
     return 0;
 }
 
-/* --- tccli: JSON ------------------------------------------------------------------------------ */
+/* --- tccli: JSON --------------------------------------------------------------------- */
 
 static int read_tccli_document(const json_t *document, const char *shown,
                                struct credential *credential, struct cloud_error *error)
@@ -161,7 +161,7 @@ int credential_file_read_tccli(const char *path, const char *shown, struct crede
     return status;
 }
 
-/* --- the SDKs': INI --------------------------------------------------------------------------- */
+/* --- the SDKs': INI ------------------------------------------------------------------ */
 
 static char *trim(char *text)
 {

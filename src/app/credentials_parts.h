@@ -11,7 +11,7 @@
 
 #define PATH_SIZE 4096
 
-/* --- credentials_paths.c: the names of profile and files -------------------------------------- */
+/* --- credentials_paths.c: the names of profile and files ----------------------------- */
 
 struct credential_paths {
     char home[PATH_SIZE];
@@ -31,7 +31,7 @@ int credential_paths_find(struct credential_paths *paths, const char *profile, c
 void credential_path_shorten(const struct credential_paths *paths, const char *path, char *text,
                              size_t size);
 
-/* --- credentials_files.c: what a file holds --------------------------------------------------- */
+/* --- credentials_files.c: what a file holds ------------------------------------------ */
 
 /*
  * Each returns 0 and fills *credential (which must be empty), -ENOENT if the file, or in it the
@@ -59,7 +59,7 @@ bool credential_text_is_valid(const char *text);
 int credential_fail(struct cloud_error *error, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* --- credentials_role.c: the CAM role of the instance ----------------------------------------- */
+/* --- credentials_role.c: the CAM role of the instance -------------------------------- */
 
 struct credential_role;
 

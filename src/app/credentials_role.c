@@ -89,7 +89,7 @@ const char *credential_role_name(const struct credential_role *role)
     return role->name;
 }
 
-/* --- fetching --------------------------------------------------------------------------------- */
+/* --- fetching ------------------------------------------------------------------------ */
 
 /* A waiter may ask or cancel again from its call: those who are due stand in a list of their own.
  */
@@ -226,7 +226,7 @@ static void name_arrived(void *data, const struct http_reply *reply)
         finish_fetch(role, status);
 }
 
-/* --- giving out ------------------------------------------------------------------------------- */
+/* --- giving out ---------------------------------------------------------------------- */
 
 static int explain(const struct credential_role *role, bool refused, struct cloud_error *error)
 {

@@ -39,7 +39,7 @@
 #define KEEPS_TRACEABLE 0
 #endif
 
-/* --- the process ------------------------------------------------------------------------------ */
+/* --- the process --------------------------------------------------------------------- */
 
 /* A descriptor that libcurl or libfuse opens must never become 0, 1 or 2. */
 static int open_standard_descriptors(void)
@@ -77,7 +77,7 @@ static int put_in_order(void)
     return sigprocmask(SIG_BLOCK, &signals, NULL) != 0 ? -errno : 0;
 }
 
-/* --- the parent ------------------------------------------------------------------------------- */
+/* --- the parent ---------------------------------------------------------------------- */
 
 /* True when the child has ended before clock_now() reached `until`. */
 static bool wait_for_end(pid_t child, int64_t until, int *status)
@@ -194,7 +194,7 @@ int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit)
     return 0;
 }
 
-/* --- the child -------------------------------------------------------------------------------- */
+/* --- the child ----------------------------------------------------------------------- */
 
 /* Writes `line` and a newline to the parent, whole: it is shorter than PIPE_BUF. */
 static int tell(struct daemon *daemon, const char *line)

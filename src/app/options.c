@@ -60,7 +60,7 @@ static int fail(struct hearing *hearing, const char *format, ...)
     return -EINVAL;
 }
 
-/* --- collecting ------------------------------------------------------------------------------- */
+/* --- collecting ---------------------------------------------------------------------- */
 
 static int value_set(struct hearing *hearing, int index, const char *origin, const char *text)
 {
@@ -167,7 +167,7 @@ static int hear(void *data, const char *word, int key, struct fuse_args *unused)
     return 1;
 }
 
-/* --- the configuration file ------------------------------------------------------------------- */
+/* --- the configuration file ---------------------------------------------------------- */
 
 static int hear_line(void *data, const char *origin, const char *key, const char *text,
                      char *reason, size_t reason_size)
@@ -231,7 +231,7 @@ static int read_config(struct hearing *hearing)
     return result;
 }
 
-/* --- understanding ---------------------------------------------------------------------------- */
+/* --- understanding ------------------------------------------------------------------- */
 
 /* One part of SOURCE, which may also have been given as an option, then with the same value. */
 static int hear_source_part(struct hearing *hearing, const char *name, const char *text)
@@ -406,7 +406,7 @@ int options_parse(struct options *options, int argc, char *argv[], char *reason,
     return hearing.result;
 }
 
-/* --- the rest --------------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------------------ */
 
 /* True when the user gave libfuse an option that begins with `name`. */
 static bool has_fuse_option(const struct fuse_args *arguments, const char *name)

@@ -118,7 +118,7 @@ void http_allow_plain_host(struct http *http, const char *metadata_host)
     http->plain_host = copy; /* without memory the host stays forbidden */
 }
 
-/* --- callbacks of libcurl -------------------------------------------------------------------- */
+/* --- callbacks of libcurl ------------------------------------------------------------ */
 
 static int on_prereq(void *data, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
@@ -150,7 +150,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
     return size * count;
 }
 
-/* --- setting a transfer up ------------------------------------------------------------------- */
+/* --- setting a transfer up ----------------------------------------------------------- */
 
 /* libcurl copies texts, which is where setting an option can run out of memory. */
 static int set_text(CURL *easy, CURLoption option, const char *text)
@@ -357,7 +357,7 @@ void http_cancel(struct http_exchange *exchange)
     exchange_free(exchange);
 }
 
-/* --- the end of a transfer ------------------------------------------------------------------- */
+/* --- the end of a transfer ----------------------------------------------------------- */
 
 static int errno_of_system(const struct http_exchange *exchange, int fallback)
 {

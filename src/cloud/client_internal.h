@@ -52,8 +52,7 @@ void breaker_fail(struct breaker *breaker, int64_t now, bool trial, bool stalled
 /* The trial was taken back. */
 void breaker_drop_trial(struct breaker *breaker);
 
-/* --- credentials (client_credential.c)
- * ------------------------------------------------------------ */
+/* --- credentials (client_credential.c) ----------------------------------------------- */
 
 struct credential_state {
     bool pending;  /* the source will call back */
@@ -63,8 +62,7 @@ struct credential_state {
     int64_t probe_at; /* clock_now() ms: before it nobody tries with `refused` again */
 };
 
-/* --- the client
- * ------------------------------------------------------------------------------------ */
+/* --- the client ---------------------------------------------------------------------- */
 
 enum call_state {
     CALL_QUEUED,    /* in client->queue */

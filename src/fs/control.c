@@ -23,8 +23,7 @@ int fs_refuse(struct fs *fs, const struct node *node, const char *name, const ch
                         path, operation, status, reason);
 }
 
-/* --- rollback: 1 | yes | DISK-ID, then stop and start
- * ------------------------------------------------- */
+/* --- rollback: 1 | yes | DISK-ID, then stop and start -------------------------------- */
 
 struct rollback_command {
     bool stop, start;
@@ -120,8 +119,7 @@ void command_rollback(struct request *request)
         request_park(request);
 }
 
-/* --- the mount's own
- * ------------------------------------------------------------------------------------ */
+/* --- the mount's own ----------------------------------------------------------------- */
 
 int command_refresh(struct fs *fs)
 {

@@ -18,8 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- one value
- * -------------------------------------------------------------------------------------- */
+/* --- one value ----------------------------------------------------------------------- */
 
 /* A value of the cloud's own, made safe for whoever reads one line. */
 static int put_value(struct buffer *out, const char *value)
@@ -163,8 +162,7 @@ static int snapshot_images(struct fs *fs, const struct node *node, struct buffer
     return buffer_printf(out, "%s\n", snapshot_text(node->snapshot, SNAPSHOT_IMAGES));
 }
 
-/* --- JSON
- * --------------------------------------------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------------------- */
 
 static json_t *time_or_null(int64_t time)
 {
@@ -263,8 +261,7 @@ static int disk_json(struct fs *fs, const struct node *node, struct buffer *out)
     return status != 0 ? status : buffer_puts(out, "\n");
 }
 
-/* --- links and reasons
- * ---------------------------------------------------------------------------------- */
+/* --- links and reasons --------------------------------------------------------------- */
 
 static int latest_target(struct fs *fs, const struct node *node, struct buffer *out)
 {
@@ -290,8 +287,7 @@ static int snapshot_error(struct fs *fs, const struct node *node, struct buffer 
     return store_put_error(fs->store, NULL, snapshot_text(node->snapshot, SNAPSHOT_ID), out);
 }
 
-/* --- the mount's own
- * -------------------------------------------------------------------------------------- */
+/* --- the mount's own ----------------------------------------------------------------- */
 
 static int readme(struct fs *fs, const struct node *node, struct buffer *out)
 {
@@ -369,8 +365,7 @@ static int control_log_level(struct fs *fs, const struct node *node, struct buff
     return buffer_printf(out, "%s\n", log_level_name(log_get_level()));
 }
 
-/* --- the tables
- * --------------------------------------------------------------------------------------------- */
+/* --- the tables ---------------------------------------------------------------------- */
 
 const struct file disk_files[] = {
     {"id", 0, disk_value, DISK_ID},

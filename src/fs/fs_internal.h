@@ -14,8 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* --- nodes: an inode number is what it names (nodes.c)
- * ---------------------------------------------- */
+/* --- nodes: an inode number is what it names (nodes.c) ------------------------------- */
 
 enum node_kind {
     NODE_STATIC,   /* the same in every mount: file says which */
@@ -64,8 +63,7 @@ double node_attribute_life(const struct fs *fs, const struct node *node);
 /* The path below the mount point, for records. */
 void node_path(const struct node *node, char *path, size_t size);
 
-/* --- files: what reading shows (files.c, rollback_text.c)
- * --------------------------------------------- */
+/* --- files: what reading shows (files.c, rollback_text.c) ---------------------------- */
 
 enum {
     FILE_VOLATILE = 1, /* may change at any time: the kernel keeps no attributes */
@@ -92,8 +90,7 @@ int file_render(struct fs *fs, const struct node *node, struct buffer *out);
 bool file_is_shown(const struct file *file, const struct node *directory);
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
 
-/* --- requests that may have to wait (parked.c)
- * --------------------------------------------------------- */
+/* --- requests that may have to wait (parked.c) --------------------------------------- */
 
 struct request {
     struct fs *fs;
@@ -136,8 +133,7 @@ unsigned requests_parked(const struct fs *fs);
 void reply_error(struct request *request, int status);
 void reply_entry(struct request *request, const struct node *node);
 
-/* --- open files and directories (handles.c)
- * ------------------------------------------------------------ */
+/* --- open files and directories (handles.c) ------------------------------------------ */
 
 struct handle {
     struct fs *fs;
@@ -158,8 +154,7 @@ struct handle *handle_new(struct fs *fs, fuse_ino_t number);
 void handle_free(struct handle *handle);
 void handles_changed(struct fs *fs);
 
-/* --- recursive deleters (guard.c)
- * ------------------------------------------------------------------------ */
+/* --- recursive deleters (guard.c) ---------------------------------------------------- */
 
 enum guard_kind { GUARD_REMOVAL, GUARD_MOVE };
 
@@ -179,8 +174,7 @@ struct guard {
 void guard_mark(struct guard *guard, pid_t thread, enum guard_kind kind);
 bool guard_is_marked(const struct guard *guard, pid_t thread, enum guard_kind kind);
 
-/* --- the whole
- * -------------------------------------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------------------- */
 
 struct fs {
     struct loop *loop;

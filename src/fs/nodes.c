@@ -69,6 +69,8 @@ int node_find(const struct fs *fs, fuse_ino_t number, struct node *node)
     unsigned file = (unsigned)(number & FILE_MASK);
     enum node_kind kind = (enum node_kind)(number >> KIND_SHIFT);
     if (kind == NODE_STATIC) {
+        if (file < STATIC_ROOT || file >= STATIC_FILES + static_file_count)
+            return -ENOENT;
         node_of_static(file, node);
         return 0;
     }
@@ -94,8 +96,7 @@ bool node_is_snapshots(const struct node *node)
     return node->kind == NODE_DISK && node->file == DISK_SNAPSHOTS;
 }
 
-/* --- attributes
- * ----------------------------------------------------------------------------------- */
+/* --- attributes ---------------------------------------------------------------------- */
 
 static mode_t mode_of(const struct node *node)
 {
@@ -156,8 +157,7 @@ void node_attributes(struct fs *fs, const struct node *node, struct stat *attrib
     buffer_free(&content);
 }
 
-/* --- for how long
- * --------------------------------------------------------------------------------- */
+/* --- for how long -------------------------------------------------------------------- */
 
 double node_entry_life(const struct fs *fs, const struct node *node)
 {
@@ -183,8 +183,7 @@ double node_attribute_life(const struct fs *fs, const struct node *node)
     return node_entry_life(fs, node);
 }
 
-/* --- paths
- * ---------------------------------------------------------------------------------------- */
+/* --- paths --------------------------------------------------------------------------- */
 
 void node_path(const struct node *node, char *path, size_t size)
 {

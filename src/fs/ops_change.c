@@ -75,8 +75,7 @@ static void change_done(void *data, const struct job_result *result)
     request_wake(request);
 }
 
-/* --- mkdir
- * ---------------------------------------------------------------------------------------------- */
+/* --- mkdir --------------------------------------------------------------------------- */
 
 static void answer_made(struct request *request)
 {
@@ -153,8 +152,7 @@ void op_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
     request_run(request_new(fuse_req_userdata(fuse), fuse, answer_mkdir, parent, name));
 }
 
-/* --- rmdir
- * ---------------------------------------------------------------------------------------------- */
+/* --- rmdir --------------------------------------------------------------------------- */
 
 /* By entry and by name: a twin's entry is not its name. */
 static bool is_protected(const struct fs *fs, const struct snapshot *snapshot)
@@ -226,8 +224,7 @@ void op_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name)
     request_run(request_new(fuse_req_userdata(fuse), fuse, answer_rmdir, parent, name));
 }
 
-/* --- rename
- * --------------------------------------------------------------------------------------------- */
+/* --- rename -------------------------------------------------------------------------- */
 
 static int may_rename(struct request *request, const struct node *parent, char *name)
 {
@@ -302,8 +299,7 @@ void op_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t 
     request_run(request);
 }
 
-/* --- what never works
- * ----------------------------------------------------------------------------------- */
+/* --- what never works ---------------------------------------------------------------- */
 
 static void refuse(fuse_req_t fuse, fuse_ino_t parent, const char *name, const char *operation,
                    const char *reason)

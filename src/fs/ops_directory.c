@@ -19,8 +19,7 @@ struct entry {
     bool gone;
 };
 
-/* --- what is in it
- * ------------------------------------------------------------------------------------ */
+/* --- what is in it ------------------------------------------------------------------- */
 
 /* Static and file entries are noted as small numbers, objects as their keys. */
 static void note_files(struct handle *handle, size_t count)
@@ -131,8 +130,7 @@ static void read_entry(const struct fs *fs, const struct node *directory, uint64
     }
 }
 
-/* --- replying
- * ------------------------------------------------------------------------------------------- */
+/* --- replying ------------------------------------------------------------------------ */
 
 static size_t add_dots(struct request *request, char *space, size_t size, off_t offset)
 {

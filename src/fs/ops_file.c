@@ -58,8 +58,7 @@ static bool is_known(const struct request *request, const struct node *node)
            store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, node->disk);
 }
 
-/* --- open
- * --------------------------------------------------------------------------------------------- */
+/* --- open ---------------------------------------------------------------------------- */
 
 static void answer_open(struct request *request)
 {
@@ -114,8 +113,7 @@ void op_release(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
     fuse_reply_err(fuse, 0);
 }
 
-/* --- read
- * --------------------------------------------------------------------------------------------- */
+/* --- read ---------------------------------------------------------------------------- */
 
 static void reply_content(struct request *request)
 {
@@ -173,8 +171,7 @@ void op_read(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset,
     request_run(request);
 }
 
-/* --- write
- * -------------------------------------------------------------------------------------------- */
+/* --- write --------------------------------------------------------------------------- */
 
 static bool is_blank(const char *text)
 {

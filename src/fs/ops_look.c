@@ -9,8 +9,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-/* --- lookup
- * ----------------------------------------------------------------------------------------- */
+/* --- lookup -------------------------------------------------------------------------- */
 
 static const struct catalogue *catalogue_of(const struct request *request)
 {
@@ -209,8 +208,7 @@ void op_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
     request_run(request_new(fuse_req_userdata(fuse), fuse, answer_lookup, parent, name));
 }
 
-/* --- attributes
- * ------------------------------------------------------------------------------------- */
+/* --- attributes ---------------------------------------------------------------------- */
 
 static void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *file)
 {

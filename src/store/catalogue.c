@@ -48,8 +48,7 @@ const char *disk_text(const struct disk *disk, enum disk_text which)
     return text_pack_at(&disk->texts, which);
 }
 
-/* --- indexes
- * -------------------------------------------------------------------------------------- */
+/* --- indexes ------------------------------------------------------------------------- */
 
 static bool same_snapshot_id(const void *value, const void *key)
 {
@@ -116,8 +115,7 @@ static uint64_t free_key(const struct table *by_key, bool (*same)(const void *, 
     return key;
 }
 
-/* --- disks
- * ---------------------------------------------------------------------------------------- */
+/* --- disks --------------------------------------------------------------------------- */
 
 static void free_disk(struct disk *disk)
 {
@@ -195,8 +193,7 @@ bool disk_is_visible(const struct disk *disk)
     return disk->exists || catalogue_visible_count(disk) > 0;
 }
 
-/* --- snapshots
- * ------------------------------------------------------------------------------------ */
+/* --- snapshots ----------------------------------------------------------------------- */
 
 static bool is_older(const struct snapshot *left, const struct snapshot *right)
 {
@@ -328,8 +325,7 @@ struct snapshot *catalogue_latest(const struct disk *disk)
     return NULL;
 }
 
-/* --- status
- * --------------------------------------------------------------------------------------- */
+/* --- status -------------------------------------------------------------------------- */
 
 const char *snapshot_word(const struct snapshot *snapshot)
 {
@@ -405,8 +401,7 @@ void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapsho
     catalogue->generation++;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------ */
+/* --- the whole ----------------------------------------------------------------------- */
 
 void catalogue_remove_disk(struct catalogue *catalogue, struct disk *disk)
 {

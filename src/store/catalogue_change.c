@@ -66,17 +66,13 @@ static int set_name(struct snapshot *snapshot, const char *name)
     return 0;
 }
 
-/* Moves the entry to one for `name`; the old one counts as freed. */
+/* Moves the entry to one for `name`; the old one counts as freed. Without memory the snapshot is
+ * hidden until the next listing names it. */
 static int move_entry(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
                       int64_t wall)
 {
-    char *old = snapshot->entry != NULL ? strdup(snapshot->entry) : NULL;
-    if (snapshot->entry != NULL && old == NULL)
-        return -ENOMEM;
     catalogue_release_entry(catalogue, snapshot, wall);
-    int status = catalogue_assign_entry(catalogue, snapshot, name, true);
-    free(old);
-    return status;
+    return catalogue_assign_entry(catalogue, snapshot, name, true);
 }
 
 int catalogue_renamed(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,

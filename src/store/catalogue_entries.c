@@ -133,11 +133,23 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
     return 0;
 }
 
+/* True if nobody else can be given this entry, so that its end needs no note. */
+static bool has_own_id(const struct snapshot *snapshot)
+{
+    const char *id = snapshot_text(snapshot, SNAPSHOT_ID);
+    size_t length = strlen(id), whole = strlen(snapshot->entry);
+    return whole >= length && strcmp(snapshot->entry + whole - length, id) == 0;
+}
+
 void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall)
 {
     if (snapshot->entry == NULL)
         return;
     catalogue->entries_freed++;
+    if (has_own_id(snapshot)) {
+        drop_entry(catalogue, snapshot);
+        return;
+    }
     struct freed_name **freed = find_freed(catalogue, snapshot->disk, snapshot->entry);
     if (*freed != NULL) {
         (*freed)->wall = wall;

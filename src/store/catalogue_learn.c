@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- disks
- * ---------------------------------------------------------------------------------------- */
+/* --- disks --------------------------------------------------------------------------- */
 
 static bool same_texts(const struct text_pack *pack, const char *const *texts, size_t count)
 {
@@ -123,8 +122,7 @@ void catalogue_sweep_disks(struct catalogue *catalogue, uint64_t serial, int64_t
     }
 }
 
-/* --- snapshots
- * ------------------------------------------------------------------------------------ */
+/* --- snapshots ----------------------------------------------------------------------- */
 
 /* The word for the tree: the normalised one, else the provider's own in upper case. */
 static const char *choose_word(const struct snapshot_record *record, char *space, size_t size)
@@ -292,7 +290,9 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
 void catalogue_snapshot_is_gone(struct catalogue *catalogue, struct snapshot *snapshot,
                                 int64_t asked, int64_t now, int64_t wall)
 {
-    bool fresh = (snapshot->pending & PENDING_CREATE) && now < snapshot->pending_until;
+    /* What was deleted stays known, and hidden, for as long as a listing may still show it. */
+    bool fresh = (snapshot->pending & (PENDING_CREATE | PENDING_DELETE)) != 0 &&
+                 now < snapshot->pending_until;
     if (snapshot->mutated > asked || fresh)
         return;
     catalogue_release_entry(catalogue, snapshot, wall);

@@ -83,8 +83,7 @@ void failures_drop(struct store *store)
     }
 }
 
-/* --- showing
- * -------------------------------------------------------------------------------------- */
+/* --- showing ------------------------------------------------------------------------- */
 
 /* The newest failure that `concerns` accepts, or NULL. */
 static const struct failure *newest(const struct store *store, const char *disk_id,
@@ -169,8 +168,7 @@ int store_put_errors(const struct store *store, struct buffer *out)
     return out->error;
 }
 
-/* --- the last rollback, for the dry run
- * ------------------------------------------------------------- */
+/* --- the last rollback, for the dry run ---------------------------------------------- */
 
 static const struct job *last_rollback_job(const struct store *store, const char *snapshot_id)
 {
@@ -187,7 +185,7 @@ int store_put_last_rollback(const struct store *store, const char *snapshot_id, 
     const struct failure *failure = newest(store, NULL, snapshot_id, "rollback");
     const struct job *job = last_rollback_job(store, snapshot_id);
     char time[TIMESTAMP_SIZE];
-    if (job != NULL && (failure == NULL || failure->time < job->began_wall)) {
+    if (job != NULL && (failure == NULL || failure->time <= job->ended_wall)) {
         timestamp_format(job->began_wall, time);
         return buffer_printf(out, "%s accepted", time);
     }

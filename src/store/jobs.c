@@ -41,8 +41,7 @@ int64_t job_deadline(const struct job *job)
     return job->began + job->store->settings.timeout;
 }
 
-/* --- life
- * ----------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------------------- */
 
 static void free_job(struct job *job)
 {
@@ -130,6 +129,7 @@ void job_finish(struct job *job, enum job_state state, int status)
 {
     bool told = job->state == JOB_WATCHING;
     job->state = state;
+    job->ended_wall = clock_wall() / 1000;
     if (state == JOB_FAILED)
         later_give_up(job);
     loop_timer_stop(job->store->loop, &job->timer);
@@ -173,8 +173,7 @@ void jobs_drop(struct store *store)
     }
 }
 
-/* --- sending
- * -------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------- */
 
 void job_accepted(struct job *job, const char *id)
 {
@@ -232,6 +231,11 @@ static void sent(void *data, struct cloud_answer *answer)
     if (job->verb == CLOUD_DELETE_SNAPSHOT && job->failed_at != 0 &&
         answer->error.status == -ENOENT) {
         job_accepted(job, job->snapshot_id);
+        return;
+    }
+    /* Any other refusal of the second attempt may come from the first being under way. */
+    if (job->failed_at != 0) {
+        job_settle(job);
         return;
     }
     job_finish(job, JOB_FAILED, answer->error.status);

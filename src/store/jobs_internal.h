@@ -26,6 +26,7 @@ struct job {
     int64_t number;
     int64_t began;      /* clock ms */
     int64_t began_wall; /* seconds, the server's */
+    int64_t ended_wall; /* seconds, ours: when it was done or failed */
     int64_t failed_at;  /* clock ms: when the outcome became unknown */
     unsigned looks;     /* answers that did not show the change */
     struct client_call *call;

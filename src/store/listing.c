@@ -119,8 +119,7 @@ static int begin_pass(struct listing *listing)
     return submit_page(listing, &listing->pages[0], 0);
 }
 
-/* --- taking records in
- * ---------------------------------------------------------------------------- */
+/* --- taking records in --------------------------------------------------------------- */
 
 /* Times have whole seconds: what was made in the second in which the pass began may have come
  * after it.  To take it for older would let it make up for a record that was lost. */
@@ -155,7 +154,8 @@ static int take_snapshots(struct listing *listing, const struct cloud_answer *an
         const struct snapshot *known = catalogue_snapshot(&store->catalogue, record->id);
         listing->records += known == NULL || known->seen != listing->serial;
         listing->younger += is_younger(listing, record->created);
-        if (!store_shows_disk(store, record->disk_id))
+        if (!store_shows_disk(store,
+                              record->disk_id[0] != '\0' ? record->disk_id : CATALOGUE_NO_DISK))
             continue;
         int status = catalogue_put_snapshot(&store->catalogue, record, listing->asked,
                                             listing->serial, now, wall);
@@ -184,8 +184,7 @@ static void note_totals(struct listing *listing, const struct page *page,
         listing->at_end = true;
 }
 
-/* --- the end
- * -------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------- */
 
 static bool adds_up(const struct listing *listing)
 {
@@ -326,8 +325,7 @@ static void page_done(void *data, struct cloud_answer *answer)
     finish(listing);
 }
 
-/* --- starting
- * ------------------------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------------------ */
 
 static bool same_id(const char *left, const char *right)
 {

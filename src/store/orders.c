@@ -24,8 +24,7 @@ static int launch(struct job *job, void (*done)(void *data, const struct job_res
     return 0;
 }
 
-/* --- what can be refused without a call
- * ----------------------------------------------------------- */
+/* --- what can be refused without a call ---------------------------------------------- */
 
 /* A change of this disk whose outcome is not known yet forbids what could double it. */
 static const struct job *unsettled_job(const struct store *store, enum cloud_verb verb,
@@ -62,6 +61,9 @@ static int refuse_taken(struct store *store, const struct snapshot *holder, cons
                         reason);
 }
 
+static const char undecided_name[] =
+    "it is not known yet whether an earlier mkdir or mv has given this name; .cbsfs/jobs tells";
+
 int store_create(struct store *store, const char *disk_id, const char *name, const char *path,
                  void (*done)(void *data, const struct job_result *result), void *data,
                  struct job **job)
@@ -75,11 +77,9 @@ int store_create(struct store *store, const char *disk_id, const char *name, con
     const struct snapshot *holder = named(disk, name);
     if (holder != NULL)
         return refuse_taken(store, holder, path, "mkdir");
-    if (unsettled_job(store, CLOUD_CREATE_SNAPSHOT, disk_id, name) != NULL)
-        return store_refuse(
-            store, disk_id, NULL, path, "mkdir", -EBUSY,
-            "it is not known yet whether an earlier mkdir of this name has made it; "
-            ".cbsfs/jobs tells");
+    if (unsettled_job(store, CLOUD_CREATE_SNAPSHOT, disk_id, name) != NULL ||
+        unsettled_job(store, CLOUD_RENAME_SNAPSHOT, disk_id, name) != NULL)
+        return store_refuse(store, disk_id, NULL, path, "mkdir", -EBUSY, undecided_name);
     return launch(job_new(store, CLOUD_CREATE_SNAPSHOT, disk_id, "", name, path), done, data, job);
 }
 
@@ -152,6 +152,17 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
                   job);
 }
 
+/* Two renames side by side would leave the choice to the cloud. */
+static bool is_being_renamed(const struct store *store, const char *snapshot_id)
+{
+    for (const struct job *job = store->jobs; job != NULL; job = job->next) {
+        if (!job_is_over(job) && job->verb == CLOUD_RENAME_SNAPSHOT &&
+            strcmp(job->snapshot_id, snapshot_id) == 0)
+            return true;
+    }
+    return false;
+}
+
 int store_rename(struct store *store, const char *snapshot_id, const char *name, const char *path,
                  void (*done)(void *data, const struct job_result *result), void *data,
                  struct job **job)
@@ -163,9 +174,15 @@ int store_rename(struct store *store, const char *snapshot_id, const char *name,
     const struct snapshot *holder = named(snapshot->disk, name);
     if (holder != NULL && holder != snapshot)
         return refuse_taken(store, holder, path, "rename");
+    const char *disk_id = disk_text(snapshot->disk, DISK_ID);
     if (strcmp(snapshot_word(snapshot), "CREATING") == 0)
         return later_rename(store, snapshot, name, path, done, data, job);
-    return launch(job_new(store, CLOUD_RENAME_SNAPSHOT, disk_text(snapshot->disk, DISK_ID),
-                          snapshot_id, name, path),
-                  done, data, job);
+    if (unsettled_job(store, CLOUD_CREATE_SNAPSHOT, disk_id, name) != NULL ||
+        unsettled_job(store, CLOUD_RENAME_SNAPSHOT, disk_id, name) != NULL)
+        return store_refuse(store, disk_id, snapshot_id, path, "rename", -EBUSY, undecided_name);
+    if (is_being_renamed(store, snapshot_id))
+        return store_refuse(store, disk_id, snapshot_id, path, "rename", -EBUSY,
+                            "an earlier mv of it is not finished; .cbsfs/jobs tells");
+    return launch(job_new(store, CLOUD_RENAME_SNAPSHOT, disk_id, snapshot_id, name, path), done,
+                  data, job);
 }

@@ -40,8 +40,7 @@ static void unlink_chunk(struct poll_chunk *chunk)
     *at = chunk->next;
 }
 
-/* --- one answer
- * ----------------------------------------------------------------------------------- */
+/* --- one answer ---------------------------------------------------------------------- */
 
 static bool shows_snapshot(const struct cloud_answer *answer, const char *id)
 {
@@ -84,8 +83,7 @@ static int take_disks(struct poll_chunk *chunk, const struct cloud_answer *answe
     return status;
 }
 
-/* --- the round
- * ------------------------------------------------------------------------------------ */
+/* --- the round ----------------------------------------------------------------------- */
 
 static bool is_wanted(const struct store *store)
 {

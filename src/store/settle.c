@@ -21,8 +21,7 @@
 
 static void look(void *data);
 
-/* --- is it visible?
- * ------------------------------------------------------------------------------- */
+/* --- is it visible? ------------------------------------------------------------------ */
 
 static const struct snapshot *find_created(const struct job *job)
 {
@@ -66,8 +65,7 @@ static const char *evidence(const struct job *job)
     return NULL;
 }
 
-/* --- the verdict
- * ---------------------------------------------------------------------------------- */
+/* --- the verdict --------------------------------------------------------------------- */
 
 static bool is_answered_error(const struct job *job)
 {
@@ -138,8 +136,7 @@ static void looked(void *data, int status)
         not_found(job, status == 0);
 }
 
-/* --- looking
- * -------------------------------------------------------------------------------------- */
+/* --- looking ------------------------------------------------------------------------- */
 
 static void looked_at_disk(void *data, int status)
 {

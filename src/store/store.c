@@ -16,8 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- waiters
- * -------------------------------------------------------------------------------------- */
+/* --- waiters ------------------------------------------------------------------------- */
 
 void waiter_add(struct store_waiter **list, struct store_waiter *waiter)
 {
@@ -52,8 +51,7 @@ void waiters_wake(struct store_waiter **list, int status)
     }
 }
 
-/* --- freshness
- * ------------------------------------------------------------------------------------ */
+/* --- freshness ----------------------------------------------------------------------- */
 
 static int64_t later(int64_t left, int64_t right)
 {
@@ -94,8 +92,7 @@ int64_t store_life(const struct store *store, enum store_want want, const struct
     return life > 0 ? life : 0;
 }
 
-/* --- asking
- * --------------------------------------------------------------------------------------- */
+/* --- asking -------------------------------------------------------------------------- */
 
 bool store_shows_disk(const struct store *store, const char *id)
 {
@@ -225,8 +222,7 @@ void store_refresh_disk(struct store *store, const char *id)
     store->single_disk = store->single_snapshots = 0;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------ */
+/* --- the whole ----------------------------------------------------------------------- */
 
 void store_changed(struct store *store)
 {
@@ -264,7 +260,9 @@ const struct provider *store_provider(const struct store *store)
 
 static void poll_is_due(void *data)
 {
-    (void)poll_want(data);
+    /* Without memory for the question: once more after the usual time. */
+    if (poll_want(data) != 0)
+        poll_schedule(data);
 }
 
 struct store *store_new(struct loop *loop, struct client *client,

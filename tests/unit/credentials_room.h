@@ -47,7 +47,7 @@ struct room {
     int ready_count, ready_status;
 };
 
-/* --- the metadata service --------------------------------------------------------------------- */
+/* --- the metadata service ------------------------------------------------------------ */
 
 static inline void answer(int client, struct metadata *metadata)
 {
@@ -114,7 +114,7 @@ static inline void start_metadata(struct room *room)
     setenv("CBSFS_METADATA_ENDPOINT", room->endpoint, 1);
 }
 
-/* --- a room for each test --------------------------------------------------------------------- */
+/* --- a room for each test ------------------------------------------------------------ */
 
 static inline int enter(void **state)
 {

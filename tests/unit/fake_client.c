@@ -39,8 +39,7 @@ static struct loop_timer *timers[MOST_TIMERS];
 static size_t timer_count;
 static json_t *raw;
 
-/* --- clock and timers
- * ----------------------------------------------------------------------------- */
+/* --- clock and timers ---------------------------------------------------------------- */
 
 int64_t clock_now(void)
 {
@@ -82,8 +81,7 @@ void loop_timer_start(struct loop *loop, struct loop_timer *timer, int64_t at)
     timers[timer_count++] = timer;
 }
 
-/* --- the cloud
- * ------------------------------------------------------------------------------------ */
+/* --- the cloud ----------------------------------------------------------------------- */
 
 static const char *action(enum cloud_verb verb)
 {
@@ -272,8 +270,7 @@ static void execute(struct client_call *call)
         call->script = (struct fake_script){FATE_REFUSED, -ENOENT};
 }
 
-/* --- answers
- * -------------------------------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------------------- */
 
 static void fill_snapshots(const struct client_call *call, struct cloud_answer *answer)
 {
@@ -397,8 +394,7 @@ static void answer_call(struct client_call *call)
     cloud_answer_free(&answer);
 }
 
-/* --- client.h
- * ------------------------------------------------------------------------------------- */
+/* --- client.h ------------------------------------------------------------------------ */
 
 static int64_t answer_time(const struct client_call *call, int64_t latency, int64_t deadline)
 {
@@ -481,8 +477,7 @@ int64_t client_server_time(const struct client *client)
     return world_wall();
 }
 
-/* --- events
- * --------------------------------------------------------------------------------------- */
+/* --- events -------------------------------------------------------------------------- */
 
 /* The next thing to happen not later than `end`. False: there is none. */
 static bool step(int64_t end)

@@ -107,7 +107,7 @@ void fake_remove(const char *id);
 void fake_forget_calls(void);
 void fake_fate(enum cloud_verb verb, unsigned nth, enum fake_fate fate, int status);
 
-/* --- somebody who wants to know, and somebody who changes something --- */
+/* --- somebody who wants to know, and somebody who changes something ------------------ */
 
 struct looker {
     struct store_waiter waiter;

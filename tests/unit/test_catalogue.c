@@ -30,8 +30,7 @@ static int put_disk(const char *id, const char *name, int64_t asked, uint64_t se
     return catalogue_put_disk(&catalogue, &record, asked, serial);
 }
 
-/* --- ages
- * ------------------------------------------------------------------------------------- */
+/* --- ages ---------------------------------------------------------------------------- */
 
 static void test_newer_wins(void **state)
 {
@@ -79,8 +78,7 @@ static void test_generation(void **state)
     assert_int_equal(one->version, version + 1);
 }
 
-/* --- a refresh that began before a change ended never overwrites its result
- * ---------------------- */
+/* --- a refresh that began before a change ended never overwrites its result ---------- */
 
 static void test_older_record_after_a_change(void **state)
 {
@@ -165,7 +163,12 @@ static void test_deleted_while_listings_lag(void **state)
     assert_true(snapshot_is_visible(one));
     assert_string_equal(at_entry("a"), ONE);
     catalogue_deleted(&catalogue, one, 90000, WALL + 90);
+    /* One listing that lacks it is no proof that the next one does: it stays known, and hidden. */
     catalogue_sweep_snapshots(&catalogue, NULL, 9, 90001, 90010, WALL + 90);
+    put(ONE, "a", "NORMAL", 1, 91000, 91000);
+    name_all();
+    assert_string_equal(at_entry("a"), "");
+    catalogue_sweep_snapshots(&catalogue, NULL, 9, 160000, 90000 + PENDING_DELETE_GRACE, WALL + 160);
     assert_null(catalogue_snapshot(&catalogue, ONE));
 }
 
@@ -238,8 +241,7 @@ static void test_rollback_shows_in_the_disk_first(void **state)
     assert_string_equal(snapshot_word(one), "NORMAL");
 }
 
-/* --- order and keys
- * ----------------------------------------------------------------------------- */
+/* --- order and keys ------------------------------------------------------------------ */
 
 static void test_order_and_latest(void **state)
 {
@@ -291,8 +293,7 @@ static void test_keys(void **state)
     assert_int_equal(catalogue.snapshot_count, 0);
 }
 
-/* --- disks
- * -------------------------------------------------------------------------------------- */
+/* --- disks --------------------------------------------------------------------------- */
 
 static void test_disks(void **state)
 {
@@ -336,8 +337,7 @@ static void test_without_a_disk(void **state)
     assert_true(disk_is_visible(one->disk));
 }
 
-/* --- sweeping
- * ----------------------------------------------------------------------------------- */
+/* --- sweeping ------------------------------------------------------------------------ */
 
 static void test_sweep(void **state)
 {
@@ -369,8 +369,7 @@ static void test_sweep(void **state)
     assert_non_null(catalogue_snapshot(&catalogue, TWO));
 }
 
-/* --- words
- * -------------------------------------------------------------------------------------- */
+/* --- words --------------------------------------------------------------------------- */
 
 static void test_words(void **state)
 {

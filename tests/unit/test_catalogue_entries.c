@@ -90,8 +90,7 @@ static void test_hidden_until_named(void **state)
     assert_int_equal(catalogue_visible_count(disk_of(DISK)), 1);
 }
 
-/* --- freed names
- * -------------------------------------------------------------------------------- */
+/* --- freed names --------------------------------------------------------------------- */
 
 /* `rmdir nightly; rmdir nightly` must not delete two. */
 static void test_freed_is_not_handed_to_a_twin(void **state)
@@ -176,8 +175,7 @@ static void test_freed_in_one_disk(void **state)
                      catalogue_snapshot(&catalogue, "snap-bbbbbbb1"));
 }
 
-/* --- renamed elsewhere
- * -------------------------------------------------------------------------- */
+/* --- renamed elsewhere --------------------------------------------------------------- */
 
 static void test_renamed_elsewhere(void **state)
 {
@@ -232,8 +230,7 @@ static void test_entry_stays(void **state)
     assert_string_equal(at_entry("nightly@" OLDEST), OLDEST);
 }
 
-/* --- a name that waits
- * -------------------------------------------------------------------------- */
+/* --- a name that waits --------------------------------------------------------------- */
 
 static void test_rename_later(void **state)
 {

@@ -85,7 +85,7 @@ static void test_long_message_is_cut(void **state)
     assert_ptr_equal(strstr(line, "https://h"), line);
 }
 
-/* --- the table -------------------------------------------------------------------------------- */
+/* --- the table ----------------------------------------------------------------------- */
 
 static int refuse(void *self, const char *refused, struct credential *out,
                   struct cloud_error *error, void (*ready)(void *data, int status), void *data)

@@ -4,7 +4,7 @@
 
 #define TCCLI(id) "{\"secretId\": \"" id "\", \"secretKey\": \"tccli-key\"}\n"
 
-/* --- the environment -------------------------------------------------------------------------- */
+/* --- the environment ----------------------------------------------------------------- */
 
 static void the_environment_comes_first_and_is_emptied(void **state)
 {
@@ -68,7 +68,7 @@ static void a_named_profile_rules_the_environment_out(void **state)
     assert_null(credentials);
 }
 
-/* --- files ------------------------------------------------------------------------------------ */
+/* --- files --------------------------------------------------------------------------- */
 
 static void the_tccli_file_is_read(void **state)
 {
@@ -212,7 +212,7 @@ static void a_rotated_file_is_read_again(void **state)
     assert_string_equal(room->got.secret_id, "AKIDthird");
 }
 
-/* --- the place -------------------------------------------------------------------------------- */
+/* --- the place ----------------------------------------------------------------------- */
 
 static void the_place_is_what_the_tools_were_told(void **state)
 {

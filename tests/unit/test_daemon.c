@@ -138,7 +138,7 @@ static void test_foreground(void **state)
     assert_non_null(strstr(text, "cbsfs: the key is wrong"));
 }
 
-/* --- signals ---------------------------------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------------------- */
 
 struct heard {
     struct loop *loop;
@@ -182,7 +182,7 @@ static void test_signals(void **state)
     assert_int_equal(run(start_and_listen, true, 10000), 42);
 }
 
-/* --- the mountpoint --------------------------------------------------------------------------- */
+/* --- the mountpoint ------------------------------------------------------------------ */
 
 static int check(const char *path, char **canonical, char reason[512])
 {

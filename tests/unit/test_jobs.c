@@ -35,8 +35,7 @@ static bool error_has(const char *word)
     return has;
 }
 
-/* --- accepted
- * ---------------------------------------------------------------------------------- */
+/* --- accepted ------------------------------------------------------------------------ */
 
 static void test_create(void **state)
 {
@@ -190,8 +189,7 @@ static void test_delete(void **state)
     assert_int_equal(fake.calls[CLOUD_DELETE_SNAPSHOT], 1);
 }
 
-/* --- interrupted
- * ------------------------------------------------------------------------------- */
+/* --- interrupted --------------------------------------------------------------------- */
 
 static void test_cancel(void **state)
 {
@@ -268,8 +266,7 @@ static void test_dropped(void **state)
         assert_int_equal(orders[i].done, 0);
 }
 
-/* --- what is shown
- * ------------------------------------------------------------------------------ */
+/* --- what is shown ------------------------------------------------------------------- */
 
 static void test_jobs_kept(void **state)
 {

@@ -84,8 +84,7 @@ static void test_answers_in_any_order(void **state)
         assert_true(disk->snapshots[i - 1]->created < disk->snapshots[i]->created);
 }
 
-/* --- an account that changes between two pages
- * ------------------------------------------------- */
+/* --- an account that changes between two pages --------------------------------------- */
 
 static unsigned pages_seen, change_at, times_left;
 static void (*the_change)(void);
@@ -228,8 +227,7 @@ static void test_passes_are_bounded(void **state)
     assert_int_equal(visible(DISK), fake.snapshot_count);
 }
 
-/* --- totals that lie
- * ---------------------------------------------------------------------------- */
+/* --- totals that lie ----------------------------------------------------------------- */
 
 static void test_totals_that_lie(void **state)
 {
@@ -295,8 +293,7 @@ static void test_duplicates(void **state)
     assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 12);
 }
 
-/* --- failures
- * ---------------------------------------------------------------------------------- */
+/* --- failures ------------------------------------------------------------------------ */
 
 static void test_failing_page(void **state)
 {
@@ -359,8 +356,7 @@ static void test_dropped(void **state)
     assert_int_equal(fake.in_flight, 0);
 }
 
-/* --- single flight
- * ----------------------------------------------------------------------------- */
+/* --- single flight ------------------------------------------------------------------- */
 
 static struct looker crowd[100];
 

@@ -167,8 +167,7 @@ static void test_failing_round(void **state)
     assert_int_equal(waiter.ready, 1);
 }
 
-/* --- a rollback shows its disk's progress
- * ------------------------------------------------------- */
+/* --- a rollback shows its disk's progress -------------------------------------------- */
 
 static void test_rollback_progress(void **state)
 {
@@ -198,8 +197,7 @@ static void test_rollback_progress(void **state)
     assert_string_equal(snapshot_word(known("snap-00000001")), "NORMAL");
 }
 
-/* --- poll(2)
- * ------------------------------------------------------------------------------------- */
+/* --- poll(2) ------------------------------------------------------------------------- */
 
 static unsigned changes;
 

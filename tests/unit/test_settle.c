@@ -38,8 +38,7 @@ static bool jobs_have(const char *state)
     return strstr(shown(store_put_jobs), wanted) != NULL;
 }
 
-/* --- a creation
- * --------------------------------------------------------------------------------- */
+/* --- a creation ---------------------------------------------------------------------- */
 
 static void test_create_found(void **state)
 {
@@ -226,8 +225,7 @@ static void test_not_the_one_renamed_later(void **state)
     assert_string_equal(entry_id(DISK, "kept"), first.id);
 }
 
-/* --- a rollback
- * --------------------------------------------------------------------------------- */
+/* --- a rollback ---------------------------------------------------------------------- */
 
 static void test_rollback_found(void **state)
 {
@@ -263,8 +261,7 @@ static void test_rollback_internal_error(void **state)
     assert_int_equal(fake.calls[CLOUD_APPLY_SNAPSHOT], 1);
 }
 
-/* --- what may be sent again
- * --------------------------------------------------------------------- */
+/* --- what may be sent again ---------------------------------------------------------- */
 
 static void test_rename_and_delete_again(void **state)
 {
@@ -357,8 +354,7 @@ static void test_repetition_not_sent(void **state)
     assert_string_equal(entry_id(DISK, "first"), "");
 }
 
-/* --- a rename that waits for NORMAL
- * --------------------------------------------------------------- */
+/* --- a rename that waits for NORMAL -------------------------------------------------- */
 
 static void test_rename_while_creating(void **state)
 {

@@ -29,8 +29,7 @@ static unsigned asked(void)
     return fake.calls[CLOUD_DESCRIBE_DISKS] + fake.calls[CLOUD_DESCRIBE_SNAPSHOTS];
 }
 
-/* --- freshness
- * ---------------------------------------------------------------------------------- */
+/* --- freshness ----------------------------------------------------------------------- */
 
 static void test_life(void **state)
 {
@@ -120,8 +119,7 @@ static void test_refresh_of_a_disk(void **state)
     assert_string_equal(entry_id(OTHER, "new"), "");
 }
 
-/* --- one disk, or all
- * --------------------------------------------------------------------------- */
+/* --- one disk, or all ---------------------------------------------------------------- */
 
 static void test_first_look_at_one_disk(void **state)
 {
@@ -203,8 +201,7 @@ static void test_disk_is_gone(void **state)
     assert_string_equal(entry_id(DISK, "first"), "snap-00000001");
 }
 
-/* --- disks=
- * -------------------------------------------------------------------------------------- */
+/* --- disks= -------------------------------------------------------------------------- */
 
 static void test_only_some_disks(void **state)
 {
@@ -226,8 +223,7 @@ static void test_only_some_disks(void **state)
     assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 4);
 }
 
-/* --- status
- * -------------------------------------------------------------------------------------- */
+/* --- status -------------------------------------------------------------------------- */
 
 static void test_status(void **state)
 {
@@ -258,8 +254,7 @@ static void test_status(void **state)
     assert_true(known("snap-00000001")->fetched >= fetched + 2000);
 }
 
-/* --- what is shown
- * ------------------------------------------------------------------------------- */
+/* --- what is shown ------------------------------------------------------------------- */
 
 static bool stats_have(const char *line)
 {
@@ -296,7 +291,7 @@ static void test_last_rollback(void **state)
     fake_fate(CLOUD_APPLY_SNAPSHOT, 0, FATE_REFUSED, -EBUSY);
     assert_int_equal(roll_back(&order, "snap-00000001"), -EBUSY);
     assert_int_equal(store_put_last_rollback(store, "snap-00000001", &out), 0);
-    assert_non_null(strstr(out.data, "EBUSY no"));
+    assert_non_null(strstr(out.data, "EBUSY Refused no"));
     world_run(5000);
     assert_int_equal(roll_back(&order, "snap-00000001"), 0);
     buffer_reset(&out);

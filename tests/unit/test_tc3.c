@@ -16,7 +16,7 @@ struct vector {
     char signature[128], authorization[512];
 };
 
-/* --- the file --------------------------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------------------ */
 
 static char *section_of(struct vector *vector, const char *title, size_t *size)
 {
@@ -71,7 +71,7 @@ static void trim_line_end(char *text)
         text[length - 1] = '\0';
 }
 
-/* --- one vector ------------------------------------------------------------------------------- */
+/* --- one vector ---------------------------------------------------------------------- */
 
 /* Takes a canonical request apart in place. */
 static void parse_canonical(char *canonical, struct tc3_request *request,

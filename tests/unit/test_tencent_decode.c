@@ -58,7 +58,7 @@ static int64_t utc(const char *text)
     return seconds;
 }
 
-/* --- recorded bodies -------------------------------------------------------------------------- */
+/* --- recorded bodies ----------------------------------------------------------------- */
 
 static void the_recorded_snapshots_are_read(void **state)
 {
@@ -223,7 +223,7 @@ static void the_recorded_errors_are_errors(void **state)
     }
 }
 
-/* --- odd records ------------------------------------------------------------------------------ */
+/* --- odd records --------------------------------------------------------------------- */
 
 static void odd_records_are_read_as_far_as_they_go(void **state)
 {
@@ -340,7 +340,7 @@ static void a_create_without_an_id_is_a_success(void **state)
     }
 }
 
-/* --- what is not the API's -------------------------------------------------------------------- */
+/* --- what is not the API's ----------------------------------------------------------- */
 
 static void check_foreign(const struct cloud_call *call, long status, const char *body)
 {

@@ -57,7 +57,7 @@ static void refused(const struct cloud_account *account, const struct credential
     assert_null(request.body);
 }
 
-/* --- the wire --------------------------------------------------------------------------------- */
+/* --- the wire ------------------------------------------------------------------------ */
 
 static const struct cloud_call create = {
     .verb = CLOUD_CREATE_SNAPSHOT, .disk_id = "disk-lzrg2pwi", .name = "每日-daily"};
@@ -104,7 +104,7 @@ static void a_token_travels_beside_the_signature(void **state)
     http_request_free(&request);
 }
 
-/* --- bodies ----------------------------------------------------------------------------------- */
+/* --- bodies -------------------------------------------------------------------------- */
 
 static void every_verb_has_its_body(void **state)
 {
@@ -167,7 +167,7 @@ static void what_the_api_cannot_express_is_refused(void **state)
     http_request_free(&request);
 }
 
-/* --- hosts ------------------------------------------------------------------------------------ */
+/* --- hosts --------------------------------------------------------------------------- */
 
 static void check_url(const char *region, const char *endpoint, const char *url)
 {

@@ -27,7 +27,7 @@
 #define ID_MAX      64
 #define EXCERPT_MAX 80
 
-/* --- values ----------------------------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------------------- */
 
 static const char *text_of(const json_t *record, const char *key)
 {
@@ -70,7 +70,7 @@ static const char *placement_text(const json_t *record, const char *key)
     return text_of(field_object(record, "Placement"), key);
 }
 
-/* --- records ---------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------------------- */
 
 static bool read_disk(const json_t *record, struct disk_record *disk)
 {
@@ -203,7 +203,7 @@ static int read_snapshots(const json_t *set, struct cloud_answer *answer)
     return 0;
 }
 
-/* --- errors ----------------------------------------------------------------------------------- */
+/* --- errors -------------------------------------------------------------------------- */
 
 /* The beginning of a body that is not the API's, for a person to recognise whose it is. */
 static void take_excerpt(const struct http_reply *reply, char excerpt[EXCERPT_MAX + 1])
@@ -263,7 +263,7 @@ static void read_gateway_envelope(const struct http_reply *reply, const json_t *
                                   text_of(document, "message"));
 }
 
-/* --- the whole -------------------------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------------------- */
 
 static void read_listing(const struct cloud_call *call, const struct http_reply *reply,
                          const json_t *response, struct cloud_answer *answer)

@@ -45,7 +45,7 @@ const char *tencent_action(enum cloud_verb verb)
     return "";
 }
 
-/* --- where ------------------------------------------------------------------------------------ */
+/* --- where --------------------------------------------------------------------------- */
 
 /* Regions come and go, so any string is passed through that is a label of a host name. */
 static bool region_is_valid(const char *region)
@@ -132,7 +132,7 @@ out:
     return status;
 }
 
-/* --- what ------------------------------------------------------------------------------------- */
+/* --- what ---------------------------------------------------------------------------- */
 
 /* A call with text that is not UTF-8 or is missing is the caller's mistake; anything else is
  * memory. */
@@ -230,7 +230,7 @@ static int build_body(const struct cloud_call *call, json_t **body)
     return *body == NULL ? pack_error(&error) : 0;
 }
 
-/* --- as whom ---------------------------------------------------------------------------------- */
+/* --- as whom ------------------------------------------------------------------------- */
 
 /* A line break in a value would let whoever chose it write headers of their own. */
 static int add_header(struct http_request *request, const char *name, const char *value)
