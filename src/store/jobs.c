@@ -165,8 +165,9 @@ unsigned store_running_jobs(const struct store *store)
 
 void jobs_drop(struct store *store)
 {
-    while (store->jobs != NULL) {
-        struct job *job = store->jobs;
+    struct job *next;
+    for (struct job *job = store->jobs; job != NULL; job = next) {
+        next = job->next;
         if (job->state == JOB_LATER)
             log_warning("ending before `%s` could be renamed to `%s`", job->snapshot_id, job->name);
         job_remove(job);
