@@ -47,6 +47,7 @@ struct listing {
     struct page pages[PAGE_WINDOW];
     unsigned outstanding;
     unsigned next_offset;
+    bool untold;       /* the cloud does not tell totals: figures cannot be checked */
     bool at_end;       /* a page was empty: nothing lies behind it */
     int64_t asked;     /* clock ms: the first pass began */
     int64_t pass_wall; /* seconds, the server's: this pass began */
@@ -170,6 +171,7 @@ static void note_totals(struct listing *listing, const struct page *page,
 {
     unsigned limit = listing->store->provider->page_limit;
     int64_t total = answer->total;
+    listing->untold = listing->untold || total < 0;
     int64_t end = (int64_t)page->offset + (int64_t)answer->count;
     /* A full page that reaches beyond the total, or no total at all: there may be one more page. */
     if (answer->count == limit && (total < 0 || end > total))
@@ -188,7 +190,8 @@ static void note_totals(struct listing *listing, const struct page *page,
 
 static bool adds_up(const struct listing *listing)
 {
-    if (listing->by_id || listing->next_offset <= listing->store->provider->page_limit ||
+    if (listing->untold || listing->by_id ||
+        listing->next_offset <= listing->store->provider->page_limit ||
         listing->total_most <= (int64_t)listing->store->provider->page_limit)
         return true; /* one page is one moment */
     return listing->records == listing->total_most &&
