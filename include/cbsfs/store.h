@@ -61,8 +61,9 @@ struct store_waiter {
 };
 
 /*
- * Is it known freshly enough?  Returns 0: yes.  Returns -EINPROGRESS: the waiter's `ready` is called
- * once later, never from inside.  -ENOMEM.  Whoever gets 0 or `ready` looks into the catalogue.
+ * Is it known freshly enough?  Returns 0: yes.  Returns -EINPROGRESS: the waiter's `ready` is
+ * called once later, never from inside.  -ENOMEM.  Whoever gets 0 or `ready` looks into the
+ * catalogue.
  */
 int store_want(struct store *store, enum store_want want, const char *id,
                struct store_waiter *waiter);

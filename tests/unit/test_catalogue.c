@@ -168,7 +168,8 @@ static void test_deleted_while_listings_lag(void **state)
     put(ONE, "a", "NORMAL", 1, 91000, 91000);
     name_all();
     assert_string_equal(at_entry("a"), "");
-    catalogue_sweep_snapshots(&catalogue, NULL, 9, 160000, 90000 + PENDING_DELETE_GRACE, WALL + 160);
+    catalogue_sweep_snapshots(&catalogue, NULL, 9, 160000, 90000 + PENDING_DELETE_GRACE,
+                              WALL + 160);
     assert_null(catalogue_snapshot(&catalogue, ONE));
 }
 
