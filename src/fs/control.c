@@ -60,7 +60,7 @@ static const char *parse_rollback(const struct fs *fs, const struct node *node, 
     return command->start && !command->stop ? "start needs stop" : NULL;
 }
 
-static void finish_command(struct request *request, int status)
+void command_finish(struct request *request, int status)
 {
     struct handle *handle = request->handle;
     handle->executing = false;
@@ -74,7 +74,7 @@ static void finish_command(struct request *request, int status)
 
 static void answer_done(struct request *request)
 {
-    finish_command(request, request->status);
+    command_finish(request, request->status);
 }
 
 static void rollback_done(void *data, const struct job_result *result)
@@ -94,7 +94,7 @@ void command_rollback(struct request *request)
     char path[1024];
     int status = node_find(fs, request->number, &node);
     if (status != 0) {
-        finish_command(request, status);
+        command_finish(request, status);
         return;
     }
     const char *reason = parse_rollback(fs, &node, request->text, &command);
@@ -103,7 +103,7 @@ void command_rollback(struct request *request)
     else if (reason != NULL)
         status = fs_refuse(fs, &node, NULL, "rollback", -EINVAL, reason);
     if (status != 0) {
-        finish_command(request, status);
+        command_finish(request, status);
         return;
     }
     const char *id = snapshot_text(node.snapshot, SNAPSHOT_ID);
@@ -114,7 +114,7 @@ void command_rollback(struct request *request)
     status = store_rollback(fs->store, id, command.stop, command.start, path, rollback_done,
                             request, &request->job);
     if (status != 0)
-        finish_command(request, status);
+        command_finish(request, status);
     else
         request_park(request);
 }

@@ -231,6 +231,8 @@ void op_link(fuse_req_t fuse, fuse_ino_t number, fuse_ino_t new_parent, const ch
 
 /* A command in a control file, once the whole request is there (control.c). */
 void command_rollback(struct request *request);
+/* Remembers the result with the handle, and replies. */
+void command_finish(struct request *request, int status);
 int command_refresh(struct fs *fs);
 int command_log_level(const char *text);
 

@@ -192,28 +192,18 @@ static char *copy_command(const char *bytes, size_t size)
 
 static void answer_write(struct request *request)
 {
-    struct handle *handle = request->handle;
     struct node node;
     int status = node_find(request->fs, request->number, &node);
     if (status == 0 && (node.type == NULL || (node.type->flags & FILE_WRITABLE) == 0))
         status = -EPERM;
-    if (status != 0) {
-        reply_error(request, status);
-        return;
-    }
-    if (is_named(&node, "rollback")) {
+    if (status == 0 && is_named(&node, "rollback")) {
         command_rollback(request);
         return;
     }
-    status = is_named(&node, "refresh") ? command_refresh(request->fs)
-                                        : command_log_level(request->text);
-    handle->commanded = true;
-    handle->executing = false;
-    handle->result = status;
-    if (status != 0)
-        reply_error(request, status);
-    else
-        fuse_reply_write(request->fuse, request->size);
+    if (status == 0)
+        status = is_named(&node, "refresh") ? command_refresh(request->fs)
+                                            : command_log_level(request->text);
+    command_finish(request, status);
 }
 
 void op_write(fuse_req_t fuse, fuse_ino_t number, const char *bytes, size_t size, off_t offset,
