@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +60,10 @@ struct loop *loop_new(void)
 {
     static bool initialised;
 
-    if (!initialised && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    /* libcurl does not notice when OpenSSL could not be set up for want of memory, and OpenSSL's
+     * functions then crash: so it is asked. */
+    if (!initialised && (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+                         OSSL_LIB_CTX_get0_global_default() == NULL))
         return NULL;
     initialised = true;
     struct loop *loop = calloc(1, sizeof *loop);

@@ -168,6 +168,11 @@ int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char
     fs->session = fuse_session_new(args, &fs_operations, sizeof(fs_operations), fs);
     if (fs->session == NULL || fuse_session_mount(fs->session, mountpoint) != 0)
         goto fail;
+    /* Out of memory, libfuse can report a mount that it has not made, as descriptor 0. */
+    if (fuse_session_fd(fs->session) <= STDERR_FILENO) {
+        status = -ENOMEM;
+        goto fail;
+    }
     fs->is_mounted = true;
     fs->watch.fd = fuse_session_fd(fs->session);
     int flags = fcntl(fs->watch.fd, F_GETFL);

@@ -84,13 +84,15 @@ static void answer_made(struct request *request)
     struct snapshot *snapshot = NULL;
     if (status == 0)
         snapshot = catalogue_entry(store_catalogue(request->fs->store), parent.disk, request->name);
-    if (snapshot == NULL) {
-        /* It was accepted; without memory to show it the next listing does. */
-        reply_error(request, request->status != 0 ? request->status : -ENOMEM);
+    if (snapshot != NULL) {
+        node_of_snapshot(snapshot, SNAPSHOT_SELF, &node);
+        reply_entry(request, &node);
         return;
     }
-    node_of_snapshot(snapshot, SNAPSHOT_SELF, &node);
-    reply_entry(request, &node);
+    /* It was accepted, but there was no memory to show it: a listing does. */
+    if (status == 0 && request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent.disk, DISK_ID)))
+        return;
+    reply_error(request, request->status != 0 ? request->status : -ENOMEM);
 }
 
 static void made(void *data, const struct job_result *result)
@@ -98,6 +100,7 @@ static void made(void *data, const struct job_result *result)
     struct request *request = data;
     request->job = NULL;
     request->status = result->status;
+    request->waited = 0; /* before the change */
     request->answer = result->status == 0 ? answer_made : answer_with_status;
     request_wake(request);
 }

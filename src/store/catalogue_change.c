@@ -78,12 +78,12 @@ static int move_entry(struct catalogue *catalogue, struct snapshot *snapshot, co
 int catalogue_renamed(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
                       int64_t now, int64_t wall)
 {
+    free(snapshot->wanted_name);
+    snapshot->wanted_name = NULL;
     int status = set_name(snapshot, name);
     if (status != 0)
         return status;
     mark(snapshot, PENDING_RENAME, now, PENDING_RENAME_GRACE);
-    free(snapshot->wanted_name);
-    snapshot->wanted_name = NULL;
     return move_entry(catalogue, snapshot, name, wall);
 }
 
@@ -93,9 +93,14 @@ int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapsho
     char *wanted = strdup(name);
     if (wanted == NULL)
         return -ENOMEM;
+    int status = move_entry(catalogue, snapshot, name, wall);
+    if (status != 0) {
+        free(wanted);
+        return status;
+    }
     free(snapshot->wanted_name);
     snapshot->wanted_name = wanted;
-    return move_entry(catalogue, snapshot, name, wall);
+    return 0;
 }
 
 void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,

@@ -182,28 +182,30 @@ void job_accepted(struct job *job, const char *id)
     struct catalogue *catalogue = &store->catalogue;
     int64_t now = clock_now(), wall = client_server_time(store->client);
     struct snapshot *snapshot = catalogue_snapshot(catalogue, job->snapshot_id);
-    int status = 0;
+    bool shown = true;
     if (job->verb == CLOUD_CREATE_SNAPSHOT) {
         char *copy = strdup(id);
         struct disk *disk = catalogue_disk(catalogue, job->disk_id);
-        /* Without memory it is there all the same, and the next listing shows it. */
         if (copy != NULL) {
             free(job->snapshot_id);
             job->snapshot_id = copy;
         }
         if (disk != NULL)
-            catalogue_created(catalogue, disk, id, job->name, now, wall);
+            shown = catalogue_created(catalogue, disk, id, job->name, now, wall) != NULL;
     } else if (snapshot != NULL && job->verb == CLOUD_RENAME_SNAPSHOT) {
-        status = catalogue_renamed(catalogue, snapshot, job->name, now, wall);
+        shown = catalogue_renamed(catalogue, snapshot, job->name, now, wall) == 0;
     } else if (snapshot != NULL && job->verb == CLOUD_DELETE_SNAPSHOT) {
         catalogue_deleted(catalogue, snapshot, now, wall);
     } else if (snapshot != NULL) {
         catalogue_rolling_back(catalogue, snapshot, now, wall);
     }
+    /* Without memory to show it, it has happened all the same: the next look asks the cloud. */
+    if (!shown)
+        store_refresh_disk(store, job->disk_id);
     log_info("%s %s: accepted (%s%s%s)", job_verb_name(job->verb), job->path, job->disk_id,
              job->snapshot_id[0] != '\0' ? " " : "", job->snapshot_id);
     store_changed(store);
-    job_finish(job, JOB_DONE, status);
+    job_finish(job, JOB_DONE, 0);
 }
 
 static void sent(void *data, struct cloud_answer *answer)

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers of the cloud: the input is a body, read as the answer to each verb; its last byte chooses
+ * the status and the content type of one more reading. */
+#include "fuzz.h"
+
+#include "cbsfs/http.h"
+#include "cbsfs/provider.h"
+#include "cbsfs/timestamp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *content_type;
+
+static const char *header_of(const struct http_reply *reply, const char *name)
+{
+    (void)reply;
+    return strcasecmp(name, "Content-Type") == 0 ? content_type : NULL;
+}
+
+static bool is_id(const char *id)
+{
+    size_t length = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+    return length > 0 && length <= 64 && id[length] == '\0';
+}
+
+static void require_disk(const struct disk_record *disk)
+{
+    fuzz_require(is_id(disk->id) && disk->raw != NULL);
+    fuzz_require(disk->size >= -1 && disk->snapshot_count >= -1 && disk->rollback_percent <= 100);
+    /* Each is a string. */
+    fuzz_require(strlen(disk->name) + strlen(disk->state) + strlen(disk->usage) +
+                     strlen(disk->type) + strlen(disk->zone) + strlen(disk->instance) +
+                     strlen(disk->charge_type) + strlen(disk->project) <
+                 (size_t)1 << 30);
+}
+
+static void require_snapshot(const struct snapshot_record *snapshot)
+{
+    fuzz_require(is_id(snapshot->id) && snapshot->raw != NULL);
+    fuzz_require(*snapshot->disk_id == '\0' || is_id(snapshot->disk_id));
+    fuzz_require(snapshot->size >= -1 && snapshot->percent <= 100);
+    fuzz_require(strlen(snapshot->name) + strlen(snapshot->state) + strlen(snapshot->word) +
+                     strlen(snapshot->usage) + strlen(snapshot->type) + strlen(snapshot->zone) <
+                 (size_t)1 << 30);
+}
+
+static void require_error(const struct cloud_answer *answer, bool change)
+{
+    const struct cloud_error *error = &answer->error;
+    fuzz_require(error->status < 0 && error->outcome != CLOUD_DONE);
+    /* It was answered, so it was sent. */
+    fuzz_require(error->outcome != CLOUD_NOT_SENT);
+    fuzz_require(answer->count == 0 && answer->document == NULL);
+    fuzz_require(error->status != -EPROTO || error->outcome == CLOUD_UNKNOWN);
+    /* A change whose fate is not known is not sent again. */
+    fuzz_require(!change || error->outcome != CLOUD_UNKNOWN ||
+                 (error->remedy != CLOUD_LATER && error->remedy != CLOUD_CLOCK &&
+                  error->remedy != CLOUD_CREDENTIAL));
+}
+
+static void decode(enum cloud_verb verb, long status, const uint8_t *data, size_t size)
+{
+    char *body = fuzz_text(data, size);
+    const struct cloud_call call = {.verb = verb, .limit = 100};
+    const struct http_reply reply = {.failure = HTTP_OK,
+                                     .status = status,
+                                     .body = body,
+                                     .body_length = size,
+                                     .date = TIMESTAMP_NONE,
+                                     .retry_after = -1,
+                                     .header = header_of};
+    struct cloud_answer answer;
+    cloud_answer_init(&answer);
+    provider_tencent.decode(&call, &reply, &answer);
+    fuzz_require(answer.error.http_status == status);
+    fuzz_require(memchr(answer.error.message, 0, sizeof(answer.error.message)) != NULL);
+    fuzz_require(memchr(answer.error.code, 0, sizeof(answer.error.code)) != NULL);
+    fuzz_require(memchr(answer.error.request_id, 0, sizeof(answer.error.request_id)) != NULL);
+    if (answer.error.status == 0) {
+        for (size_t i = 0; i < answer.count && answer.disks != NULL; i++)
+            require_disk(&answer.disks[i]);
+        for (size_t i = 0; i < answer.count && answer.snapshots != NULL; i++)
+            require_snapshot(&answer.snapshots[i]);
+        fuzz_require(answer.total >= -1);
+        fuzz_require(verb != CLOUD_CREATE_SNAPSHOT || *answer.snapshot_id == '\0' ||
+                     is_id(answer.snapshot_id));
+    } else {
+        require_error(&answer, cloud_verb_is_change(verb));
+    }
+    cloud_answer_free(&answer);
+    free(body);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const long statuses[] = {200, 400, 404, 429, 500, 503, 302, 0};
+    static const char *const types[] = {"application/json", "text/html", NULL, "\xff\n%s"};
+    content_type = types[0];
+    decode(CLOUD_DESCRIBE_DISKS, 200, data, size);
+    decode(CLOUD_DESCRIBE_SNAPSHOTS, 200, data, size);
+    decode(CLOUD_CREATE_SNAPSHOT, 200, data, size);
+    if (size == 0)
+        return 0;
+    unsigned choice = data[size - 1];
+    content_type = types[(choice >> 3) % 4];
+    decode((enum cloud_verb)(choice % CLOUD_VERB_COUNT), statuses[choice % 8], data, size - 1);
+    return 0;
+}

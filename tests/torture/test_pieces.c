@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pieces below the file system, each with every allocation of a sequence failing in turn: an
+ * error or the right result, nothing leaked (LeakSanitizer), and the same sequence works right
+ * afterwards. */
+#include "torture.h"
+
+#include "../unit/fake_client.h"
+
+#include "../../src/app/credentials_parts.h"
+#include "cbsfs/buffer.h"
+#include "cbsfs/http.h"
+#include "cbsfs/options.h"
+#include "cbsfs/timestamp.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MOST 5000 /* allocations of one sequence */
+
+/* Runs `sequence` with each allocation failing; it returns 0 or the errno that it ended with. */
+static void torture(int (*sequence)(void))
+{
+    unsigned number = 1;
+    assert_int_equal(sequence(), 0);
+    for (bool failed = true; failed; number++) {
+        assert_true(number < MOST);
+        torture_fail(number);
+        int status = sequence();
+        failed = torture_end();
+        /* Either it can do without, or it says so. */
+        if (status != 0 && (status != -ENOMEM || !failed))
+            fail_msg("allocation %u: %d", number, status);
+        assert_int_equal(sequence(), 0);
+    }
+    assert_true(number > 2);
+    print_message("torture: %u allocations failed\n", number - 2);
+}
+
+/* --- answers and the catalogue ------------------------------------------------------------------
+ */
+
+static const char listing[] =
+    "{\"Response\":{\"TotalCount\":3,\"RequestId\":\"r\",\"SnapshotSet\":["
+    "{\"SnapshotId\":\"snap-0001\",\"SnapshotName\":\"a\",\"DiskId\":\"disk-0001\","
+    "\"SnapshotState\":\"NORMAL\",\"Percent\":100,\"CreateTime\":\"2026-03-02 01:41:07\","
+    "\"Images\":[{\"ImageId\":\"img-1\"},{\"ImageId\":\"img-2\"}]},"
+    "{\"SnapshotId\":\"snap-0002\",\"SnapshotName\":\"a\",\"DiskId\":\"disk-0001\","
+    "\"SnapshotState\":\"CREATING\",\"Percent\":7,\"CreateTime\":\"2026-03-02 01:42:07\"},"
+    "{\"SnapshotId\":\"snap-0003\",\"SnapshotName\":\"b\",\"DiskId\":\"\","
+    "\"SnapshotState\":\"ODD\",\"CreateTime\":\"2026-03-02 01:43:07\"}]}}";
+
+static const char *no_header(const struct http_reply *reply, const char *name)
+{
+    (void)reply, (void)name;
+    return NULL;
+}
+
+static void decode(struct cloud_answer *answer)
+{
+    const struct cloud_call call = {.verb = CLOUD_DESCRIBE_SNAPSHOTS, .limit = 100};
+    const struct http_reply reply = {.failure = HTTP_OK,
+                                     .status = 200,
+                                     .body = listing,
+                                     .body_length = sizeof(listing) - 1,
+                                     .header = no_header};
+    cloud_answer_init(answer);
+    provider_tencent.decode(&call, &reply, answer);
+}
+
+static int decode_listing(void)
+{
+    struct cloud_answer answer;
+    decode(&answer);
+    int status = answer.error.status;
+    bool whole = answer.count == 3;
+    cloud_answer_free(&answer);
+    if (status == 0)
+        assert_true(whole);
+    /* Jansson does not say that memory was out; a body that cannot be read is not the API's. */
+    return status == -EPROTO ? -ENOMEM : status;
+}
+
+static int change_catalogue(struct catalogue *catalogue, const struct cloud_answer *answer)
+{
+    int64_t asked = 1000;
+    for (size_t i = 0; i < answer->count; i++) {
+        int status =
+            catalogue_put_snapshot(catalogue, &answer->snapshots[i], asked, 1, asked, FAKE_EPOCH);
+        if (status != 0)
+            return status;
+    }
+    for (size_t i = 0; i < catalogue->disk_count; i++) {
+        int status = catalogue_name_new(catalogue, catalogue->disks[i]);
+        if (status != 0)
+            return status;
+    }
+    struct disk *disk = catalogue_disk(catalogue, "disk-0001");
+    struct snapshot *made = catalogue_created(catalogue, disk, "snap-0004", "c", asked, FAKE_EPOCH);
+    if (made == NULL)
+        return -ENOMEM;
+    int status = catalogue_rename_later(catalogue, made, "d", FAKE_EPOCH);
+    if (status == 0)
+        status = catalogue_renamed(catalogue, made, "e", asked, FAKE_EPOCH);
+    if (status != 0)
+        return status;
+    catalogue_deleted(catalogue, catalogue_snapshot(catalogue, "snap-0001"), asked, FAKE_EPOCH);
+    catalogue_sweep_snapshots(catalogue, NULL, 2, asked + PENDING_CREATE_GRACE + 1,
+                              asked + PENDING_CREATE_GRACE + 1, FAKE_EPOCH);
+    return 0;
+}
+
+static struct cloud_answer decoded;
+
+static int use_catalogue(void)
+{
+    struct catalogue catalogue;
+    catalogue_init(&catalogue, &provider_tencent);
+    int status = change_catalogue(&catalogue, &decoded);
+    if (status == 0)
+        assert_int_equal(catalogue.snapshot_count, 0);
+    /* What is left is consistent, and can be freed. */
+    size_t count = 0, entries = 0;
+    for (size_t i = 0; i < catalogue.disk_count; i++) {
+        struct disk *disk = catalogue.disks[i];
+        count += disk->count;
+        for (size_t j = 0; j < disk->count; j++) {
+            struct snapshot *snapshot = disk->snapshots[j];
+            entries += snapshot->entry != NULL;
+            if (snapshot_is_visible(snapshot))
+                assert_ptr_equal(catalogue_entry(&catalogue, disk, snapshot->entry), snapshot);
+        }
+    }
+    assert_int_equal(catalogue.snapshot_count, count);
+    assert_int_equal(catalogue.entries.count, entries);
+    catalogue_free(&catalogue);
+    return status;
+}
+
+static void a_listing_is_decoded(void **state)
+{
+    (void)state;
+    torture(decode_listing);
+}
+
+static void the_catalogue_learns_and_changes(void **state)
+{
+    (void)state;
+    decode(&decoded);
+    assert_int_equal(decoded.count, 3);
+    torture(use_catalogue);
+    cloud_answer_free(&decoded);
+}
+
+/* --- the store -----------------------------------------------------------------------------------
+ */
+
+static void ready(void *data, int status)
+{
+    *(int *)data = status;
+}
+
+static int want(enum store_want what, const char *id)
+{
+    int result = 1;
+    struct store_waiter waiter = {.ready = ready, .data = &result};
+    int status = store_want(store, what, id, &waiter);
+    if (status != -EINPROGRESS)
+        return status;
+    world_run(11000);
+    if (result == 1)
+        fail_msg("nobody was told");
+    return result;
+}
+
+static int finish(struct order *order, int status)
+{
+    if (status != 0)
+        return status;
+    world_run(11000);
+    assert_int_equal(order->done, 1);
+    return order->status;
+}
+
+static int use_store_once(void)
+{
+    struct order order = {.done = 0};
+    int status = want(WANT_DISKS, NULL);
+    if (status == 0)
+        status = want(WANT_DISK_SNAPSHOTS, "disk-0001");
+    if (status != 0)
+        return status;
+    unsigned before = fake.executed[CLOUD_CREATE_SNAPSHOT];
+    status = finish(
+        &order, store_create(store, "disk-0001", "made", "path", order_done, &order, &order.job));
+    /* An answer is true. */
+    assert_int_equal(fake.executed[CLOUD_CREATE_SNAPSHOT] - before, status == 0);
+    if (status != 0)
+        return status;
+    char id[64];
+    snprintf(id, sizeof(id), "%s", order.id);
+    /* Without memory for the id the caller looks it up. */
+    if (id[0] == '\0')
+        return -ENOMEM;
+    snprintf(fake_find(id)->word, sizeof(fake_find(id)->word), "NORMAL");
+    store_refresh(store);
+    status = want(WANT_DISK_SNAPSHOTS, "disk-0001");
+    if (status == 0)
+        status = want(WANT_STATUS, id);
+    if (status != 0)
+        return status;
+    assert_string_equal(entry_id("disk-0001", "made"), id);
+    order = (struct order){.done = 0};
+    before = fake.executed[CLOUD_RENAME_SNAPSHOT];
+    status =
+        finish(&order, store_rename(store, id, "renamed", "path", order_done, &order, &order.job));
+    assert_int_equal(fake.executed[CLOUD_RENAME_SNAPSHOT] - before, status == 0);
+    /* Where there was no memory for the new entry, looking finds it. */
+    if (status == 0)
+        status = want(WANT_DISK_SNAPSHOTS, "disk-0001");
+    if (status != 0)
+        return status;
+    assert_string_equal(entry_id("disk-0001", "renamed"), id);
+    order = (struct order){.done = 0};
+    before = fake.executed[CLOUD_DELETE_SNAPSHOT];
+    status = finish(&order, store_delete(store, id, "path", order_done, &order, &order.job));
+    assert_int_equal(fake.executed[CLOUD_DELETE_SNAPSHOT] - before, status == 0);
+    return status;
+}
+
+static int use_store(void)
+{
+    fake = (struct fake_cloud){.now = FAKE_START, .latency = 20};
+    fake_add_disk("disk-0001", "root");
+    fake_add_many(12);
+    struct store_settings settings = {.ttl = 30000, .timeout = 10000};
+    store = store_new(NULL, NULL, &settings);
+    if (store == NULL)
+        return -ENOMEM;
+    int status = use_store_once();
+    store_free(store);
+    store = NULL;
+    return status;
+}
+
+static void the_store_asks_and_changes(void **state)
+{
+    (void)state;
+    /* Its own store is not needed. */
+    store_free(store);
+    store = NULL;
+    torture(use_store);
+}
+
+/* --- options and credentials ---------------------------------------------------------------------
+ */
+
+static int file_with(const char *content)
+{
+    int file = memfd_create("torture", MFD_CLOEXEC);
+    assert_true(file >= 0 && fchmod(file, 0600) == 0);
+    assert_int_equal(write(file, content, strlen(content)), (ssize_t)strlen(content));
+    return file;
+}
+
+static char config_word[128];
+
+static int parse_options(void)
+{
+    static char program[] = "cbsfs", region[] = "ap-guangzhou", point[] = "/mnt", o[] = "-o";
+    char *words[] = {program, region, point, o, config_word, NULL};
+    struct options options;
+    char reason[512] = "";
+    int status = options_parse(&options, 5, words, reason, sizeof(reason));
+    if (status == 0) {
+        status = options_complete(&options, NULL, reason, sizeof(reason));
+        if (status == 0)
+            assert_string_equal(options.disks[1], "disk-0002");
+    }
+    options_free(&options);
+    return status;
+}
+
+static void options_are_parsed(void **state)
+{
+    (void)state;
+    int file = file_with("protect=daily-*:weekly-*\ndisks=disk-0001:disk-0002\nttl=5\n");
+    snprintf(config_word, sizeof(config_word),
+             "config=/proc/self/fd/%d,endpoint=http://127.0.0.1:80,profile=x,allow_other", file);
+    torture(parse_options);
+    close(file);
+}
+
+static char json_path[64], ini_path[64];
+
+static int read_files(void)
+{
+    struct credential credential;
+    struct cloud_error error;
+    struct stat info;
+    credential_init(&credential);
+    int status = credential_file_read_tccli(json_path, "FILE", &credential, &info, &error);
+    credential_free(&credential);
+    if (status == 0)
+        status = credential_file_read_ini(ini_path, "FILE", "default", &credential, &info, &error);
+    credential_free(&credential);
+    /* A file that cannot be read is a key that cannot be had. */
+    return status == -EKEYREJECTED ? -ENOMEM : status;
+}
+
+static void credential_files_are_read(void **state)
+{
+    (void)state;
+    int json = file_with("{\"secretId\":\"AKIDxxxx\",\"secretKey\":\"keyxxxx\",\"token\":\"t\"}");
+    int ini = file_with("[default]\nsecret_id=AKIDxxxx\nsecret_key=keyxxxx\ntoken=t\n");
+    snprintf(json_path, sizeof(json_path), "/proc/self/fd/%d", json);
+    snprintf(ini_path, sizeof(ini_path), "/proc/self/fd/%d", ini);
+    torture(read_files);
+    close(json);
+    close(ini);
+}
+
+int main(void)
+{
+    torture_begin();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_listing_is_decoded),
+        cmocka_unit_test(the_catalogue_learns_and_changes),
+        WORLD_TEST(the_store_asks_and_changes),
+        cmocka_unit_test(options_are_parsed),
+        cmocka_unit_test(credential_files_are_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
