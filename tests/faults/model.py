@@ -7,7 +7,7 @@ one can be shrunk by leaving parts out.
 import errno
 
 from account import ACTIONS, ALLOWED, BOUND, account, error_number, truth
-from commands import wait_until
+from commands import run, wait_until
 
 NAMES = [f"n{number}" for number in range(6)]
 DISKS = 2
@@ -69,7 +69,6 @@ class Play:
             self.judge(verb, result, executed, requests, disk, name, new)
         else:
             self.out_of_band(verb, disk, name, new)
-            self.own.simulator.faults()
         self.compare(step)
 
     def judge(self, verb, result, executed, requests, disk, name, new):
@@ -112,6 +111,11 @@ class Play:
             self.own.simulator.patch(remove=its)
         elif verb == "rename" and its and new not in self.names(disk).values():
             self.own.simulator.patch(snapshots={its[0]: {"SnapshotName": new}})
+        self.own.mount.refresh()
+        result = run("ls", self.own.mount.disk(disk, "snapshots"))
+        if result.seconds >= BOUND:
+            raise Untrue("hangs", f"ls took {result.seconds:.1f} s")
+        self.own.simulator.faults()
         self.model = truth(self.own.simulator.port)
 
     def compare(self, step):
@@ -129,8 +133,13 @@ class Play:
 
         def agrees():
             now = truth(self.own.simulator.port)
-            different[:] = [(disk, self.own.shown(disk), now.get(disk, {})) for disk in self.disks
-                            if sorted(self.own.shown(disk)) != sorted(now.get(disk, {}))]
+            try:
+                shown = {disk: self.own.shown(disk) for disk in self.disks}
+            except AssertionError as failure:  # after a refused key cbsfs asks again a second later
+                different[:] = [str(failure)]
+                return False
+            different[:] = [(disk, shown[disk], now.get(disk, {})) for disk in self.disks
+                            if shown[disk] != now.get(disk, {})]
             self.model = now
             return not different
 
