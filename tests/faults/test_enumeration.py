@@ -180,3 +180,17 @@ def verdicts(request):
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_the_answer_is_true(verdicts, case):
     assert not verdicts[case].problems, "\n".join(verdicts[case].problems)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("verb", ACTIONS)
+def test_what_did_not_happen_can_be_ordered_again(verb):
+    """Watched for a minute and not seen: the job ends, and the way is free."""
+    with account() as own:
+        own.simulator.faults(*script(verb, "drop-before-for-ever", "down"))
+        name = "new" if verb == "mkdir" else "good"
+        assert error_number(own.change(verb, name)) == errno.ETIMEDOUT
+        own.simulator.faults()
+        wait_until(lambda: own.jobs()[0]["state"] != "watching", 100, "the end of the job")
+        assert own.jobs()[0]["state"] == "failed" and own.executed(verb) == 0
+        assert own.change(verb, name).status == 0 and own.executed(verb) == 1
