@@ -9,10 +9,9 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from contextlib import contextmanager
 
-from commands import Result, run, shell, wait_until
+from commands import run, shell
 from stage import Stage
 from tc3 import Client
 
