@@ -26,11 +26,14 @@ static void look(void *data);
 static const struct snapshot *find_created(const struct job *job)
 {
     const struct disk *disk = catalogue_disk(&job->store->catalogue, job->disk_id);
+    /* Not began_wall: the cloud's clock may have been learnt from the answer to this very change.
+     */
+    int64_t began = client_server_time(job->store->client) - (clock_now() - job->began) / 1000;
     for (size_t i = disk != NULL ? disk->count : 0; i > 0; i--) {
         const struct snapshot *snapshot = disk->snapshots[i - 1];
         /* One that we had changed before was there before. */
         bool is_older = snapshot->mutated != 0 && snapshot->mutated <= job->began;
-        if (!is_older && snapshot->created >= job->began_wall - CREATED_MARGIN &&
+        if (!is_older && snapshot->created >= began - CREATED_MARGIN &&
             strcmp(snapshot_text(snapshot, SNAPSHOT_NAME), job->name) == 0)
             return snapshot;
     }
