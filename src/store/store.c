@@ -144,6 +144,16 @@ static bool is_polled(const struct disk *disk)
     return false;
 }
 
+/* Waits for the round of poll.c that is under way or begins now. */
+static int join_round(struct store *store, struct store_waiter *waiter)
+{
+    int status = poll_want(store);
+    if (status != 0)
+        return status;
+    waiter_add(&store->poll.looking, waiter);
+    return -EINPROGRESS;
+}
+
 /* While a disk is rolled back its record changes with the status of its snapshot, and is asked for
  * with it. */
 static int want_rolling_disk(struct store *store, const struct disk *disk,
@@ -151,11 +161,7 @@ static int want_rolling_disk(struct store *store, const struct disk *disk,
 {
     if (clock_now() - disk->fetched < POLL_INTERVAL)
         return 0;
-    int status = poll_want(store);
-    if (status != 0)
-        return status;
-    waiter_add(&store->poll.looking, waiter);
-    return -EINPROGRESS;
+    return join_round(store, waiter);
 }
 
 static int want_status(struct store *store, const char *id, struct store_waiter *waiter)
@@ -168,11 +174,7 @@ static int want_status(struct store *store, const char *id, struct store_waiter 
     int64_t now = clock_now();
     if (now - snapshot->fetched < POLL_INTERVAL && snapshot->fetched >= snapshot->mutated)
         return 0;
-    int status = poll_want(store);
-    if (status != 0)
-        return status;
-    waiter_add(&store->poll.looking, waiter);
-    return -EINPROGRESS;
+    return join_round(store, waiter);
 }
 
 static int want_settled(struct store *store, const char *id, struct store_waiter *waiter)
