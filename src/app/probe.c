@@ -65,7 +65,8 @@ static const char *remedy(const struct cloud_error *error)
     case -EKEYEXPIRED:
         return "the temporary credential has ended; fetch a new one";
     case -EACCES:
-        return "the account may not do this; allow it cbs:DescribeDisks and cbs:DescribeSnapshots";
+        return "the account may not do this; allow it name/cvm:DescribeDisks and "
+               "name/cvm:DescribeSnapshots";
     case -EHOSTUNREACH:
         return "the host is not reachable; is the region right, and the network up?";
     case -ECONNREFUSED:
