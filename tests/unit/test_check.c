@@ -32,7 +32,7 @@ static void test_explanations(void **state)
          "secret id or key is wrong"},
         {-EKEYEXPIRED, CLOUD_CREDENTIAL, "AuthFailure.TokenFailure", "has ended"},
         {-EKEYREJECTED, CLOUD_CLOCK, "AuthFailure.SignatureExpire", "clock"},
-        {-EACCES, CLOUD_FINAL, "UnauthorizedOperation", "cbs:DescribeDisks"},
+        {-EACCES, CLOUD_FINAL, "UnauthorizedOperation", "name/cvm:DescribeDisks"},
         {-EACCES, CLOUD_FINAL, "IpNotInWhitelist", "address"},
         {-EINVAL, CLOUD_FINAL, "UnsupportedRegion", "region is not known"},
         {-EHOSTUNREACH, CLOUD_FINAL, "", "not reachable"},
