@@ -174,8 +174,8 @@ bool disk_is_visible(const struct disk *disk);
 /*
  * Takes a record in, unless a change of ours ended after `asked` (clock ms when the request was
  * sent). `serial` marks it as seen by that listing (0: no listing, keeps the mark).  `now` is clock
- * ms, `wall` seconds. A new snapshot stays hidden until catalogue_name_new(). 0 or -ENOMEM (the
- * record is then as it was).
+ * ms, `wall` seconds. A new snapshot stays hidden until catalogue_name_new(). 0 or -ENOMEM (what
+ * was taken in of it is incomplete until the next listing).
  */
 int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *record, int64_t asked,
                        uint64_t serial);
