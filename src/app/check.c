@@ -3,6 +3,7 @@
 
 #include "cbsfs/client.h"
 #include "cbsfs/clock.h"
+#include "cbsfs/credentials.h"
 #include "cbsfs/daemon.h"
 #include "cbsfs/loop.h"
 #include "cbsfs/options.h"
@@ -94,10 +95,12 @@ static bool check_credentials(const struct check_subject *subject, struct table 
     const char *origin = subject->credentials_origin != NULL
                              ? subject->credentials_origin(subject->origin_data)
                              : NULL;
+    char id[16] = "";
     if (result == 0)
-        /* An id is a name, not a secret; four characters tell two of them apart. */
-        put_row(table, true, "credentials", "%s, id %.4s...%s", origin != NULL ? origin : "found",
-                credential.secret_id, credential.token != NULL ? ", temporary" : "");
+        credentials_mask(credential.secret_id, id, sizeof(id));
+    if (result == 0)
+        put_row(table, true, "credentials", "%s, id %s%s", origin != NULL ? origin : "found", id,
+                credential.token != NULL ? ", temporary" : "");
     else
         put_row(table, false, "credentials", "%s",
                 error.message[0] != '\0' ? error.message : strerror(-result));

@@ -35,8 +35,9 @@ struct store {
 
     struct listing *listings; /* under way */
     uint64_t serial;
-    int64_t refreshed;   /* clock ms: what was asked before this is not fresh */
-    int64_t single_disk; /* clock ms of the last question about one disk, see listing_choose() */
+    int64_t refreshed; /* clock ms: what was asked before this is not fresh */
+    int64_t
+        single_disk; /* clock ms of the last question about one disk, see the essay of store.c */
     int64_t single_snapshots;
     int64_t last_success, last_failure; /* clock ms of listings */
     int failure_told;                   /* the failed listing that was recorded last, and when */

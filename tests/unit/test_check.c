@@ -100,7 +100,7 @@ static int give(void *self, const char *refused, struct credential *out, struct 
 {
     (void)self, (void)refused, (void)error, (void)ready, (void)data;
     credential_free(out);
-    out->secret_id = strdup("AKIDhunter2");
+    out->secret_id = strdup("AKIDhunter2hunter2wxyz");
     out->secret_key = strdup("hunter3");
     return 0;
 }
@@ -207,7 +207,7 @@ static void test_without_a_cloud(void **state)
                                     .credentials_origin = origin,
                                     .origin_data = (char[]){"a test"}};
     char *text = check(&subject, &failures);
-    assert_non_null(strstr(text, "PASS  credentials        a test, id AKID..."));
+    assert_non_null(strstr(text, "PASS  credentials        a test, id AKID...wxyz\n"));
     assert_non_null(strstr(text, "FAIL  endpoint"));
     assert_null(strstr(text, "hunter"));
     assert_int_equal(count(text, "FAIL  "), failures);
