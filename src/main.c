@@ -27,12 +27,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_LIMIT       (16 * 1024 * 1024) /* a page has 100 records of 1 to 2 KB */
+#define BODY_LIMIT       (4 * 1024 * 1024) /* a page has 100 records of 1 to 2 KB */
 #define CONNECTION_LIMIT 8
 #define CONNECT_TIMEOUT  5000  /* ms */
 #define START_MARGIN     15000 /* ms that the start may take beyond the probe's own timeout */
-/* How long a termination waits for changes that are on the wire, ms: their callers want the true
- * answer. */
+/* How long an end waits for changes that are on the wire, ms: what became of them is worth knowing.
+ */
 #define FAREWELL      1500
 #define FAREWELL_STEP 20
 
@@ -151,10 +151,30 @@ static int write_config(struct program *program)
     return buffer_puts(out, "\n");
 }
 
+static void say_farewell(void *data)
+{
+    struct program *program = data;
+    if (store_running_jobs(program->store) == 0 || clock_now() >= program->farewell_end)
+        loop_stop(program->loop);
+    else
+        loop_timer_start(program->loop, &program->farewell, clock_now() + FAREWELL_STEP);
+}
+
+static void begin_farewell(struct program *program)
+{
+    program->ending = true;
+    program->farewell.fire = say_farewell;
+    program->farewell.data = program;
+    program->farewell_end = clock_now() + FAREWELL;
+    say_farewell(program);
+}
+
+/* Nobody waits any more, but a change whose caller was killed may be on the wire. */
 static void session_ended(void *data)
 {
     struct program *program = data;
-    loop_stop(program->loop);
+    if (!program->ending)
+        begin_farewell(program);
 }
 
 static int open_fs(struct program *program)
@@ -178,6 +198,7 @@ static int open_fs(struct program *program)
         .uid = options->uid,
         .gid = options->gid,
         .umask = options->umask,
+        .timeout = (int64_t)options->timeout * 1000,
         .ended = session_ended,
         .data = program,
     };
@@ -187,15 +208,6 @@ static int open_fs(struct program *program)
     program->store = store_new(program->loop, program->client, &known);
     program->fs = program->store != NULL ? fs_new(program->loop, program->store, &shown) : NULL;
     return program->fs != NULL ? 0 : -ENOMEM;
-}
-
-static void say_farewell(void *data)
-{
-    struct program *program = data;
-    if (store_running_jobs(program->store) == 0 || clock_now() >= program->farewell_end)
-        loop_stop(program->loop);
-    else
-        loop_timer_start(program->loop, &program->farewell, clock_now() + FAREWELL_STEP);
 }
 
 static void terminate(void *data, int signal)
@@ -208,11 +220,7 @@ static void terminate(void *data, int signal)
         loop_stop(program->loop);
         return;
     }
-    program->ending = true;
-    program->farewell.fire = say_farewell;
-    program->farewell.data = program;
-    program->farewell_end = clock_now() + FAREWELL;
-    say_farewell(program);
+    begin_farewell(program);
 }
 
 static void refresh(void *data)
@@ -229,6 +237,9 @@ static int start(struct program *program)
     int status = open_http(program);
     if (status == 0)
         status = daemon_watch_signals(&program->daemon, program->loop, terminate, refresh, program);
+    /* A demo has an account of its own, and its simulator would inherit the keys of the user's. */
+    if (options->action == OPTIONS_DEMO)
+        credentials_forget_environment();
     if (status == 0 && options->action == OPTIONS_DEMO)
         status = demo_start(&program->demo, program->line, sizeof(program->line));
     if (status == 0)
@@ -277,7 +288,8 @@ static int mount(struct program *program)
             daemon_check_mountpoint(&options->mountpoint, program->line, sizeof(program->line));
     if (status == 0)
         status = daemon_begin(&program->daemon, options->foreground,
-                              (int64_t)options->timeout * 1000 + START_MARGIN);
+                              (int64_t)options->timeout * 1000 + START_MARGIN,
+                              credentials_forget_environment);
     if (status != 0)
         return fail(program, status);
     if (options->debug)
@@ -328,7 +340,9 @@ int main(int argc, char *argv[])
 {
     struct program program = {.daemon = {.verdict = -1, .signals = -1}, .demo = {.pid = -1}};
     buffer_init(&program.config, 0);
-    int status = options_parse(&program.options, argc, argv, program.line, sizeof(program.line));
+    int status = daemon_protect();
+    if (status == 0)
+        status = options_parse(&program.options, argc, argv, program.line, sizeof(program.line));
     if (status != 0)
         return fail(&program, status);
     switch (program.options.action) {

@@ -9,6 +9,7 @@
 #ifndef CBSFS_BUFFER_H
 #define CBSFS_BUFFER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct buffer {
@@ -17,6 +18,7 @@ struct buffer {
     size_t capacity; /* bytes allocated */
     size_t limit;    /* length never exceeds this; 0 means no ceiling */
     int error;       /* 0, -ENOMEM or -EMSGSIZE; set once, cleared by buffer_reset() */
+    bool secret;     /* buffer_hold_secret() */
 };
 
 /* Makes an empty buffer that never holds more than `limit` bytes (0: no ceiling). Allocates
@@ -28,6 +30,9 @@ void buffer_free(struct buffer *buffer);
 
 /* Like buffer_free() for content that was secret: the memory is overwritten first. */
 void buffer_cleanse(struct buffer *buffer);
+
+/* From now on the buffer leaves no copy behind when it grows. End it with buffer_cleanse(). */
+void buffer_hold_secret(struct buffer *buffer);
 
 /* Forgets content and error, keeps the allocation. */
 void buffer_reset(struct buffer *buffer);
@@ -43,10 +48,15 @@ int buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
- * Appends `text` so that it can harm neither a terminal, a log line nor a path: control characters
- * and invalid UTF-8 become `?`.  For whatever comes from a server and is shown to a person.
+ * Appends `text` so that it can harm neither a terminal, a log line nor a path: invalid UTF-8 and
+ * what utf8_is_hidden() become `?`.  For whatever comes from a server and is shown to a person.
  */
 int buffer_put_printable(struct buffer *buffer, const char *text);
+
+/* Appends a JSON document (valid UTF-8, as Jansson writes it) so that a terminal can show it: what
+ * utf8_is_hidden() becomes an escape. Such a character can only be inside of a string, so the
+ * document's meaning is the same. */
+int buffer_put_json(struct buffer *buffer, const char *json);
 
 /* Hands the content over (the caller frees it); NULL after an error or when nothing was appended
  * and memory is out.  The buffer is empty afterwards. */

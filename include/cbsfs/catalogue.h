@@ -26,11 +26,17 @@ struct provider;
 /* The id under which snapshots without a disk are found. */
 #define CATALOGUE_NO_DISK "none"
 
-/* How long a listing may lag behind a change, ms. */
+/*
+ * How long a listing may lag behind a change, ms.  Within the grace a change is also defended
+ * against listings that have shown it already and then do not (several servers answer, and not all
+ * know as much).  A creation that no listing has shown yet is believed for longer: the cloud has
+ * accepted it, and nothing speaks against it but silence.
+ */
 #define PENDING_CREATE_GRACE   60000
 #define PENDING_DELETE_GRACE   60000
 #define PENDING_RENAME_GRACE   30000
 #define PENDING_ROLLBACK_GRACE 5000
+#define PENDING_UNSEEN_GRACE   600000
 
 enum snapshot_text {
     SNAPSHOT_ID,
@@ -79,7 +85,7 @@ struct disk;
 struct snapshot {
     struct text_pack texts;
     char *entry; /* its name in the directory; NULL until its disk's listing was complete: hidden */
-    char *raw;   /* the provider's record as compact JSON, or NULL */
+    char *raw;   /* the provider's record as compact JSON; NULL: none, or larger than is kept */
     char *wanted_name; /* renamed while CREATING: the name to give when NORMAL, or NULL */
     struct disk *disk;
     uint64_t key;             /* 48 bits, unique among snapshots */
@@ -88,12 +94,13 @@ struct snapshot {
     int64_t fetched;          /* clock ms: when the request that brought this record was sent */
     int64_t changed; /* seconds: when status was last seen to change; TIMESTAMP_NONE if never */
     int64_t mutated; /* clock ms: when our last change of it ended; 0 none */
-    int64_t pending_until;
-    uint64_t seen;    /* serial of the last listing that showed it */
-    uint32_t version; /* counts changes of status; for poll(2) */
+    int64_t created_at, renamed_at, deleted_at; /* clock ms: our own change of that kind; 0 none */
+    uint64_t seen;                              /* serial of the last listing that showed it */
+    uint32_t version;                           /* counts changes of status; for poll(2) */
     unsigned percent;
     unsigned image_count;
     unsigned pending; /* enum pending, ored */
+    bool confirmed;   /* a listing has shown what we created */
     bool encrypted, shared_in;
     bool in_progress; /* linked in the list below */
     struct snapshot *progress_next, *progress_previous;
@@ -181,6 +188,12 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
                        uint64_t serial);
 int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_record *record,
                            int64_t asked, uint64_t serial, int64_t now, int64_t wall);
+
+/* How many a sweep with the same arguments would remove. Linear. */
+size_t catalogue_count_unseen_snapshots(const struct catalogue *catalogue, const struct disk *disk,
+                                        uint64_t serial, int64_t asked, int64_t now);
+size_t catalogue_count_unseen_disks(const struct catalogue *catalogue, uint64_t serial,
+                                    int64_t asked);
 
 /* Gives entries to the hidden new snapshots of a disk, oldest first. 0 or -ENOMEM. */
 int catalogue_name_new(struct catalogue *catalogue, struct disk *disk);

@@ -56,7 +56,8 @@ struct client_stats {
     int64_t latency_last;              /* ms of the last exchange; -1 none */
     int64_t clock_offset;              /* seconds: server minus ours */
     bool breaker_open;
-    int64_t breaker_until; /* clock_now() ms; valid while open */
+    int64_t breaker_until;   /* clock_now() ms; valid while open */
+    bool credential_refused; /* the server refused the key, and there is no newer one yet */
     unsigned in_flight, queued;
 };
 

@@ -74,6 +74,8 @@ struct cloud_call {
     unsigned limit;      /* 1..provider->page_limit */
     bool stop_instance;  /* apply: stop the instance first */
     bool start_instance; /* apply: start it afterwards (only with stop_instance) */
+    uint32_t nonce; /* a positive random number, another one for each attempt: some APIs refuse what
+                       they have seen before */
 };
 
 /* --- answers ------------------------------------------------------------------------- */
@@ -82,6 +84,7 @@ struct cloud_call {
  * seconds since the epoch or TIMESTAMP_NONE. */
 struct disk_record {
     const char *id, *name;
+    bool name_untold;  /* the record has no name that can be read: what was known stays */
     const char *state; /* the provider's own word */
     const char *usage; /* SYSTEM_DISK, DATA_DISK */
     const char *type;  /* CLOUD_SSD, ... */
@@ -97,6 +100,7 @@ struct disk_record {
 
 struct snapshot_record {
     const char *id, *name;
+    bool name_untold;    /* as for disks */
     const char *disk_id; /* "" for a copy from another region */
     const char *state;   /* the provider's own word */
     const char *word; /* normalised: CREATING NORMAL ROLLBACKING COPYING DELETING ERROR, or "" when
@@ -119,6 +123,7 @@ struct cloud_answer {
     struct disk_record *disks;         /* describe disks */
     struct snapshot_record *snapshots; /* describe snapshots */
     size_t count;                      /* records above */
+    size_t unreadable;                 /* records beside them that have no usable id */
     int64_t total;                     /* how many match in all; -1 if the cloud does not say */
     const char *snapshot_id;           /* create: the new id, borrowed; "" if the answer had none */
     json_t *document;                  /* owns what is borrowed above */

@@ -36,12 +36,17 @@ struct credentials_settings {
  * environment is gone.
  *
  * source->get() reads files (and so may block on a slow home directory): first of all when it looks
- * for the place, later at most once a second and only if the file has changed.  Errors: -EACCES for
- * a file that others may read or that is not ours, -EKEYEXPIRED for keys that have ended,
- * -EOPNOTSUPP for a profile of a kind that is not spoken, else -EKEYREJECTED.
+ * for the place, later at most once a second and only if the file has changed (and, if it is
+ * written in place, has rested since).  Errors: -EACCES for a file that others may read or that is
+ * not ours, -EKEYEXPIRED for keys that have ended, -EOPNOTSUPP for a profile of a kind that is not
+ * spoken, else -EKEYREJECTED.
  */
 int credentials_new(struct http *http, const struct credentials_settings *settings,
                     struct credential_source *source, struct credentials **credentials);
+
+/* Overwrites the secret variables and takes them out of the environment without a look at them: for
+ * a process that has no use for them. */
+void credentials_forget_environment(void);
 
 /* Overwrites the secrets and drops waiters without a call. Harmless on NULL. Not from within
  * `ready`. */

@@ -8,7 +8,8 @@
  * that uses them.  The child stays in the terminal's foreground group until it is ready: Ctrl-C
  * ends an unfinished start. In the foreground the same calls do the same without a fork.
  *
- *     daemon_begin()  ->  everything fallible  ->  daemon_ready()  ->  loop_run()  ->  daemon_end()
+ *     daemon_protect()  ->  daemon_begin()  ->  everything fallible  ->  daemon_ready()  ->
+ * loop_run()  ->  daemon_end()
  *                                   `-> daemon_fail()
  */
 #ifndef CBSFS_DAEMON_H
@@ -32,15 +33,19 @@ struct daemon {
     void *data;
 };
 
+/* No core dumps, no ptrace and no look into /proc by others, no log of TLS keys: this process holds
+ * secrets. Before it knows any. 0 or -errno. */
+int daemon_protect(void);
+
 /*
- * Puts the process in order (no core dumps and no ptrace by others: it holds keys; SIGPIPE ignored;
- * umask 077; SIGINT, SIGTERM and SIGHUP blocked until daemon_watch_signals() fetches them;
- * descriptors 0 to 2 open), then forks unless `foreground`. Returns 0 in the process that goes on.
- * The waiting parent never returns: it prints the verdict's line on stderr and exits 0 or 1.  After
+ * Puts the process in order (SIGPIPE ignored; umask 077; SIGINT, SIGTERM and SIGHUP blocked until
+ * daemon_watch_signals() fetches them; descriptors 0 to 2 open), then forks unless `foreground`.
+ * Returns 0 in the process that goes on. The waiting parent never returns: it calls `forget`, which
+ * drops what only the child needs, prints the verdict's line on stderr and exits 0 or 1.  After
  * `limit` ms without a verdict it ends the child (SIGTERM, then SIGKILL) and says so. -errno when
  * nothing was forked.
  */
-int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit);
+int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit, void (*forget)(void));
 
 /* Signals from now on come through `loop`: SIGINT and SIGTERM call `stop`, SIGHUP calls `refresh`.
  * 0 or -errno. The loop must live until daemon_end(). */

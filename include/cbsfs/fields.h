@@ -12,13 +12,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buffer;
+
 /* Largest nesting that a parsed document may have is Jansson's (2048); deeper input is a parse
  * error. */
 
-/* Parses `length` bytes of JSON that must be an object. Returns a new reference or NULL with a
- * readable reason in `reason`. Duplicate members: the last one counts. Never reads past `length`.
+/*
+ * Parses `length` bytes of JSON that must be an object. Returns a new reference, or NULL with a
+ * readable reason in `reason` and errno ENOMEM (memory was out, which says nothing about the text)
+ * or EINVAL. Duplicate members: the last one counts. Never reads past `length`.
  */
 json_t *fields_parse(const char *text, size_t length, char *reason, size_t reason_size);
+
+/* The same, but what is wrong inside of one string or number does not make the rest unreadable: a
+ * text that does not parse is tried once more as fields_repair() writes it. */
+json_t *fields_parse_tolerant(const char *text, size_t length, char *reason, size_t reason_size);
+
+/*
+ * Appends `json` with U+FFFD for bytes in strings that are not UTF-8 or control characters, for
+ * halves of surrogate pairs and for escaped NULs, and with null for numbers that no int64_t or
+ * double can hold. Everything else is copied, whether it is JSON or not. 0 or the buffer's error.
+ */
+int fields_repair(const char *json, size_t length, struct buffer *out);
+/* The same for a text that holds secrets: none of the parser's copies of it is left in memory, and
+ * the document is ended with fields_free_secret() (harmless on NULL). `reason` quotes nothing. */
+json_t *fields_parse_secret(const char *text, size_t length, char *reason, size_t reason_size);
+void fields_free_secret(json_t *document);
+
+/* The value as compact JSON, which the caller frees; NULL for NULL or without memory. Not
+ * json_dumps(): Jansson 2.14 goes on without a member's key when there is no memory for it. */
+char *fields_print(const json_t *value);
 
 /* The member's string, valid as long as `object`; `fallback` if absent, null or not a string. */
 const char *field_text(const json_t *object, const char *key, const char *fallback);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct fs;
@@ -34,6 +35,7 @@ struct fs_settings {
     uid_t uid;
     gid_t gid;
     mode_t umask;
+    int64_t timeout;           /* ms for all the questions of one operation */
     const char *config;        /* the text of `.cbsfs/config`; no secrets */
     void (*ended)(void *data); /* the kernel has ended the session (umount) */
     void *data;

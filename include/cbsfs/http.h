@@ -36,6 +36,12 @@ struct http_request {
 
 void http_request_init(struct http_request *request);
 void http_request_free(struct http_request *request);
+/*
+ * Overwrites with asterisks what `text` (length bytes) repeats of the request's secrets: the
+ * signature and the session token, which a server may echo in an error message.  `whole`: only
+ * where one is complete, which is quick; else also its parts from 16 characters on.
+ */
+void http_request_redact(const struct http_request *request, char *text, size_t length, bool whole);
 /* 0 or -ENOMEM; the request is unchanged after a failure. */
 int http_request_add_header(struct http_request *request, const char *name, const char *value);
 
@@ -71,6 +77,11 @@ struct http_settings {
     int64_t connect_timeout; /* ms for resolving, connecting and TLS together */
     long connection_limit;   /* open connections kept, all hosts together */
 };
+
+/* Overwrites what `text` repeats of the secrets of the request that `reply` answers. The body and
+ * the message of a reply are already without complete ones; this is for what was decoded from it.
+ */
+void http_redact(const struct http_reply *reply, char *text);
 
 /* NULL when memory is out. `loop` must outlive it. */
 struct http *http_new(struct loop *loop, const struct http_settings *settings);

@@ -34,7 +34,8 @@ struct loop_timer {
     struct loop_timer *previous, *next; /* the loop's */
 };
 
-/* NULL when memory is out. Calls curl_global_init() on first use. */
+/* NULL when memory is out. Initialises libcurl on first use, with memory that is
+ * overwritten when it is freed. */
 struct loop *loop_new(void);
 /* Watches and timers must have been removed; unfinished transfers must have been cancelled. */
 void loop_free(struct loop *loop);

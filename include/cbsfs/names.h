@@ -31,8 +31,8 @@ void name_entry(const struct provider *provider, const char *name, const char *i
 /*
  * Judges the entry that somebody wants to make (mkdir, mv) and gives the name to send to the cloud.
  * Returns 0 and the name in `name` (at least NAME_ENTRY_SIZE bytes), or, with one sentence in
- * `reason`: -EPERM for a dot-name; -EINVAL for control characters, invalid UTF-8, a name that looks
- * like an id, ends in `@snap-...`, means "unnamed" or would appear under another entry;
+ * `reason`: -EPERM for a dot-name; -EINVAL for hidden characters (utf8.h), invalid UTF-8, a name
+ * that looks like an id, ends in `@snap-...`, means "unnamed" or would appear under another entry;
  * -ENAMETOOLONG over the provider's limit.
  */
 int name_parse_new(const struct provider *provider, const char *entry, char *name, char *reason,

@@ -43,6 +43,11 @@ struct provider {
      * the region cannot be part of a host name. Pure. */
     int (*endpoint)(const struct cloud_account *account, char *url, size_t size);
 
+    /* Why this API cannot express the call though the contract knows it, for a person; NULL when it
+     * can. Asked before anything is sent; the caller's user sees EOPNOTSUPP. NULL instead of a
+     * function: it can express all. */
+    const char *(*refusal)(const struct cloud_call *call);
+
     /* Builds and signs the request. `now` is the server's time, seconds since the epoch. *request
      * must be initialised and empty; it stays so after a failure. 0, -ENOMEM, or -EINVAL for a call
      * that this API cannot express. */
@@ -57,6 +62,7 @@ struct provider {
 };
 
 extern const struct provider provider_tencent;
+extern const struct provider provider_qcloud;
 
 /* By the word for -o provider=; NULL if there is none. */
 const struct provider *provider_find(const char *name);

@@ -62,8 +62,10 @@ struct store_waiter {
 
 /*
  * Is it known freshly enough?  Returns 0: yes.  Returns -EINPROGRESS: the waiter's `ready` is
- * called once later, never from inside.  -ENOMEM.  Whoever gets 0 or `ready` looks into the
- * catalogue.
+ * called once later, never from inside.  -ENOMEM, or why the same question has just failed: it is
+ * not asked again for a second, or for three times as long as it took to fail (30 s at most),
+ * unless somebody refreshes.  Whoever gets 0 or `ready`, or such a
+ * failure, looks into the catalogue.
  */
 int store_want(struct store *store, enum store_want want, const char *id,
                struct store_waiter *waiter);

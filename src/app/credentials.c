@@ -13,11 +13,12 @@
 
 #include "cbsfs/clock.h"
 #include "cbsfs/fields.h"
+#include "cbsfs/http.h"
 #include "cbsfs/log.h"
 #include "cbsfs/timestamp.h"
+#include "cbsfs/wipe.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,11 +33,16 @@ struct credentials {
     enum origin origin;
     struct credential known; /* of the environment or a file */
     struct stat info;        /* of the file that `known` was read from */
+    struct stat seen;        /* of the file at the last look */
     int64_t next_look;       /* clock_now() ms */
     struct credential_role *role;
 };
 
 /* --- the environment ----------------------------------------------------------------- */
+
+static const char *const secret_variables[] = {"TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN",
+                                               "TENCENTCLOUD_SESSION_TOKEN",
+                                               "TENCENTCLOUD_SECURITY_TOKEN"};
 
 /* Moves a variable's value out of the environment, where every child could read it. */
 static int take_variable(const char *name, bool keep, char **value)
@@ -49,15 +55,20 @@ static int take_variable(const char *name, bool keep, char **value)
         *value = strdup(text);
         status = *value == NULL ? -ENOMEM : 0;
     }
-    OPENSSL_cleanse(text, strlen(text));
+    wipe_text(text);
     unsetenv(name);
     return status;
 }
 
+void credentials_forget_environment(void)
+{
+    char *unused = NULL;
+    for (size_t i = 0; i < sizeof secret_variables / sizeof *secret_variables; i++)
+        take_variable(secret_variables[i], false, &unused);
+}
+
 static int take_environment(struct credentials *credentials)
 {
-    static const char *const tokens[] = {"TENCENTCLOUD_TOKEN", "TENCENTCLOUD_SESSION_TOKEN",
-                                         "TENCENTCLOUD_SECURITY_TOKEN"};
     struct credential *found = &credentials->environment;
     bool keep = !credentials->paths.environment_ignored;
     const char *id = getenv("TENCENTCLOUD_SECRET_ID");
@@ -66,10 +77,9 @@ static int take_environment(struct credentials *credentials)
         found->secret_id = strdup(id);
         status = found->secret_id == NULL ? -ENOMEM : 0;
     }
-    if (take_variable("TENCENTCLOUD_SECRET_KEY", keep, &found->secret_key) < 0)
-        status = -ENOMEM;
-    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
-        if (take_variable(tokens[i], keep, &found->token) < 0)
+    for (size_t i = 0; i < sizeof secret_variables / sizeof *secret_variables; i++)
+        if (take_variable(secret_variables[i], keep, i == 0 ? &found->secret_key : &found->token) <
+            0)
             status = -ENOMEM;
     return status;
 }
@@ -127,8 +137,9 @@ static int find_origin(struct credentials *credentials, struct cloud_error *erro
             continue;
         if (status == 0) {
             credential_free(&credentials->known);
+            credential_free(&credentials->environment); /* one copy is enough */
             credentials->known = found;
-            credentials->info = info;
+            credentials->info = credentials->seen = info;
             credentials->origin = origin;
             credentials->next_look = clock_now() + LOOK_INTERVAL;
         }
@@ -175,14 +186,33 @@ static bool read_again(struct credentials *credentials)
     return changed;
 }
 
-static bool file_has_changed(struct credentials *credentials)
+static bool has_ended(const struct credential *credential)
+{
+    return credential->expires != TIMESTAMP_NONE && credential->expires <= clock_wall() / 1000;
+}
+
+/* A file that is written in place may be half: it is left alone until it has rested for a moment. A
+ * new file under the old name is whole. */
+static bool is_being_written(const struct credentials *credentials, const struct stat *info)
+{
+    int64_t age = clock_wall() - (int64_t)info->st_ctim.tv_sec * 1000 -
+                  (int64_t)info->st_ctim.tv_nsec / 1000000;
+    return info->st_dev == credentials->info.st_dev && info->st_ino == credentials->info.st_ino &&
+           !credential_file_is_same(info, &credentials->seen) && age < LOOK_INTERVAL;
+}
+
+static bool file_has_changed(struct credentials *credentials, bool ended)
 {
     struct stat info;
     if (clock_now() < credentials->next_look)
         return false;
     credentials->next_look = clock_now() + LOOK_INTERVAL;
-    return stat(path_of(credentials, credentials->origin), &info) == 0 &&
-           !credential_file_is_same(&info, &credentials->info);
+    if (stat(path_of(credentials, credentials->origin), &info) < 0 ||
+        credential_file_is_same(&info, &credentials->info))
+        return false;
+    bool wait = !ended && is_being_written(credentials, &info);
+    credentials->seen = info;
+    return !wait;
 }
 
 static int get_known(struct credentials *credentials, const char *refused, struct credential *out,
@@ -191,14 +221,15 @@ static int get_known(struct credentials *credentials, const char *refused, struc
     const struct credential *known = &credentials->known;
     bool is_file = credentials->origin != ORIGIN_ENVIRONMENT;
     bool is_refused = refused != NULL && strcmp(known->secret_id, refused) == 0;
-    if (is_file && (is_refused || file_has_changed(credentials)) && read_again(credentials))
+    if (is_file && (is_refused || file_has_changed(credentials, has_ended(known))) &&
+        read_again(credentials))
         is_refused = false;
     char origin[512];
     credentials_describe(credentials, origin, sizeof origin);
     if (is_refused)
         return credential_fail(error, -EKEYREJECTED, "the cloud refuses the credentials from %s",
                                origin);
-    if (known->expires != TIMESTAMP_NONE && known->expires <= clock_wall() / 1000)
+    if (has_ended(known))
         return credential_fail(error, -EKEYEXPIRED,
                                "the credentials from %s have ended; log in again", origin);
     int status = credential_copy(out, known);
@@ -332,7 +363,7 @@ void credentials_mask(const char *secret_id, char *text, size_t size)
 
 /* --- the place ----------------------------------------------------------------------- */
 
-static void read_configure(const json_t *document, struct credentials_place *place)
+static bool read_configure(const json_t *document, struct credentials_place *place)
 {
     const json_t *common = field_object(document, "_sys_param");
     /* Very old files have it at the top. */
@@ -345,6 +376,7 @@ static void read_configure(const json_t *document, struct credentials_place *pla
     if (*host != '\0' && strcmp(host, "cbs.tencentcloudapi.com") != 0)
         snprintf(place->endpoint, sizeof place->endpoint, "%s%s",
                  strstr(host, "://") == NULL ? "https://" : "", host);
+    return *place->endpoint == '\0' || http_is_allowed(place->endpoint, NULL);
 }
 
 int credentials_region(const struct credentials_settings *settings, struct credentials_place *place,
@@ -375,8 +407,12 @@ int credentials_region(const struct credentials_settings *settings, struct crede
         if (document == NULL) {
             snprintf(reason, reason_size, "%s: %s", shown, detail);
             status = -EINVAL;
-        } else {
-            read_configure(document, place);
+        } else if (!read_configure(document, place)) {
+            snprintf(reason, reason_size,
+                     "%s: the endpoint of cbs must be https://HOST; http:// is only for this "
+                     "machine (localhost)",
+                     shown);
+            status = -EINVAL;
         }
         json_decref(document);
     }

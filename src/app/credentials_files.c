@@ -61,6 +61,23 @@ static int check_file(const struct stat *info, const char *shown, bool secret,
     return 0;
 }
 
+/* Whoever may write to the directory can put another file of ours in its place. */
+static int check_directory(const char *path, const char *shown, struct cloud_error *error)
+{
+    char directory[PATH_SIZE];
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+
+    snprintf(directory, sizeof directory, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+             slash == NULL ? "." : path);
+    if (stat(directory, &info) < 0 || (info.st_mode & (S_IWOTH | S_ISVTX)) != S_IWOTH)
+        return 0;
+    return credential_fail(error, -EACCES,
+                           "the directory of %s may be changed by others (mode %04o); run: chmod "
+                           "o-w on it",
+                           shown, (unsigned)(info.st_mode & 07777));
+}
+
 int credential_file_load(const char *path, const char *shown, bool secret, struct buffer *content,
                          struct stat *info, struct cloud_error *error)
 {
@@ -79,6 +96,8 @@ int credential_file_load(const char *path, const char *shown, bool secret, struc
             credential_fail(error, -EKEYREJECTED, "cannot read %s: %s", shown, strerror(errno));
     else
         status = check_file(info, shown, secret, error);
+    if (status == 0 && secret)
+        status = check_directory(path, shown, error);
     while (status == 0) {
         ssize_t length = read(file, block, sizeof block);
         if (length == 0)
@@ -140,22 +159,18 @@ int credential_file_read_tccli(const char *path, const char *shown, struct crede
                                struct stat *info, struct cloud_error *error)
 {
     struct buffer content;
-    char reason[512];
+    char reason[80];
     buffer_init(&content, FILE_LIMIT);
+    buffer_hold_secret(&content);
     int status = credential_file_load(path, shown, true, &content, info, error);
     if (status == 0) {
-        json_t *document = fields_parse(content.data == NULL ? "" : content.data, content.length,
-                                        reason, sizeof reason);
-        if (document == NULL) {
-            /* The parser quotes what it stumbled over, which may be the key: only the place is
-             * shown. */
-            const char *place = strrchr(reason, '(');
-            status = credential_fail(error, -EKEYREJECTED, "%s: not a JSON object %s", shown,
-                                     place == NULL ? "" : place);
-        } else {
+        json_t *document = fields_parse_secret(content.data == NULL ? "" : content.data,
+                                               content.length, reason, sizeof reason);
+        if (document == NULL)
+            status = credential_fail(error, -EKEYREJECTED, "%s: %s", shown, reason);
+        else
             status = read_tccli_document(document, shown, credential, error);
-        }
-        json_decref(document);
+        fields_free_secret(document);
     }
     buffer_cleanse(&content);
     return status;
@@ -225,6 +240,7 @@ int credential_file_read_ini(const char *path, const char *shown, const char *pr
 {
     struct buffer content;
     buffer_init(&content, FILE_LIMIT);
+    buffer_hold_secret(&content);
     int status = credential_file_load(path, shown, true, &content, info, error);
     if (status == 0 && content.data == NULL)
         status = -ENOENT;

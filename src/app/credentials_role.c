@@ -5,13 +5,18 @@
  *
  * One fetch at a time serves everybody who waits.  Keys that still work are given out while newer
  * ones are fetched; a failed fetch changes nothing until they end.  Between two fetches lies at
- * least a second, so that callers who ask again at once are answered from the last result.
+ * least a second, so that callers who ask again at once are answered from the last result; after
+ * failures it becomes more, and most while the keys still work.
+ *
+ * When keys end is told by the service's clock, which its answers tell, not by ours, which may be
+ * wrong.
  */
 #include "credentials_parts.h"
 
 #include "cbsfs/clock.h"
 #include "cbsfs/fields.h"
 #include "cbsfs/http.h"
+#include "cbsfs/log.h"
 #include "cbsfs/timestamp.h"
 
 #include <ctype.h>
@@ -21,9 +26,13 @@
 
 #define METADATA_HOST  "metadata.tencentyun.com"
 #define METADATA_PATH  "/latest/meta-data/cam/security-credentials/"
-#define FETCH_TIMEOUT  2000 /* ms for each of the two requests */
-#define FETCH_INTERVAL 1000 /* ms at least from the end of a fetch to the next */
-#define RENEW_BEFORE   300  /* seconds */
+#define FETCH_TIMEOUT  2000  /* ms for each of the two requests */
+#define FETCH_INTERVAL 1000  /* ms at least from the end of a fetch to the next */
+#define LONGEST_PAUSE  5000  /* ms, after failures that leave us without keys */
+#define CALM_PAUSE     30000 /* ms, after failures while the old keys work */
+#define RENEW_BEFORE   300   /* seconds */
+#define ANSWER_LIMIT   65536 /* bytes; keys have about 1000 */
+#define CODE_LIMIT     24    /* shorter than any key or token, which must not be shown */
 
 struct waiter {
     void (*ready)(void *data, int status);
@@ -37,7 +46,9 @@ struct credential_role {
     char *own_endpoint;
     char name[128];
     struct credential credential; /* empty until a fetch succeeded */
+    int64_t clock_offset;         /* seconds: the service's clock minus ours */
     int failure;                  /* of the last fetch; 0 */
+    int64_t pause;                /* ms from the last fetch to the next */
     struct cloud_error error;     /* its reason */
     int64_t next_fetch;           /* clock_now() ms */
     struct http_exchange *exchange;
@@ -91,12 +102,32 @@ const char *credential_role_name(const struct credential_role *role)
 
 /* --- fetching ------------------------------------------------------------------------ */
 
+static int64_t seconds_left(const struct credential_role *role)
+{
+    if (role->credential.secret_id == NULL)
+        return 0;
+    return role->credential.expires - (clock_wall() / 1000 + role->clock_offset);
+}
+
+static void plan_fetch(struct credential_role *role, int status)
+{
+    int64_t longest = seconds_left(role) > 0 ? CALM_PAUSE : LONGEST_PAUSE;
+
+    role->pause = status == 0 || role->pause == 0 ? FETCH_INTERVAL : role->pause * 2;
+    if (role->pause > longest)
+        role->pause = longest;
+    if (status < 0 && role->failure == 0 && role->credential.secret_id != NULL)
+        log_warning("the keys of the CAM role %s cannot be renewed: %s", role->name,
+                    role->error.message);
+    role->failure = status;
+    role->next_fetch = clock_now() + role->pause;
+}
+
 /* A waiter may ask or cancel again from its call: those who are due stand in a list of their own.
  */
 static void finish_fetch(struct credential_role *role, int status)
 {
-    role->failure = status;
-    role->next_fetch = clock_now() + FETCH_INTERVAL;
+    plan_fetch(role, status);
     struct waiter **end = &role->due;
     while (*end != NULL)
         end = &(*end)->next;
@@ -145,6 +176,9 @@ static int check_reply(struct credential_role *role, const struct http_reply *re
     if (reply->status != 200)
         return credential_fail(&role->error, -EKEYREJECTED, "%s answers HTTP %ld", role->endpoint,
                                reply->status);
+    if (reply->body_length > ANSWER_LIMIT)
+        return credential_fail(&role->error, -EKEYREJECTED, "%s answers more than keys",
+                               role->endpoint);
     return 0;
 }
 
@@ -168,7 +202,16 @@ static int read_name(struct credential_role *role, const struct http_reply *repl
     return 0;
 }
 
-static int read_keys(struct credential_role *role, const json_t *document)
+/* Whatever else may be there, it could be a key. */
+static bool code_is_word(const char *code)
+{
+    size_t length = 0;
+    while (isalpha((unsigned char)code[length]) || code[length] == '.')
+        length++;
+    return length > 0 && code[length] == '\0' && length <= CODE_LIMIT;
+}
+
+static int read_keys(struct credential_role *role, const json_t *document, int64_t now)
 {
     const char *code = field_text(document, "Code", "");
     const char *id = field_text(document, "TmpSecretId", "");
@@ -176,11 +219,13 @@ static int read_keys(struct credential_role *role, const json_t *document)
     const char *token = field_text(document, "Token", "");
     int64_t expires = field_integer(document, "ExpiredTime", 0);
     if (strcmp(code, "Success") != 0)
-        return credential_fail(&role->error, -EKEYREJECTED, "the role's keys: code \"%.60s\"",
-                               code);
+        return credential_fail(&role->error, -EKEYREJECTED, "the role's keys are refused%s%s",
+                               code_is_word(code) ? ": " : "", code_is_word(code) ? code : "");
     if (!credential_text_is_valid(id) || !credential_text_is_valid(key) ||
         !credential_text_is_valid(token) || expires <= 0)
         return credential_fail(&role->error, -EKEYREJECTED, "the role's keys are incomplete");
+    if (expires <= now)
+        return credential_fail(&role->error, -EKEYREJECTED, "the role's keys have already ended");
     struct credential fetched;
     credential_init(&fetched);
     fetched.secret_id = strdup(id);
@@ -202,13 +247,17 @@ static void keys_arrived(void *data, const struct http_reply *reply)
     role->exchange = NULL;
     int status = check_reply(role, reply);
     if (status == 0) {
-        char reason[512];
-        json_t *document = fields_parse(reply->body, reply->body_length, reason, sizeof reason);
+        char reason[80];
+        int64_t now = reply->date != TIMESTAMP_NONE ? reply->date : clock_wall() / 1000;
+        json_t *document =
+            fields_parse_secret(reply->body, reply->body_length, reason, sizeof reason);
         if (document == NULL)
-            status = credential_fail(&role->error, -EKEYREJECTED, "the role's keys are not JSON");
+            status = credential_fail(&role->error, -EKEYREJECTED, "the role's keys are %s", reason);
         else
-            status = read_keys(role, document);
-        json_decref(document);
+            status = read_keys(role, document, now);
+        fields_free_secret(document);
+        if (status == 0)
+            role->clock_offset = now - clock_wall() / 1000;
     }
     finish_fetch(role, status);
 }
@@ -258,14 +307,14 @@ int credential_role_get(struct credential_role *role, const char *refused, struc
     const struct credential *known = &role->credential;
     bool have = known->secret_id != NULL;
     bool is_refused = have && refused != NULL && strcmp(known->secret_id, refused) == 0;
-    int64_t left = have ? known->expires - clock_wall() / 1000 : 0;
+    int64_t left = seconds_left(role);
     bool usable = have && !is_refused && left > 0;
 
     if ((!usable || left < RENEW_BEFORE) && role->exchange == NULL &&
         clock_now() >= role->next_fetch) {
-        role->failure = request_part(role, "", name_arrived);
-        if (role->failure < 0)
-            role->next_fetch = clock_now() + FETCH_INTERVAL;
+        int status = request_part(role, "", name_arrived);
+        if (status < 0)
+            plan_fetch(role, status);
     }
     if (usable) {
         int status = credential_copy(out, known);

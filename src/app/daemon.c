@@ -55,18 +55,25 @@ static int open_standard_descriptors(void)
     return 0;
 }
 
-static int put_in_order(void)
+int daemon_protect(void)
 {
     const struct rlimit none = {0, 0};
+
+    if (setrlimit(RLIMIT_CORE, &none) != 0)
+        return -errno;
+    if (!KEEPS_TRACEABLE && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        return -errno;
+    /* libcurl would write the keys of every TLS connection of the mount's life there. */
+    return unsetenv("SSLKEYLOGFILE") != 0 ? -errno : 0;
+}
+
+static int put_in_order(void)
+{
     sigset_t signals;
     int result = open_standard_descriptors();
 
     if (result != 0)
         return result;
-    if (setrlimit(RLIMIT_CORE, &none) != 0)
-        return -errno;
-    if (!KEEPS_TRACEABLE && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-        return -errno;
     umask(077);
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return -errno;
@@ -142,8 +149,7 @@ static void __attribute__((noreturn)) wait_for_verdict(pid_t child, int fd, int6
     char line[VERDICT_SIZE];
     sigset_t none;
 
-    /* Ctrl-C and kill end the waiting as usual; the child hears the former as well, and notices the
-     * latter when nobody takes its verdict. */
+    /* Ctrl-C and kill end the waiting as usual, and with it the child. */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 
@@ -165,7 +171,7 @@ static void __attribute__((noreturn)) wait_for_verdict(pid_t child, int fd, int6
     _exit(1);
 }
 
-int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit)
+int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit, void (*forget)(void))
 {
     int pipes[2];
     int result;
@@ -187,11 +193,14 @@ int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit)
     }
     if (child > 0) {
         close(pipes[1]);
+        forget();
         wait_for_verdict(child, pipes[0], limit);
     }
     close(pipes[0]);
     daemon->verdict = pipes[1];
-    return 0;
+    /* What nobody waits for any more need not be asked; a parent that is gone already is noticed
+     * when nobody takes the verdict. */
+    return prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) != 0 ? -errno : 0;
 }
 
 /* --- the child ----------------------------------------------------------------------- */
@@ -235,6 +244,7 @@ int daemon_ready(struct daemon *daemon)
     if (daemon->foreground)
         return 0;
     log_to_syslog("cbsfs");
+    prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0); /* from now on the parent ends because all is well */
     result = detach();
     if (result == 0)
         result = tell(daemon, "");

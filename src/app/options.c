@@ -169,6 +169,12 @@ static int hear(void *data, const char *word, int key, struct fuse_args *unused)
 
 /* --- the configuration file ---------------------------------------------------------- */
 
+/* True for a word that can be a mistyped option, and no key or token in the wrong place. */
+static bool may_be_shown(const char *key)
+{
+    return strlen(key) <= 20 && strspn(key, "abcdefghijklmnopqrstuvwxyz_-") == strlen(key);
+}
+
 static int hear_line(void *data, const char *origin, const char *key, const char *text,
                      char *reason, size_t reason_size)
 {
@@ -178,9 +184,10 @@ static int hear_line(void *data, const char *origin, const char *key, const char
     (void)reason;
     (void)reason_size;
     if (index < 0 && option_is_secret(key))
-        return refuse_secret(hearing, origin, key);
+        return refuse_secret(hearing, origin, may_be_shown(key) ? key : "a secret");
     if (index < 0 || strcmp(key, "config") == 0)
-        return fail(hearing, "%s: %s: unknown option; see cbsfs --help", origin, key);
+        return fail(hearing, "%s: %s%sunknown option; see cbsfs --help", origin,
+                    may_be_shown(key) ? key : "", may_be_shown(key) ? ": " : "");
     if (hearing->values[index].given && strcmp(hearing->values[index].origin, "-o") == 0)
         return 0;
     return hear_option(hearing, index, origin, text);
@@ -311,6 +318,9 @@ static int understand_values(struct hearing *hearing)
         if (result == -EINVAL && strcmp(entry->name, "endpoint") == 0 &&
             strchr(value->text, '@') != NULL)
             return refuse_secret(hearing, value->origin, "endpoint");
+        /* A value from a file may be a key in the wrong line. */
+        if (result == -EINVAL && strcmp(value->origin, "-o") != 0)
+            return fail(hearing, "%s: %s %s", value->origin, entry->name, allowed);
         if (result == -EINVAL)
             return fail(hearing, "%s: %s=%s: %s", value->origin, entry->name, value->text, allowed);
         if (result != 0)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cbsfs/buffer.h"
 
+#include "cbsfs/utf8.h"
+#include "cbsfs/wipe.h"
+
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
@@ -30,6 +33,11 @@ void buffer_cleanse(struct buffer *buffer)
     buffer_free(buffer);
 }
 
+void buffer_hold_secret(struct buffer *buffer)
+{
+    buffer->secret = true;
+}
+
 void buffer_reset(struct buffer *buffer)
 {
     buffer->length = 0;
@@ -53,7 +61,8 @@ static int reserve(struct buffer *buffer, size_t extra)
     size_t capacity = buffer->capacity ? buffer->capacity : FIRST_CAPACITY;
     while (capacity < needed)
         capacity *= 2;
-    char *data = realloc(buffer->data, capacity);
+    char *data =
+        buffer->secret ? wipe_realloc(buffer->data, capacity) : realloc(buffer->data, capacity);
     if (!data)
         return buffer->error = -ENOMEM;
     buffer->data = data;
@@ -97,39 +106,6 @@ int buffer_printf(struct buffer *buffer, const char *format, ...)
     return 0;
 }
 
-/* Length of the well-formed UTF-8 sequence at `text` and its code point; 0 if there is none (RFC
- * 3629: no overlong form, no surrogate, nothing above U+10FFFF). The terminating NUL ends every
- * sequence. */
-static size_t decode_utf8(const unsigned char *text, uint32_t *point)
-{
-    static const struct {
-        unsigned char mask, lead;
-        uint32_t least;
-    } forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-
-    for (size_t form = 0; form < sizeof forms / sizeof *forms; form++) {
-        if ((text[0] & forms[form].mask) != forms[form].lead)
-            continue;
-        uint32_t value = text[0] & (unsigned char)~forms[form].mask;
-        for (size_t i = 1; i <= form; i++) {
-            if ((text[i] & 0xc0) != 0x80)
-                return 0;
-            value = value << 6 | (text[i] & 0x3f);
-        }
-        if (value < forms[form].least || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
-            return 0;
-        *point = value;
-        return form + 1;
-    }
-    return 0;
-}
-
-/* C0, DEL and C1 drive terminals; U+2028 and U+2029 end a line for some readers. */
-static bool is_control(uint32_t point)
-{
-    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x2028 || point == 0x2029;
-}
-
 int buffer_put_printable(struct buffer *buffer, const char *text)
 {
     size_t length = strlen(text);
@@ -137,22 +113,37 @@ int buffer_put_printable(struct buffer *buffer, const char *text)
     if (status)
         return status;
 
-    const unsigned char *at = (const unsigned char *)text;
-    const unsigned char *end = at + length;
-    while (at < end) {
+    const char *end = text + length;
+    while (text < end) {
         uint32_t point = 0;
-        size_t size = decode_utf8(at, &point);
-        if (size == 0 || is_control(point)) {
+        size_t size = utf8_decode(text, &point);
+        if (size == 0 || utf8_is_hidden(point)) {
             buffer->data[buffer->length++] = '?';
-            at += size ? size : 1;
+            text += size ? size : 1;
             continue;
         }
-        memcpy(buffer->data + buffer->length, at, size);
+        memcpy(buffer->data + buffer->length, text, size);
         buffer->length += size;
-        at += size;
+        text += size;
     }
     buffer->data[buffer->length] = '\0';
     return 0;
+}
+
+int buffer_put_json(struct buffer *buffer, const char *json)
+{
+    const char *plain = json; /* not appended yet */
+    while (*json) {
+        uint32_t point = 0;
+        size_t size = utf8_decode(json, &point);
+        if (size > 0 && point >= 0x7f && utf8_is_hidden(point)) {
+            buffer_append(buffer, plain, (size_t)(json - plain));
+            buffer_printf(buffer, "\\u%04x", (unsigned)point);
+            plain = json + size;
+        }
+        json += size ? size : 1;
+    }
+    return buffer_append(buffer, plain, (size_t)(json - plain));
 }
 
 char *buffer_steal(struct buffer *buffer)

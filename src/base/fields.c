@@ -1,29 +1,147 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cbsfs/fields.h"
 
+#include "cbsfs/buffer.h"
+#include "cbsfs/wipe.h"
+
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-json_t *fields_parse(const char *text, size_t length, char *reason, size_t reason_size)
-{
-    json_error_t error;
+static bool memory_was_out;
+static json_malloc_t allocate;
 
-    /* A NUL inside of one name must not make the whole listing unreadable; the name ends there. */
-    json_t *document = json_loadb(text, length, JSON_ALLOW_NUL, &error);
-    if (!document) {
-        snprintf(reason, reason_size, "%s (line %d, column %d)", error.text, error.line,
-                 error.column);
-        return NULL;
+static void *noting_malloc(size_t size)
+{
+    void *memory = allocate(size);
+    if (!memory)
+        memory_was_out = true;
+    return memory;
+}
+
+/*
+ * Jansson does not always say that memory was out: it calls an unfinished token invalid, or drops
+ * bytes of it.  So its allocations are watched while it reads.  It has one pair of functions for
+ * the whole process; what the one allocated the other may free, so they can be exchanged around a
+ * document.  `free_with` is what the parser's own copies are freed with, NULL: as always.
+ *
+ * A NUL inside of one name must not make the whole listing unreadable; the name ends there.
+ */
+static json_t *load(const char *text, size_t length, json_free_t free_with, json_error_t *error)
+{
+    json_free_t release;
+
+    json_get_alloc_funcs(&allocate, &release);
+    memory_was_out = false;
+    json_set_alloc_funcs(noting_malloc, free_with ? free_with : release);
+    json_t *document = json_loadb(text, length, JSON_ALLOW_NUL, error);
+    if (memory_was_out) {
+        json_decref(document);
+        document = NULL;
     }
-    if (!json_is_object(document)) {
+    json_set_alloc_funcs(allocate, release);
+    return document;
+}
+
+/* Once more without what one value can break for all others. */
+static json_t *load_repaired(const char *text, size_t length)
+{
+    struct buffer repaired;
+    json_error_t error;
+    json_t *document = NULL;
+
+    /* A replacement has up to three times the length of what it replaces. */
+    buffer_init(&repaired, 3 * length + 1);
+    if (fields_repair(text, length, &repaired) == 0)
+        document = load(repaired.data ? repaired.data : "", repaired.length, NULL, &error);
+    else
+        memory_was_out = memory_was_out || repaired.error == -ENOMEM;
+    buffer_free(&repaired);
+    return document;
+}
+
+/* What fields_parse() returns for what load() gave. */
+static json_t *conclude(json_t *document, const json_error_t *error, char *reason,
+                        size_t reason_size)
+{
+    errno = !document && memory_was_out ? ENOMEM : EINVAL;
+    if (!document && memory_was_out) {
+        snprintf(reason, reason_size, "out of memory");
+    } else if (!document) {
+        snprintf(reason, reason_size, "%s (line %d, column %d)", error->text, error->line,
+                 error->column);
+    } else if (!json_is_object(document)) {
         snprintf(reason, reason_size, "not a JSON object");
         json_decref(document);
         return NULL;
     }
     return document;
+}
+
+json_t *fields_parse(const char *text, size_t length, char *reason, size_t reason_size)
+{
+    json_error_t error;
+    json_t *document = load(text, length, NULL, &error);
+
+    return conclude(document, &error, reason, reason_size);
+}
+
+json_t *fields_parse_tolerant(const char *text, size_t length, char *reason, size_t reason_size)
+{
+    json_error_t error;
+    json_t *document = load(text, length, NULL, &error);
+
+    if (!document && !memory_was_out)
+        document = load_repaired(text, length);
+    return conclude(document, &error, reason, reason_size);
+}
+
+json_t *fields_parse_secret(const char *text, size_t length, char *reason, size_t reason_size)
+{
+    json_error_t error;
+    json_t *document = load(text, length, wipe_free, &error);
+
+    errno = !document && memory_was_out ? ENOMEM : EINVAL;
+    if (!document)
+        snprintf(reason, reason_size, "not a JSON object (line %d, column %d)", error.line,
+                 error.column);
+    /* The parser quotes what it stumbled over. */
+    OPENSSL_cleanse(&error, sizeof error);
+    if (document && !json_is_object(document)) {
+        snprintf(reason, reason_size, "not a JSON object");
+        fields_free_secret(document);
+        return NULL;
+    }
+    return document;
+}
+
+void fields_free_secret(json_t *document)
+{
+    json_free_t release;
+
+    json_get_alloc_funcs(&allocate, &release);
+    json_set_alloc_funcs(allocate, wipe_free);
+    json_decref(document);
+    json_set_alloc_funcs(allocate, release);
+}
+
+static int append(const char *text, size_t length, void *data)
+{
+    return buffer_append(data, text, length);
+}
+
+char *fields_print(const json_t *value)
+{
+    struct buffer text;
+    buffer_init(&text, 0);
+    if (json_dump_callback(value, append, &text, JSON_COMPACT) != 0 || text.error != 0) {
+        buffer_free(&text);
+        return NULL;
+    }
+    return buffer_steal(&text);
 }
 
 const char *field_text(const json_t *object, const char *key, const char *fallback)

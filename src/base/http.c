@@ -19,13 +19,14 @@
 #include "cbsfs/timestamp.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define IDLE_LIMIT         8            /* easy handles kept */
 #define HEADER_LIMIT       (256 * 1024) /* bytes of response headers */
+#define LARGE_BODY         (512 * 1024) /* bytes: more than a page of records has */
 #define CONNECTION_MAX_AGE 60L          /* seconds idle; the clouds' gateways close at 60 to 75 */
 
 struct http {
@@ -34,8 +35,6 @@ struct http {
     char *user_agent, *ca_file, *plain_host;
     CURLSH *share;
     struct http_exchange *exchanges;
-    CURL *idle[IDLE_LIMIT];
-    size_t idle_count;
 };
 
 struct http_exchange {
@@ -101,8 +100,6 @@ void http_free(struct http *http)
         return;
     while (http->exchanges)
         http_cancel(http->exchanges);
-    while (http->idle_count > 0)
-        curl_easy_cleanup(http->idle[--http->idle_count]);
     loop_on_transfer(http->loop, NULL, NULL);
     curl_share_cleanup(http->share);
     free(http->user_agent);
@@ -158,25 +155,17 @@ static int set_text(CURL *easy, CURLoption option, const char *text)
     return curl_easy_setopt(easy, option, text) != CURLE_OK;
 }
 
-static CURL *take_easy(struct http *http)
+/* A new handle for each exchange; connections are the multi handle's and outlive it.  One that is
+ * used again remembers the last header of its last response (libcurl before 8.0 frees it and does
+ * not forget it), and a response that begins with a folded line would be appended to that. */
+static CURL *new_easy(const struct http *http)
 {
-    if (http->idle_count > 0)
-        return http->idle[--http->idle_count];
     CURL *easy = curl_easy_init();
     if (easy && curl_easy_setopt(easy, CURLOPT_SHARE, http->share) != CURLE_OK) {
         curl_easy_cleanup(easy);
         return NULL;
     }
     return easy;
-}
-
-static void give_easy(struct http *http, CURL *easy)
-{
-    curl_easy_reset(easy);
-    if (http->idle_count < IDLE_LIMIT)
-        http->idle[http->idle_count++] = easy;
-    else
-        curl_easy_cleanup(easy);
 }
 
 /*
@@ -284,13 +273,16 @@ static void write_endpoint(struct http_exchange *exchange)
 static void exchange_free(struct http_exchange *exchange)
 {
     struct http *http = exchange->http;
+    bool is_large = exchange->body.capacity > LARGE_BODY;
 
     loop_timer_stop(http->loop, &exchange->timer);
-    if (exchange->easy)
-        give_easy(http, exchange->easy);
+    curl_easy_cleanup(exchange->easy);
     http_request_free(&exchange->request);
     buffer_cleanse(&exchange->body); /* an answer may hold a session token */
     free(exchange);
+    /* What was read out of it took ten times as much, in pieces that malloc keeps by itself. */
+    if (is_large)
+        malloc_trim(0);
 }
 
 static void unlink_exchange(struct http_exchange *exchange)
@@ -331,9 +323,10 @@ int http_start(struct http *http, struct http_request *request, int64_t deadline
     exchange->timer.fire = deadline_passed;
     exchange->timer.data = exchange;
     buffer_init(&exchange->body, http->settings.body_limit);
+    buffer_hold_secret(&exchange->body);
     write_endpoint(exchange);
 
-    exchange->easy = take_easy(http);
+    exchange->easy = new_easy(http);
     if (!exchange->easy || set_up(exchange, once) ||
         curl_multi_add_handle(loop_multi(http->loop), exchange->easy) != CURLM_OK) {
         exchange_free(exchange);
@@ -464,6 +457,13 @@ static void read_response(const struct http_exchange *exchange, struct http_repl
     }
 }
 
+void http_redact(const struct http_reply *reply, char *text)
+{
+    const struct http_exchange *exchange = reply->internal;
+    if (exchange)
+        http_request_redact(&exchange->request, text, strlen(text), false);
+}
+
 static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_deadline)
 {
     struct http_reply reply = {
@@ -483,12 +483,15 @@ static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_
     reply.new_connection = connects > 0;
     curl_multi_remove_handle(loop_multi(exchange->http->loop), exchange->easy);
 
+    if (exchange->body.data)
+        http_request_redact(&exchange->request, exchange->body.data, exchange->body.length, true);
     if (code == CURLE_OK) {
         read_response(exchange, &reply);
     } else {
         reply.failure = exchange->sending ? HTTP_LOST : HTTP_NOT_SENT;
         reply.error = at_deadline ? -ETIMEDOUT : errno_of_curl(exchange, code);
         describe_failure(exchange, code, &reply);
+        http_redact(&reply, reply.message);
     }
     log_debug("%s %s: HTTP %ld in %lld ms%s%s", exchange->request.method, exchange->endpoint,
               reply.status, (long long)reply.elapsed, *reply.message ? "; " : "", reply.message);

@@ -2,6 +2,7 @@
 /* What a request is and where it may go: the parts of the HTTP client that need no network. */
 #include "cbsfs/buffer.h"
 #include "cbsfs/http.h"
+#include "cbsfs/wipe.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,19 +16,13 @@ void http_request_init(struct http_request *request)
     *request = (struct http_request){0};
 }
 
-static void cleanse_text(char *text)
-{
-    if (text)
-        OPENSSL_cleanse(text, strlen(text));
-}
-
 void http_request_free(struct http_request *request)
 {
     for (struct curl_slist *header = request->headers; header; header = header->next)
-        cleanse_text(header->data);
+        wipe_text(header->data);
     curl_slist_free_all(request->headers);
     /* Some APIs sign in the query, and log in with a password in the body. */
-    cleanse_text(request->url);
+    wipe_text(request->url);
     if (request->body)
         OPENSSL_cleanse(request->body, request->body_length);
     free(request->method);
@@ -46,6 +41,7 @@ int http_request_add_header(struct http_request *request, const char *name, cons
     if (strpbrk(name, "\r\n") || strpbrk(value, "\r\n"))
         return -EINVAL;
     buffer_init(&line, 0);
+    buffer_hold_secret(&line);
     /* libcurl takes "Name:" as the wish to leave a header out; "Name;" is its word for an empty
      * one. */
     if (*value)
@@ -61,6 +57,120 @@ int http_request_add_header(struct http_request *request, const char *name, cons
     buffer_cleanse(&line);
     return status;
 }
+
+/* --- what a server sends back -------------------------------------------------------- */
+
+#define SECRET_LEAST 20 /* shorter words of such headers are syntax */
+#define PART_LEAST   16
+
+static bool is_secret_header(const char *line)
+{
+    size_t length = strcspn(line, ":;");
+    return (length == 13 && strncasecmp(line, "Authorization", 13) == 0) ||
+           (length >= 6 && strncasecmp(line + length - 6, "-Token", 6) == 0);
+}
+
+static void redact_whole(char *text, size_t length, const char *secret, size_t secret_length)
+{
+    char *end = text + length, *found;
+    while ((found = memmem(text, (size_t)(end - text), secret, secret_length)) != NULL) {
+        memset(found, '*', secret_length);
+        text = found + secret_length;
+    }
+}
+
+/* How much of `text` stands anywhere in `secret`, from its first character on. */
+static size_t common_length(const char *text, size_t length, const char *secret,
+                            size_t secret_length)
+{
+    size_t longest = 0;
+    for (size_t from = 0; from + longest < secret_length; from++) {
+        size_t same = 0;
+        while (same < length && from + same < secret_length && text[same] == secret[from + same])
+            same++;
+        if (same > longest)
+            longest = same;
+    }
+    return longest;
+}
+
+static void redact_parts(char *text, size_t length, const char *secret, size_t secret_length)
+{
+    for (size_t at = 0; at + PART_LEAST <= length;) {
+        size_t same = common_length(text + at, length - at, secret, secret_length);
+        if (same >= PART_LEAST) {
+            memset(text + at, '*', same);
+            at += same;
+        } else {
+            at++;
+        }
+    }
+}
+
+/* Each long word of `secrets` up to `end`. */
+static void redact_words(char *text, size_t length, bool whole, const char *secrets,
+                         const char *end)
+{
+    static const char separators[] = " ,;=&";
+
+    while (secrets < end) {
+        size_t size = strcspn(secrets, separators);
+        if (size > (size_t)(end - secrets))
+            size = (size_t)(end - secrets);
+        if (size >= SECRET_LEAST && whole)
+            redact_whole(text, length, secrets, size);
+        else if (size >= SECRET_LEAST)
+            redact_parts(text, length, secrets, size);
+        secrets += size;
+        secrets += strspn(secrets, separators);
+    }
+}
+
+/* What stands percent-encoded in a form, as the server has read it. */
+static void redact_decoded(char *text, size_t length, bool whole, const char *value, size_t size)
+{
+    int decoded_size = 0;
+    char *decoded = memchr(value, '%', size) == NULL
+                        ? NULL
+                        : curl_easy_unescape(NULL, value, (int)size, &decoded_size);
+
+    if (decoded_size >= SECRET_LEAST && whole)
+        redact_whole(text, length, decoded, (size_t)decoded_size);
+    else if (decoded_size >= SECRET_LEAST)
+        redact_parts(text, length, decoded, (size_t)decoded_size);
+    wipe_text(decoded);
+    curl_free(decoded);
+}
+
+/* Older APIs sign in the query or in a form. */
+static void redact_form(char *text, size_t length, bool whole, const char *form)
+{
+    static const char *const names[] = {"Signature=", "Token="};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (const char *at = form; (at = strstr(at, names[i])) != NULL;) {
+            at += strlen(names[i]);
+            size_t size = strcspn(at, "&");
+            redact_words(text, length, whole, at, at + size);
+            redact_decoded(text, length, whole, at, size);
+        }
+}
+
+void http_request_redact(const struct http_request *request, char *text, size_t length, bool whole)
+{
+    for (struct curl_slist *header = request->headers; header; header = header->next) {
+        const char *end = header->data + strlen(header->data);
+        const char *value = header->data + strcspn(header->data, ":;") + 1;
+        if (is_secret_header(header->data))
+            redact_words(text, length, whole, value, end);
+    }
+    if (request->url)
+        redact_form(text, length, whole, request->url);
+    if (request->body && *request->body != '{')
+        redact_form(text, length, whole, request->body);
+}
+
+/* --- where it may go ----------------------------------------------------------------- */
 
 static bool is_loopback(const char *host)
 {

@@ -7,6 +7,7 @@
 #include "cbsfs/loop.h"
 
 #include "cbsfs/clock.h"
+#include "cbsfs/wipe.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -60,9 +61,11 @@ struct loop *loop_new(void)
 {
     static bool initialised;
 
-    /* libcurl does not notice when OpenSSL could not be set up for want of memory, and OpenSSL's
+    /* What libcurl frees has held signatures and session tokens.
+     * It does not notice when OpenSSL could not be set up for want of memory, and OpenSSL's
      * functions then crash: so it is asked. */
-    if (!initialised && (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+    if (!initialised && (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_free, wipe_realloc,
+                                              strdup, calloc) != CURLE_OK ||
                          OSSL_LIB_CTX_get0_global_default() == NULL))
         return NULL;
     initialised = true;

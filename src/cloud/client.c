@@ -199,7 +199,9 @@ static int64_t consider(struct client_call *call, int64_t now)
         fail_by_breaker(call);
         return INT64_MAX;
     }
-    if (verdict == BREAKER_WAIT || client->credential.pending || now >= call->deadline ||
+    if (verdict == BREAKER_WAIT)
+        return client->breaker.until;
+    if (client->credential.pending || now >= call->deadline ||
         client->stats.in_flight >= client->settings.concurrency)
         return INT64_MAX;
     if (call->not_before > now)
@@ -276,6 +278,7 @@ void client_get_stats(const struct client *client, struct client_stats *stats)
     *stats = client->stats;
     stats->breaker_open = client->breaker.open;
     stats->breaker_until = client->breaker.until;
+    stats->credential_refused = client->credential.refused != NULL;
 }
 
 const struct provider *client_provider(const struct client *client)

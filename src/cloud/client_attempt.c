@@ -12,9 +12,12 @@
 #include "cbsfs/timestamp.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define CHANGE_ATTEMPTS     3  /* of a change that could not be sent */
 #define LONGEST_RETRY_AFTER 30 /* seconds: no server may silence us for longer */
+/* An attempt that outlives its deadline by this, ms, has not been waited for: the machine slept. */
+#define OVERSLEPT 2000
 
 static void set_error(struct cloud_error *error, int status, enum cloud_outcome outcome,
                       const char *message)
@@ -119,6 +122,13 @@ static void answered(struct client_call *call, const struct http_reply *reply)
     breaker_succeed(&client->breaker);
     cloud_answer_init(&answer);
     client->settings.provider->decode(&call->call, reply, &answer);
+    /* Some servers repeat the request in their complaint; the tree and the log show what they say.
+     */
+    if (answer.error.status) {
+        http_redact(reply, answer.error.code);
+        http_redact(reply, answer.error.message);
+        http_redact(reply, answer.error.request_id);
+    }
     const struct cloud_error *error = &answer.error;
     client_learn_clock(client, reply, error->status && error->remedy == CLOUD_CLOCK);
     if (error->status == 0 || error->remedy == CLOUD_FINAL)
@@ -134,12 +144,20 @@ static void answered(struct client_call *call, const struct http_reply *reply)
         client_end_now(call, &answer);
 }
 
+/* How long the machine slept during the attempt, or the program was stopped, ms; 0: it did not. */
+static int64_t time_overslept(const struct client_call *call)
+{
+    int64_t late = clock_now() - call->attempt_deadline;
+    return late > OVERSLEPT ? late : 0;
+}
+
 static void not_answered(struct client_call *call, const struct http_reply *reply)
 {
     struct client *client = call->client;
     bool was_trial = call->trial;
-    /* Neither says anything about the server's health. */
-    bool is_ours = reply->error == -EMSGSIZE || reply->error == -ENOMEM;
+    int64_t overslept = time_overslept(call);
+    /* None of these says anything about the server's health. */
+    bool is_ours = reply->error == -EMSGSIZE || reply->error == -ENOMEM || overslept > 0;
     bool stalled = reply->error == -ETIMEDOUT &&
                    clock_now() - call->attempt_started >= client->settings.attempt_timeout;
     struct cloud_answer answer;
@@ -148,12 +166,15 @@ static void not_answered(struct client_call *call, const struct http_reply *repl
     cloud_answer_init(&answer);
     set_error(&answer.error, status_of_transport(reply->error),
               reply->failure == HTTP_NOT_SENT ? CLOUD_NOT_SENT : CLOUD_UNKNOWN, reply->message);
-    if (!is_ours) {
+    if (!is_ours || overslept > 0)
         answer.error.remedy = CLOUD_READ_AGAIN;
+    if (!is_ours)
         breaker_fail(&client->breaker, clock_now(), was_trial, stalled, &answer.error);
-    } else if (was_trial) {
+    else if (was_trial)
         breaker_drop_trial(&client->breaker);
-    }
+    /* Who looked slept as well, and has waited no longer than before. */
+    if (!call->is_change)
+        call->deadline += overslept;
     if (retry_transport(call, &answer.error))
         cloud_answer_free(&answer);
     else
@@ -180,13 +201,14 @@ static void attempt_done(void *data, const struct http_reply *reply)
 
 static int build_request(struct client_call *call, struct http_request *request)
 {
-    const struct client *client = call->client;
+    struct client *client = call->client;
     struct credential credential;
 
     credential_init(&credential);
     int status = client_get_credential(call, &credential);
     if (status)
         goto out;
+    call->call.nonce = 1 + (uint32_t)rand_r(&client->seed);
     status = client->settings.provider->encode(&client->settings.account, &credential,
                                                client_server_time(client), &call->call, request);
     if (status)
@@ -224,9 +246,11 @@ void client_attempt(struct client_call *call)
     }
     budget_spend(client_budget(call), now);
     call->trial = client->breaker.open;
-    client->breaker.trial = call->trial;
+    if (call->trial)
+        breaker_begin_trial(&client->breaker, now);
     call->attempts++;
     call->attempt_started = now;
+    call->attempt_deadline = deadline;
     call->state = CALL_IN_FLIGHT;
     loop_timer_stop(client->loop, &call->timer); /* the exchange keeps the deadline now */
     call_list_remove(&client->queue, call);

@@ -11,14 +11,23 @@
 #define FAILURES_TO_OPEN 3
 #define FIRST_PAUSE      1000
 #define LONGEST_PAUSE    30000
+/* How long others wait for what a trial finds out, ms: a healthy cloud has answered by then.  One
+ * that hangs would hold everybody up for as long as an attempt may take. */
+#define TRIAL_PATIENCE 250
 
 enum breaker_verdict breaker_judge(const struct breaker *breaker, int64_t now)
 {
     if (!breaker->open)
         return BREAKER_PASS;
     if (breaker->trial)
-        return BREAKER_WAIT;
+        return now < breaker->until ? BREAKER_WAIT : BREAKER_FAIL;
     return now < breaker->until ? BREAKER_FAIL : BREAKER_PASS;
+}
+
+void breaker_begin_trial(struct breaker *breaker, int64_t now)
+{
+    breaker->trial = true;
+    breaker->until = now + TRIAL_PATIENCE;
 }
 
 void breaker_succeed(struct breaker *breaker)
@@ -55,4 +64,5 @@ void breaker_fail(struct breaker *breaker, int64_t now, bool trial, bool stalled
 void breaker_drop_trial(struct breaker *breaker)
 {
     breaker->trial = false;
+    breaker->until = 0;
 }

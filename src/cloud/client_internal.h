@@ -33,7 +33,7 @@ struct breaker {
     bool open;
     bool trial;        /* open, and one call is out to see whether it is better now */
     unsigned failures; /* in a row */
-    int64_t until;     /* while open: when a trial may go */
+    int64_t until;     /* while open: when a trial may go; during it: how long others wait for it */
     int64_t pause;     /* ms of the current opening */
     int status;        /* what opened it */
     char message[512];
@@ -41,8 +41,11 @@ struct breaker {
 
 enum breaker_verdict { BREAKER_PASS, BREAKER_WAIT, BREAKER_FAIL };
 
-/* PASS: send (as the trial if it is open); WAIT: for the trial's end; FAIL: at once. */
+/* PASS: send (as the trial if it is open); WAIT: for the trial's end or breaker->until; FAIL: at
+ * once. */
 enum breaker_verdict breaker_judge(const struct breaker *breaker, int64_t now);
+/* The call that was let through is on its way. */
+void breaker_begin_trial(struct breaker *breaker, int64_t now);
 /* A complete response arrived, of whatever content. */
 void breaker_succeed(struct breaker *breaker);
 /* `trial`: the attempt that failed was the trial. `stalled`: it took all the time an attempt may
@@ -87,7 +90,7 @@ struct client_call {
     bool clock_corrected, credential_renewed; /* each once a call */
     bool trial;
     unsigned attempts;
-    int64_t attempt_started;
+    int64_t attempt_started, attempt_deadline;
     char *secret_id; /* of the attempt under way */
     struct http_exchange *exchange;
     struct loop_timer timer;  /* the deadline, while queued */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const struct provider *const providers[] = {&provider_tencent};
+static const struct provider *const providers[] = {&provider_tencent, &provider_qcloud};
 
 const struct provider *provider_find(const char *name)
 {

@@ -8,6 +8,7 @@
  */
 #include "fs_internal.h"
 
+#include "cbsfs/fields.h"
 #include "cbsfs/log.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,14 +192,16 @@ static json_t *image_array(const struct snapshot *snapshot)
 /* The normalised members, and the provider's own record behind them as it came. */
 static int put_object(struct buffer *out, json_t *object, const char *raw)
 {
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *text = object != NULL ? fields_print(object) : NULL;
     json_decref(object);
     if (text == NULL)
         return -ENOMEM;
-    size_t length = strlen(text);
-    buffer_append(out, text, length - 1);
+    text[strlen(text) - 1] = '\0';
+    buffer_put_json(out, text);
     free(text);
-    return buffer_printf(out, ",\"raw\":%s}", raw != NULL ? raw : "null");
+    buffer_puts(out, ",\"raw\":");
+    buffer_put_json(out, raw != NULL ? raw : "null");
+    return buffer_puts(out, "}");
 }
 
 static int put_snapshot_json(const struct snapshot *snapshot, struct buffer *out)
@@ -336,7 +340,17 @@ static int control_stats(struct fs *fs, const struct node *node, struct buffer *
 {
     (void)node;
     store_put_stats(fs->store, out);
-    return buffer_printf(out, "parked %u\n", requests_parked(fs));
+    unsigned handles = 0, polls = 0;
+    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
+        handles++;
+        polls += handle->poll != NULL;
+    }
+    buffer_printf(out, "jobs_running %u\nparked %u\n", store_running_jobs(fs->store),
+                  requests_parked(fs));
+    buffer_printf(out, "handles %u\npolls %u\n", handles, polls);
+    /* What is allocated, whatever of it malloc has from the kernel: a leak shows here first. */
+    struct mallinfo2 memory = mallinfo2();
+    return buffer_printf(out, "memory %zu\n", memory.uordblks + memory.hblkhd);
 }
 
 static int control_errors(struct fs *fs, const struct node *node, struct buffer *out)

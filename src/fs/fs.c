@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* Requests answered before the loop turns to the cloud again. */
@@ -63,7 +64,11 @@ static void receive(void *data)
             continue;
         if (received <= 0)
             break;
-        fuse_session_process_buf(fs->session, &fs->input);
+        if (fs->is_greeted)
+            fuse_session_process_buf(fs->session, &fs->input);
+        else
+            fs_greet(fs);
+        fs->is_greeted = true;
     }
     if (fuse_session_exited(fs->session)) {
         loop_unwatch(fs->loop, &fs->watch);
@@ -155,10 +160,51 @@ hear_fuse_first(enum fuse_log_level level, const char *format, va_list arguments
         fuse_words[used - 1] = ' ';
 }
 
+/* fusermount3 mounts for whoever is not root, and says only on stderr why it does not.  So stderr
+ * is a file in memory meanwhile; when that cannot be made, its words are a line of their own. */
+struct overheard {
+    int file, original;
+};
+
+static void overhear_begin(struct overheard *overheard)
+{
+    overheard->original = -1;
+    overheard->file = memfd_create("fusermount3", MFD_CLOEXEC);
+    if (overheard->file < 0)
+        return;
+    overheard->original = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (overheard->original >= 0 && dup2(overheard->file, STDERR_FILENO) < 0) {
+        close(overheard->original);
+        overheard->original = -1;
+    }
+}
+
+/* What was said, as one line. */
+static void overhear_end(struct overheard *overheard, char *words, size_t size)
+{
+    ssize_t length = 0;
+    if (overheard->original >= 0) {
+        dup2(overheard->original, STDERR_FILENO);
+        close(overheard->original);
+        length = pread(overheard->file, words, size - 1, 0);
+    }
+    if (overheard->file >= 0)
+        close(overheard->file);
+    while (length > 0 && words[length - 1] == '\n')
+        length--;
+    words[length > 0 ? length : 0] = '\0';
+    for (char *at = words; *at != '\0'; at++) {
+        if (*at == '\n')
+            *at = ' ';
+    }
+}
+
 int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char *reason,
              size_t reason_size)
 {
     int status = -EINVAL;
+    struct overheard overheard;
+    char words[256] = "";
     fuse_set_log_func(hear_fuse_first);
     /* Who may do what is decided by the kernel from the modes, also with allow_other. */
     if (fuse_opt_add_arg(args, "-odefault_permissions") != 0) {
@@ -166,7 +212,12 @@ int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char
         goto fail;
     }
     fs->session = fuse_session_new(args, &fs_operations, sizeof(fs_operations), fs);
-    if (fs->session == NULL || fuse_session_mount(fs->session, mountpoint) != 0)
+    if (fs->session == NULL)
+        goto fail;
+    overhear_begin(&overheard);
+    bool mounted = fuse_session_mount(fs->session, mountpoint) == 0;
+    overhear_end(&overheard, words, sizeof(words));
+    if (!mounted)
         goto fail;
     /* Out of memory, libfuse can report a mount that it has not made, as descriptor 0. */
     if (fuse_session_fd(fs->session) <= STDERR_FILENO) {
@@ -183,11 +234,15 @@ int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char
     loop_watch(fs->loop, &fs->watch);
     fuse_words[0] = '\0';
     fuse_set_log_func(hear_fuse);
+    if (words[0] != '\0')
+        log_info("%s", words);
     return 0;
 
 fail:
     snprintf(reason, reason_size, "cannot mount at %s: %s", mountpoint,
-             fuse_words[0] != '\0' ? fuse_words : strerror(-status));
+             words[0] != '\0'        ? words
+             : fuse_words[0] != '\0' ? fuse_words
+                                     : strerror(-status));
     return status;
 }
 

@@ -108,7 +108,9 @@ struct request {
     unsigned new_flags; /* rename */
     unsigned waited;    /* bits of enum store_want that were waited for */
     int status;         /* why the last wait failed, or 0 */
+    int64_t asked;      /* clock ms: when it first had to wait; 0: not yet */
     struct store_waiter waiter;
+    struct loop_timer deadline; /* of the second question and those behind it */
     struct job *job;
     bool parked, interrupted;
     struct request *next, *previous; /* parked ones */
@@ -132,6 +134,17 @@ unsigned requests_parked(const struct fs *fs);
 
 void reply_error(struct request *request, int status);
 void reply_entry(struct request *request, const struct node *node);
+
+/* --- who asks (caller.c) ------------------------------------------------------------- */
+
+/* `thread` is the caller as FUSE gives it, here and below: a thread, as seen from our PID
+ * namespace; 0 or a stranger's if it cannot be seen from there. */
+
+/* The process of a thread; the thread itself when it cannot be looked up. */
+pid_t caller_process(pid_t thread);
+/* True when a signal that it has not met yet will end the process as soon as it leaves its system
+ * call.  False when that is not known. */
+bool caller_is_dying(pid_t thread);
 
 /* --- open files and directories (handles.c) ------------------------------------------ */
 
@@ -170,7 +183,6 @@ struct guard {
     struct guard_mark marks[GUARD_MARKS];
 };
 
-/* `thread` as FUSE gives it. */
 void guard_mark(struct guard *guard, pid_t thread, enum guard_kind kind);
 bool guard_is_marked(const struct guard *guard, pid_t thread, enum guard_kind kind);
 
@@ -189,11 +201,15 @@ struct fs {
     struct guard guard;
     int64_t mounted; /* seconds: the time of what has no other */
     bool is_mounted;
+    bool is_greeted;        /* the first request was answered */
     uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
 };
 
 /* Lets the kernel look every name up again. */
 void fs_forget_names(struct fs *fs);
+
+/* Answers the first request, which is in fs->input (greeting.c). */
+void fs_greet(struct fs *fs);
 
 extern const struct fuse_lowlevel_ops fs_operations;
 

@@ -13,31 +13,9 @@
 
 #include "cbsfs/clock.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* FUSE tells the thread; a thread that we cannot look up (another PID namespace) stands for itself.
- */
-static pid_t process_of(pid_t thread)
-{
-    char path[64], line[128];
-    int process = 0;
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)thread);
-    FILE *file = fopen(path, "re");
-    if (file == NULL)
-        return thread;
-    while (process == 0 && fgets(line, sizeof(line), file) != NULL) {
-        if (strncmp(line, "Tgid:", 5) == 0)
-            process = (int)strtol(line + 5, NULL, 10);
-    }
-    fclose(file);
-    return process > 0 ? process : thread;
-}
-
 void guard_mark(struct guard *guard, pid_t thread, enum guard_kind kind)
 {
-    pid_t process = process_of(thread);
+    pid_t process = caller_process(thread);
     struct guard_mark *oldest = &guard->marks[0];
     for (size_t i = 0; i < GUARD_MARKS; i++) {
         struct guard_mark *mark = &guard->marks[i];
@@ -60,7 +38,7 @@ bool guard_is_marked(const struct guard *guard, pid_t thread, enum guard_kind ki
         if (mark->until <= now || mark->kind != kind)
             continue;
         if (process == 0)
-            process = process_of(thread);
+            process = caller_process(thread);
         if (mark->process == process)
             return true;
     }

@@ -92,7 +92,8 @@ static void answer_made(struct request *request)
     /* It was accepted, but there was no memory to show it: a listing does. */
     if (status == 0 && request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent.disk, DISK_ID)))
         return;
-    reply_error(request, request->status != 0 ? request->status : -ENOMEM);
+    /* Any other error would say that it was not made. */
+    reply_error(request, -ETIMEDOUT);
 }
 
 static void made(void *data, const struct job_result *result)
@@ -101,6 +102,7 @@ static void made(void *data, const struct job_result *result)
     request->job = NULL;
     request->status = result->status;
     request->waited = 0; /* before the change */
+    request->asked = 0;
     request->answer = result->status == 0 ? answer_made : answer_with_status;
     request_wake(request);
 }

@@ -178,15 +178,19 @@ static bool is_blank(const char *text)
     return text[strspn(text, " \t\r\n")] == '\0';
 }
 
-/* As a string; a NUL byte, which would end it early, becomes something that no command has. */
+/* As a string.  A NUL byte, which would end it early, becomes something that no command has, and so
+ * does the rest of what is longer than any command. */
 static char *copy_command(const char *bytes, size_t size)
 {
-    char *text = malloc(size + 1);
+    size_t length = size < COMMAND_LIMIT ? size : COMMAND_LIMIT;
+    char *text = malloc(length + 2);
     if (text == NULL)
         return NULL;
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < length; i++)
         text[i] = bytes[i] != '\0' ? bytes[i] : '?';
-    text[size] = '\0';
+    if (size > length)
+        text[length++] = '?';
+    text[length] = '\0';
     return text;
 }
 
@@ -225,8 +229,7 @@ void op_write(fuse_req_t fuse, fuse_ino_t number, const char *bytes, size_t size
         return;
     request->handle = handle;
     request->size = size;
-    /* What is longer than any command is kept just long enough to be refused as none. */
-    request->text = copy_command(bytes, size < COMMAND_LIMIT ? size : COMMAND_LIMIT);
+    request->text = copy_command(bytes, size);
     if (request->text == NULL || is_blank(request->text)) {
         /* Nothing was commanded: nothing happens, and the handle keeps its one command. */
         bool blank = request->text != NULL;

@@ -4,8 +4,9 @@
  *
  * A request whose data is not there yet is kept here and its function is run again from the start
  * when the store has an answer; each want is waited for once, so it ends.  A signal ends a wait at
- * once; a change that is already on the wire runs to its true answer.  FUSE tells of signals from
- * within its own locks, so they are only noted there and acted upon in the next round of the loop.
+ * once; a change that is already on the wire runs to its true answer, unless the caller dies of the
+ * signal and will never see one.  FUSE tells of signals from within its own locks, so they are only
+ * noted there and acted upon in the next round of the loop.
  */
 #include "fs_internal.h"
 
@@ -14,6 +15,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* How often an interrupted caller whose change is on the wire is looked at, ms. */
+#define DYING_INTERVAL 20
 
 static void is_ready(void *data, int status)
 {
@@ -59,6 +63,7 @@ void request_discard(struct request *request)
 
 static void unpark(struct request *request)
 {
+    loop_timer_stop(request->fs->loop, &request->deadline);
     request->parked = false;
     if (request->previous != NULL)
         request->previous->next = request->next;
@@ -104,37 +109,95 @@ void request_park(struct request *request)
     fuse_req_interrupt_func(request->fuse, is_interrupted, request);
 }
 
+static void time_is_over(void *data)
+{
+    struct request *request = data;
+    store_unwait(&request->waiter);
+    is_ready(request, request->status != 0 ? request->status : -ETIMEDOUT);
+}
+
+/* The first question has a deadline of its own, and ends with a reason.  Those that follow it have
+ * the rest of the time, so that one operation does not take as many timeouts as it has questions;
+ * waiting for a snapshot to settle is none. False: the time is over. */
+static bool limit_wait(struct request *request, enum store_want want)
+{
+    struct fs *fs = request->fs;
+    int64_t now = clock_now();
+    bool first = request->asked == 0;
+    if (first)
+        request->asked = now;
+    if (first || want == WANT_SETTLED)
+        return true;
+    if (now >= request->asked + fs->settings.timeout)
+        return false;
+    request->deadline.fire = time_is_over;
+    request->deadline.data = request;
+    loop_timer_start(fs->loop, &request->deadline, request->asked + fs->settings.timeout);
+    return true;
+}
+
 bool request_wait(struct request *request, enum store_want want, const char *id)
 {
     if (request->waited & (1u << want))
         return false;
     request->waited |= 1u << want;
     int status = store_want(request->fs->store, want, id, &request->waiter);
-    if (status == -EINPROGRESS) {
+    if (status == -EINPROGRESS && limit_wait(request, want)) {
         request_park(request);
         return true;
+    }
+    if (status == -EINPROGRESS) {
+        store_unwait(&request->waiter); /* the answer is for who comes next */
+        status = request->status != 0 ? request->status : -ETIMEDOUT;
     }
     if (status != 0)
         request->status = status;
     return false;
 }
 
-/* Ends those that a signal has reached, unless their change is on the wire. */
+static void end_with_eintr(struct request *request)
+{
+    store_unwait(&request->waiter);
+    unpark(request);
+    fuse_reply_err(request->fuse, EINTR);
+    if (request->handle != NULL)
+        request->handle->executing = false;
+    free_request(request);
+}
+
+/* The change goes on without its caller. Somebody else may hold the same open file; for them its
+ * one command has been given. */
+static void let_go(struct request *request)
+{
+    job_forget(request->job);
+    if (request->handle != NULL) {
+        request->handle->commanded = true;
+        request->handle->result = -EINTR;
+    }
+    end_with_eintr(request);
+}
+
+/* Ends those that a signal has reached; of those whose change is on the wire only the dying.  The
+ * kernel tells of the first signal alone, and a deadly one may follow, so the others are looked at
+ * again. */
 static void end_interrupted(void *data)
 {
     struct fs *fs = data;
     struct request *next;
+    bool again = false;
     for (struct request *request = fs->parked; request != NULL; request = next) {
         next = request->next;
-        if (!request->interrupted || (request->job != NULL && !job_cancel(request->job)))
+        if (!request->interrupted)
             continue;
-        store_unwait(&request->waiter);
-        unpark(request);
-        fuse_reply_err(request->fuse, EINTR);
-        if (request->handle != NULL)
-            request->handle->executing = false;
-        free_request(request);
+        if (request->job == NULL || job_cancel(request->job))
+            end_with_eintr(request);
+        else if (caller_is_dying(fuse_req_ctx(request->fuse)->pid))
+            let_go(request);
+        else
+            again = true;
     }
+    if (again)
+        loop_timer_start(fs->loop, &fs->interrupts, clock_now() + DYING_INTERVAL);
 }
 
 void requests_drop(struct fs *fs)

@@ -9,6 +9,7 @@
 #include "fs_internal.h"
 
 #include "cbsfs/clock.h"
+#include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
 
 #include <inttypes.h>
@@ -71,6 +72,21 @@ static void put_check(struct buffer *out, bool pass, const char *what)
     buffer_printf(out, "%s  %s\n", pass ? "PASS" : "FAIL", what);
 }
 
+/* Whether this cloud stops an instance for a rollback. */
+static bool can_stop(const struct fs *fs)
+{
+    const struct provider *provider = store_provider(fs->store);
+    const struct cloud_call call = {.verb = CLOUD_APPLY_SNAPSHOT, .stop_instance = true};
+    return provider->refusal == NULL || provider->refusal(&call) == NULL;
+}
+
+static void put_detached(struct fs *fs, struct buffer *out, const struct disk *disk)
+{
+    buffer_printf(out, "%s  the disk%s%s\n", disk->attached ? "FAIL" : "PASS",
+                  disk->portable ? " is detached" : "'s instance is shut down",
+                  can_stop(fs) ? " (or write `stop` as a further word)" : "");
+}
+
 static void put_checks(struct fs *fs, struct buffer *out, const struct snapshot *snapshot)
 {
     const struct disk *disk = snapshot->disk;
@@ -84,10 +100,7 @@ static void put_checks(struct fs *fs, struct buffer *out, const struct snapshot 
     put_check(out, !disk_is_rolling_back(disk), "the disk is not being rolled back");
     put_check(out, snapshot->size < 0 || disk->size < 0 || snapshot->size == disk->size,
               "the disk has the size that the snapshot was made at");
-    put_check(out, !disk->attached,
-              disk->portable
-                  ? "the disk is detached (or write `stop` as a further word)"
-                  : "the disk's instance is shut down (or write `stop` as a further word)");
+    put_detached(fs, out, disk);
 }
 
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out)
@@ -102,7 +115,7 @@ int rollback_render(struct fs *fs, const struct node *node, struct buffer *out)
         put_attachment(out, node->disk);
     put_checks(fs, out, snapshot);
     buffer_printf(out, "command           echo %s%s > rollback\n", id,
-                  node->disk->attached ? " stop" : "");
+                  node->disk->attached && can_stop(fs) ? " stop" : "");
     buffer_puts(out, "last result       ");
     size_t before = out->length;
     store_put_last_rollback(fs->store, snapshot_text(snapshot, SNAPSHOT_ID), out);

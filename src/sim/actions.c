@@ -8,6 +8,7 @@
 
 #include "cbsfs/clock.h"
 #include "cbsfs/fields.h"
+#include "late.h"
 #include "signature.h"
 
 static const struct parameter describe_disks_parameters[] = {
@@ -221,6 +222,8 @@ int action_perform(struct api_request *request, const struct http_request *http)
         status = check_content_type(request, http);
     if (status == 0)
         status = parameters_read(request, http, action->parameters);
+    if (status == 0 && request->late > 0 && action->changes)
+        return late_add(request, action);
     if (status == 0)
         status = action->run(request);
     if (status == 0 && action->changes)

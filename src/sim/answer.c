@@ -10,6 +10,10 @@
 
 #include "actions.h"
 #include "cbsfs/clock.h"
+#include "cbsfs/fields.h"
+#include "legacy.h"
+#include "patch.h"
+#include "spoil.h"
 
 /* Larger parameters are not worth keeping a thousand times. */
 #define LOGGED_BODY 65536
@@ -50,8 +54,27 @@ static void make_request_id(uint64_t *random, char id[37])
              (unsigned int)(low >> 48 & 0x3fff) | 0x8000u, low & 0xffffffffffffu);
 }
 
+/* --- dialects ------------------------------------------------------------------------ */
+
+static int read_nothing(struct api_request *request, const struct http_request *http)
+{
+    (void)request;
+    (void)http;
+    return 0;
+}
+
+static const char *current_action(const struct api_request *request,
+                                  const struct http_request *http)
+{
+    const char *header = http->header(http->header_context, "X-TC-Action");
+    const struct action *known = header ? action_find(header) : NULL;
+
+    (void)request;
+    return known ? known->name : NULL;
+}
+
 /* The envelope around what the action said or why it refused. */
-static void finish(struct api_request *request, struct answer *answer)
+static json_t *current_envelope(struct api_request *request)
 {
     json_t *response = request->reply;
 
@@ -63,20 +86,39 @@ static void finish(struct api_request *request, struct answer *answer)
         json_decref(response);
         response = json_pack("{s:{s:s, s:o}}", "Error", "Code", request->code, "Message",
                              message ? message : json_string(""));
-        traffic_error(&request->sim->traffic, request->code);
     }
     if (response)
         json_object_set_new(response, "RequestId", json_string(request->request_id));
-    answer_json(answer, 200, json_pack("{s:o}", "Response", response));
+    return json_pack("{s:o}", "Response", response);
 }
 
-static void perform(struct api_request *request, const struct http_request *http)
-{
-    int status;
+const struct dialect dialect_current = {
+    .read = read_nothing,
+    .action = current_action,
+    .perform = action_perform,
+    .envelope = current_envelope,
+    .malformed = "{\"Response\":{\"TotalCount\":,]",
+};
 
-    request->reply = json_object();
-    status = request->reply ? action_perform(request, http) : -ENOMEM;
-    if (status < 0 && !*request->code)
+static const char *old_action(const struct api_request *request, const struct http_request *http)
+{
+    (void)http;
+    return legacy_action(request);
+}
+
+const struct dialect dialect_legacy = {
+    .read = legacy_read,
+    .action = old_action,
+    .perform = legacy_perform,
+    .envelope = legacy_envelope,
+    .malformed = "{\"code\":0,\"totalCount\":,]",
+};
+
+/* --- one request --------------------------------------------------------------------- */
+
+static void refuse_internally(struct api_request *request)
+{
+    if (!*request->code)
         api_refuse(request, "InternalError", "An internal error has occurred. Retry your request.");
 }
 
@@ -95,7 +137,7 @@ static void refuse_by_fault(struct api_request *request, const struct fault *fau
 }
 
 /* What the fault makes of the answer. */
-static void spoil(const struct fault *fault, struct answer *answer)
+static void spoil(const struct fault *fault, const struct dialect *dialect, struct answer *answer)
 {
     switch (fault->kind) {
     case FAULT_DELAY:
@@ -121,13 +163,30 @@ static void spoil(const struct fault *fault, struct answer *answer)
         answer_text(answer, 200, "text/html", html_page);
         break;
     case FAULT_MALFORMED:
-        answer_text(answer, 200, "application/json", "{\"Response\":{\"TotalCount\":,]");
+        answer_text(answer, 200, "application/json", dialect->malformed);
         break;
     case FAULT_ENVELOPE:
         answer_text(answer, 200, "application/json",
                     "{\"code\":4104,\"message\":\"(4104) SecretId not found\","
                     "\"codeDesc\":\"SecretIdNotFound\"}");
         break;
+    case FAULT_BODY:
+        answer_text(answer, fault->status, field_text(fault->entry, "type", "application/json"),
+                    "");
+        answer->script = json_incref(fault->entry);
+        spoil_put_body(fault->entry, &answer->body);
+        break;
+    case FAULT_EDIT: {
+        json_t *document = json_loads(answer->body.data, 0, NULL);
+
+        if (spoil_edit(fault->entry, document) < 0) {
+            json_decref(document);
+            document = NULL;
+        }
+        answer_json(answer, answer->status, document);
+        break;
+    }
+    case FAULT_PATCH:
     case FAULT_ERROR:
     case FAULT_THROTTLE:
     case FAULT_EXPIRED_TOKEN:
@@ -135,6 +194,15 @@ static void spoil(const struct fault *fault, struct answer *answer)
     case FAULT_STALE:
         break;
     }
+}
+
+/* The account changes just before the request is carried out. */
+static void change_before(struct api_request *request, const struct fault *fault)
+{
+    char reason[200];
+
+    (void)patch_apply(&request->sim->accounts[0], json_object_get(fault->entry, "patch"),
+                      request->now, request->wall, reason, sizeof reason);
 }
 
 static void log_request(struct api_request *request, const struct http_request *http,
@@ -148,29 +216,44 @@ static void log_request(struct api_request *request, const struct http_request *
     traffic_log(&request->sim->traffic, action, parameters, note, clock_wall());
 }
 
-void answer_api(struct sim *sim, const struct http_request *http, struct answer *answer)
+void answer_api(struct sim *sim, const struct http_request *http, const struct dialect *dialect,
+                struct answer *answer)
 {
-    const char *header = http->header(http->header_context, "X-TC-Action");
-    const struct action *known = header ? action_find(header) : NULL;
-    const char *action = known ? known->name : "(unknown)";
-    struct api_request request = {
-        .sim = sim, .now = clock_now(), .wall = sim_wall(sim), .as_of = INT64_MAX};
+    struct api_request request = {.sim = sim,
+                                  .now = clock_now(),
+                                  .wall = sim_wall(sim),
+                                  .as_of = INT64_MAX,
+                                  .reply = json_object()};
     struct fault fault;
-    bool faulty = faults_take(&sim->faults, action, &fault);
 
     make_request_id(&sim->random, request.request_id);
+    int status = request.reply ? dialect->read(&request, http) : -ENOMEM;
+    const char *known = dialect->action(&request, http);
+    const char *action = known ? known : "(unknown)";
+    bool faulty = faults_take(&sim->faults, action, http->body, http->body_length, &fault);
+
     traffic_arrived(&sim->traffic, action, request.now);
+    if (faulty) {
+        traffic_fault(&sim->traffic, fault_name(fault.kind));
+        request.late = fault.late;
+    }
     if (faulty && fault.kind == FAULT_STALE)
         request.as_of =
             fault.seconds == 0 ? sim->faults.posted : request.now - fault.seconds * 1000;
-    if (!faulty || fault.processed)
-        perform(&request, http);
+    if (faulty && fault.kind == FAULT_PATCH)
+        change_before(&request, &fault);
+    if (status == 0 && (!faulty || fault.processed || fault.late > 0))
+        status = dialect->perform(&request, http);
+    if (status < 0)
+        refuse_internally(&request);
     if (faulty)
         refuse_by_fault(&request, &fault);
     answer->hold = sim->options.latency;
     log_request(&request, http, action, faulty ? &fault : NULL);
-    finish(&request, answer);
+    if (*request.code)
+        traffic_error(&sim->traffic, request.code);
+    answer_json(answer, 200, dialect->envelope(&request));
     if (faulty)
-        spoil(&fault, answer);
+        spoil(&fault, dialect, answer);
     json_decref(request.parameters);
 }

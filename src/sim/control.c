@@ -6,6 +6,7 @@
 #include "answer.h"
 #include "cbsfs/clock.h"
 #include "cbsfs/fields.h"
+#include "late.h"
 #include "patch.h"
 
 static void answer_problem(struct answer *answer, unsigned int status, const char *reason)
@@ -19,10 +20,11 @@ static void answer_stats(struct sim *sim, struct answer *answer)
     const struct account *account = &sim->accounts[0];
 
     answer_json(answer, 200,
-                json_pack("{s:O, s:O, s:O, s:O, s:I, s:I}", "requests", traffic->requests, "errors",
-                          traffic->errors, "peak_per_second", traffic->peaks, "changes",
-                          traffic->changes, "disks", (json_int_t)account->disks.count, "snapshots",
-                          (json_int_t)account->snapshots.count));
+                json_pack("{s:O, s:O, s:O, s:O, s:O, s:I, s:I, s:I}", "requests", traffic->requests,
+                          "errors", traffic->errors, "peak_per_second", traffic->peaks, "changes",
+                          traffic->changes, "faults", traffic->faults, "late",
+                          (json_int_t)late_count(sim), "disks", (json_int_t)account->disks.count,
+                          "snapshots", (json_int_t)account->snapshots.count));
 }
 
 static int replace_faults(struct sim *sim, const json_t *body, char *reason, size_t size)

@@ -29,7 +29,10 @@ enum fault_kind {
     FAULT_STALE,
     FAULT_SLOW_BODY,
     FAULT_HANG,
-    FAULT_ENVELOPE
+    FAULT_ENVELOPE,
+    FAULT_BODY,
+    FAULT_EDIT,
+    FAULT_PATCH
 };
 
 struct fault {
@@ -39,10 +42,12 @@ struct fault {
     long times;      /* how often it still takes effect; -1: for ever */
     bool processed;  /* the request is carried out although its answer is spoilt */
     int64_t ms;      /* delay; slow-body: for each byte */
+    int64_t late;    /* ms after which a change is carried out all the same; 0: never */
     int64_t seconds; /* clock, stale */
     unsigned int status;
     char code[64];
     char message[256];
+    json_t *entry; /* as it stands in the script; the list's */
 };
 
 struct faults {
@@ -60,8 +65,10 @@ int faults_replace(struct faults *faults, const json_t *script, int64_t now, cha
                    size_t reason_size);
 void faults_free(struct faults *faults);
 
-/* The fault that this request meets, copied to *fault; false if none. */
-bool faults_take(struct faults *faults, const char *action, struct fault *fault);
+/* The fault that this request meets, copied to *fault; false if none. `body` is the request's, for
+ * faults that ask for certain parameters. */
+bool faults_take(struct faults *faults, const char *action, const char *body, size_t body_length,
+                 struct fault *fault);
 
 /* "drop-before" and so on. */
 const char *fault_name(enum fault_kind kind);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cbsfs/clock.h"
+#include "late.h"
 #include "options.h"
 #include "server.h"
 #include "sim.h"
@@ -132,6 +133,7 @@ int main(int argc, char **argv)
         status = load_faults(&sim, sim.options.fault_file);
     if (status == 0)
         status = serve(&sim);
+    late_free(&sim);
     for (size_t i = 0; i < sim.account_count; i++)
         account_free(&sim.accounts[i]);
     free(sim.accounts);

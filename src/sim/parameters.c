@@ -83,9 +83,11 @@ static int set_path(json_t *root, char *path, const char *value)
     return add_member(parent, segment, json_string(value)) < 0 ? -EINVAL : 0;
 }
 
-static int read_query(struct api_request *request, const char *query)
+/* Calls `add` with each name and value of "a=b&c=d", until it fails. `text` is `length` bytes. */
+static int each_pair(const char *text, size_t length, json_t *object,
+                     int (*add)(json_t *object, char *name, const char *value))
 {
-    char *copy = strdup(query);
+    char *copy = strndup(text, length);
     char *rest = copy;
     char *pair;
     int status = 0;
@@ -103,12 +105,30 @@ static int read_query(struct api_request *request, const char *query)
             value = pair + strlen(pair);
         percent_decode(pair);
         percent_decode(value);
-        if (set_path(request->parameters, pair, value) < 0)
-            status = api_refuse_plainly(request, "InvalidParameter",
-                                        "The query string is not a list of parameters.");
+        status = add(object, pair, value);
     }
     free(copy);
     return status;
+}
+
+static int read_query(struct api_request *request, const char *query)
+{
+    int status = each_pair(query, strlen(query), request->parameters, set_path);
+
+    if (status == -EINVAL)
+        return api_refuse_plainly(request, "InvalidParameter",
+                                  "The query string is not a list of parameters.");
+    return status;
+}
+
+static int set_flat(json_t *object, char *name, const char *value)
+{
+    return json_object_set_new(object, name, json_string(value)) < 0 ? -EINVAL : 0;
+}
+
+int parameters_read_flat(const char *text, size_t length, json_t *object)
+{
+    return each_pair(text, length, object, set_flat);
 }
 
 /* Text of a query as the type that the table asks for; JSON values are left alone. */

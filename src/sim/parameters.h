@@ -28,4 +28,10 @@ struct parameter {
 int parameters_read(struct api_request *request, const struct http_request *http,
                     const struct parameter *table);
 
+/*
+ * Reads "a=b&c.0=d" of `length` bytes into `object`, flat: {"a": "b", "c.0": "d"}.  What is given
+ * twice counts the second time.  0, -ENOMEM, or -EINVAL for text that is not UTF-8.
+ */
+int parameters_read_flat(const char *text, size_t length, json_t *object);
+
 #endif

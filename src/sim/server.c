@@ -20,10 +20,13 @@
 
 #include "answer.h"
 #include "cbsfs/clock.h"
+#include "cbsfs/fields.h"
+#include "late.h"
 
 #define BODY_LIMIT        (10u << 20)
 #define CONNECTION_MEMORY (256u << 10)
 #define CONNECTIONS       1000u
+#define LEGACY_PATH       "/v2/index.php"
 #define IDLE_TIMEOUT      75u /* s; a held call is not idle */
 
 enum call_stage { CALL_ARRIVING, CALL_BODY, CALL_HELD, CALL_ANSWERING };
@@ -107,6 +110,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     unlist(call);
     buffer_free(&call->body);
     buffer_free(&call->answer.body);
+    json_decref(call->answer.script);
     free(call->uri);
     free(call);
     *slot = NULL;
@@ -145,12 +149,15 @@ static void work_out(struct call *call, const char *method)
         answer_too_large(answer);
     else if (strncmp(http.path, "/_sim/", 6) == 0)
         answer_control(call->server->sim, &http, answer);
-    else if (strcmp(http.path, "/") != 0)
-        answer_json(answer, 404, json_pack("{s:s}", "error", "the API is at /"));
+    else if (strcmp(http.path, "/") != 0 && strcmp(http.path, LEGACY_PATH) != 0)
+        answer_json(
+            answer, 404,
+            json_pack("{s:s}", "error", "API 3.0 is at /, the legacy API v2 at " LEGACY_PATH));
     else if (!known)
         answer_json(answer, 405, json_pack("{s:s}", "error", "the API takes GET and POST"));
     else
-        answer_api(call->server->sim, &http, answer);
+        answer_api(call->server->sim, &http,
+                   strcmp(http.path, "/") == 0 ? &dialect_current : &dialect_legacy, answer);
 }
 
 /* Half of the body under its full length: the reader finds the connection closed on it. */
@@ -199,6 +206,23 @@ static void add_headers(const struct sim *sim, struct MHD_Response *response, co
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 }
 
+/* Those of a fault: they take the place of ours. */
+static void add_script_headers(const json_t *script, struct MHD_Response *response)
+{
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)field_object(script, "headers"), name, value)
+    {
+        const char *old = MHD_get_response_header(response, name);
+
+        if (old)
+            MHD_del_response_header(response, name, old);
+        if (json_is_string(value))
+            MHD_add_response_header(response, name, json_string_value(value));
+    }
+}
+
 static enum MHD_Result send_answer(struct call *call)
 {
     struct answer *answer = &call->answer;
@@ -220,6 +244,7 @@ static enum MHD_Result send_answer(struct call *call)
     if (!response)
         return MHD_NO;
     add_headers(call->server->sim, response, answer->content_type);
+    add_script_headers(answer->script, response);
     result = MHD_queue_response(call->connection, answer->status, response);
     MHD_destroy_response(response);
     return result;
@@ -343,9 +368,12 @@ int server_run(struct server *server)
                                {.fd = server->signals, .events = POLLIN}};
 
     for (;;) {
+        int64_t late = late_run(server->sim, clock_now());
         int64_t wait = resume_due(server);
         MHD_UNSIGNED_LONG_LONG library_wait;
 
+        if (late >= 0 && (wait < 0 || late < wait))
+            wait = late;
         if (MHD_get_timeout(server->daemon, &library_wait) == MHD_YES &&
             (wait < 0 || library_wait < (MHD_UNSIGNED_LONG_LONG)wait))
             wait = library_wait > INT_MAX ? INT_MAX : (int64_t)library_wait;

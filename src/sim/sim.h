@@ -13,13 +13,22 @@
 #include "options.h"
 #include "traffic.h"
 
+/* What a request of the legacy API v2 was stamped with. */
+struct legacy_stamp {
+    long long timestamp;
+    long long nonce;
+};
+
 struct sim {
     struct options options;
     struct account *accounts; /* one for each region; the first has the data */
     size_t account_count;
     struct traffic traffic;
     struct faults faults;
-    uint64_t random; /* for request ids */
+    struct late *late;                /* changes still to be carried out, see late.h */
+    uint64_t random;                  /* for request ids */
+    struct legacy_stamp stamps[4096]; /* the last ones, in a ring */
+    size_t stamp_count;
 };
 
 /* What came in over HTTP. Everything is borrowed; `query` is the raw one without `?`, "" if none.
@@ -41,8 +50,10 @@ struct api_request {
     json_t *parameters; /* checked against the action's table; every member has its type */
     json_t *reply;      /* the members of `Response`; the action adds its own */
     int64_t now;        /* clock_now() */
-    int64_t wall;  /* the server's time, seconds since the epoch, shifted by the fault "clock" */
-    int64_t as_of; /* describes answer for this clock_now(); INT64_MAX: now */
+    int64_t wall;   /* the server's time, seconds since the epoch, shifted by the fault "clock" */
+    int64_t as_of;  /* describes answer for this clock_now(); INT64_MAX: now */
+    int64_t late;   /* ms after which a change is carried out; 0: at once */
+    bool unchanged; /* it succeeded and did nothing, so it counts as no change */
     char request_id[37];
     char code[72]; /* "" as long as nothing was refused */
     char message[512];

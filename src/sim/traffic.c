@@ -24,6 +24,7 @@ static void forget(struct traffic *traffic)
     json_decref(traffic->errors);
     json_decref(traffic->peaks);
     json_decref(traffic->changes);
+    json_decref(traffic->faults);
     json_decref(traffic->log);
 }
 
@@ -34,8 +35,10 @@ int traffic_reset(struct traffic *traffic)
     traffic->errors = json_object();
     traffic->peaks = json_object();
     traffic->changes = json_object();
+    traffic->faults = json_object();
     traffic->log = json_array();
-    if (traffic->requests && traffic->errors && traffic->peaks && traffic->changes && traffic->log)
+    if (traffic->requests && traffic->errors && traffic->peaks && traffic->changes &&
+        traffic->faults && traffic->log)
         return 0;
     return -ENOMEM;
 }
@@ -128,6 +131,11 @@ void traffic_error(struct traffic *traffic, const char *code)
 void traffic_change(struct traffic *traffic, const char *action)
 {
     add_to(traffic->changes, action, 1);
+}
+
+void traffic_fault(struct traffic *traffic, const char *kind)
+{
+    add_to(traffic->faults, kind, 1);
 }
 
 void traffic_log(struct traffic *traffic, const char *action, json_t *parameters, const char *note,

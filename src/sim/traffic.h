@@ -23,6 +23,7 @@ struct traffic {
     json_t *errors;   /* code: how many were answered */
     json_t *peaks;    /* action: most that came in within any second */
     json_t *changes;  /* action: how many were carried out */
+    json_t *faults;   /* kind: how many struck */
     json_t *log;      /* the last 1000, oldest first */
     struct {
         const char *action;
@@ -47,6 +48,7 @@ bool traffic_accept(struct traffic *traffic, const char *action, long limit, int
                     size_t *count);
 void traffic_error(struct traffic *traffic, const char *code);
 void traffic_change(struct traffic *traffic, const char *action);
+void traffic_fault(struct traffic *traffic, const char *kind);
 /* `parameters` may be NULL; `note` is the error code, "" for success, or "fault:KIND". */
 void traffic_log(struct traffic *traffic, const char *action, json_t *parameters, const char *note,
                  int64_t wall_ms);

@@ -9,21 +9,29 @@
 #include <string.h>
 
 #define KEY_MASK ((UINT64_C(1) << 48) - 1)
-#define TEXT_LIMIT                                                                                 \
-    4096 /* no field of a record is longer by right; 9 of them fit 16-bit offsets                  \
-          */
+
+static size_t kept_length(const char *text)
+{
+    size_t length = strnlen(text, TEXT_LIMIT + 1);
+    if (length <= TEXT_LIMIT)
+        return length;
+    length = TEXT_LIMIT;
+    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+        length--;
+    return length;
+}
 
 int text_pack_make(struct text_pack *pack, const char *const *texts, size_t count)
 {
     size_t total = 0;
     for (size_t i = 0; i < count; i++)
-        total += strnlen(texts[i], TEXT_LIMIT) + 1;
+        total += kept_length(texts[i]) + 1;
     char *text = malloc(total); /* NOLINT(clang-analyzer-optin.portability.UnixAPI): count > 0 */
     if (text == NULL)
         return -ENOMEM;
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t length = strnlen(texts[i], TEXT_LIMIT);
+        size_t length = kept_length(texts[i]);
         memcpy(text + at, texts[i], length);
         text[at + length] = '\0';
         pack->offsets[i] = (uint16_t)at;
@@ -248,7 +256,7 @@ void catalogue_redate(struct snapshot *snapshot, int64_t created)
 static void free_snapshot(struct snapshot *snapshot)
 {
     free(snapshot->texts.text);
-    free(snapshot->entry);
+    catalogue_free_entry(snapshot->entry);
     free(snapshot->raw);
     free(snapshot->wanted_name);
     free(snapshot);

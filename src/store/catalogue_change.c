@@ -9,10 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void mark(struct snapshot *snapshot, enum pending pending, int64_t now, int64_t grace)
+static void mark(struct snapshot *snapshot, enum pending pending, int64_t now)
 {
-    if (snapshot->pending == 0 || snapshot->pending_until < now + grace)
-        snapshot->pending_until = now + grace;
     snapshot->pending |= (unsigned)pending;
     snapshot->mutated = now;
 }
@@ -45,7 +43,8 @@ struct snapshot *catalogue_created(struct catalogue *catalogue, struct disk *dis
         snapshot->fetched = now;
     }
     struct status_before before = {.percent = 0};
-    mark(snapshot, PENDING_CREATE, now, PENDING_CREATE_GRACE);
+    mark(snapshot, PENDING_CREATE, now);
+    snapshot->created_at = now;
     catalogue_note_status(catalogue, snapshot, &before, wall);
     if (catalogue_assign_entry(catalogue, snapshot, name, true) != 0)
         return NULL; /* it is there, hidden, and the next listing names it */
@@ -83,7 +82,8 @@ int catalogue_renamed(struct catalogue *catalogue, struct snapshot *snapshot, co
     int status = set_name(snapshot, name);
     if (status != 0)
         return status;
-    mark(snapshot, PENDING_RENAME, now, PENDING_RENAME_GRACE);
+    mark(snapshot, PENDING_RENAME, now);
+    snapshot->renamed_at = now;
     return move_entry(catalogue, snapshot, name, wall);
 }
 
@@ -106,7 +106,8 @@ int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapsho
 void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,
                        int64_t wall)
 {
-    mark(snapshot, PENDING_DELETE, now, PENDING_DELETE_GRACE);
+    mark(snapshot, PENDING_DELETE, now);
+    snapshot->deleted_at = now;
     catalogue_release_entry(catalogue, snapshot, wall);
     catalogue->generation++;
 }
@@ -115,7 +116,7 @@ void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapsh
                             int64_t wall)
 {
     struct status_before before = catalogue_status(snapshot);
-    mark(snapshot, PENDING_ROLLBACK, now, PENDING_ROLLBACK_GRACE);
+    mark(snapshot, PENDING_ROLLBACK, now);
     snapshot->disk->rollback_until = now + PENDING_ROLLBACK_GRACE;
     catalogue_note_status(catalogue, snapshot, &before, wall);
 }

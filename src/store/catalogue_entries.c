@@ -7,6 +7,9 @@
  * already there at that time is a twin, and the freed name is not handed to it.  One created
  * afterwards may have it, and one that is made or renamed through the mount gets what was asked
  * for.
+ *
+ * The note of a freed name is the very allocation that held the entry, so that it cannot be lost
+ * for want of memory: a name without its note would be handed to a twin.
  */
 #include "catalogue_internal.h"
 
@@ -14,9 +17,11 @@
 #include "cbsfs/provider.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* An entry and, once it is freed, the note of that; snapshot->entry points to its text. */
 struct freed_name {
     struct freed_name *next;
     uint64_t disk; /* key */
@@ -25,6 +30,28 @@ struct freed_name {
     int64_t wall; /* seconds: when */
     char entry[];
 };
+
+static struct freed_name *note_of(char *entry)
+{
+    return (struct freed_name *)(void *)(entry - offsetof(struct freed_name, entry));
+}
+
+static char *new_entry(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    struct freed_name *note = calloc(1, sizeof(*note) + size);
+    if (note == NULL)
+        return NULL;
+    memcpy(note->entry, text, size);
+    /* cppcheck-suppress memleak ; catalogue_free_entry() finds it by its entry */
+    return note->entry;
+}
+
+void catalogue_free_entry(char *entry)
+{
+    if (entry != NULL)
+        free(note_of(entry));
+}
 
 struct entry_key {
     const struct disk *disk;
@@ -102,7 +129,7 @@ static void drop_entry(struct catalogue *catalogue, struct snapshot *snapshot)
     if (snapshot->entry == NULL)
         return;
     table_remove(&catalogue->entries, entry_hash(snapshot->disk, snapshot->entry), snapshot);
-    free(snapshot->entry);
+    catalogue_free_entry(snapshot->entry);
     snapshot->entry = NULL;
 }
 
@@ -116,17 +143,17 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
         name_entry(catalogue->provider, name, id, true, entry);
     if (snapshot->entry != NULL && strcmp(snapshot->entry, entry) == 0)
         return 0;
-    char *copy = strdup(entry);
+    char *copy = new_entry(entry);
     if (copy == NULL)
         return -ENOMEM;
     /* Adding first: after a failure the old entry is still there. */
     if (table_add(&catalogue->entries, entry_hash(snapshot->disk, copy), snapshot) != 0) {
-        free(copy);
+        catalogue_free_entry(copy);
         return -ENOMEM;
     }
     if (snapshot->entry != NULL) {
         table_remove(&catalogue->entries, entry_hash(snapshot->disk, snapshot->entry), snapshot);
-        free(snapshot->entry);
+        catalogue_free_entry(snapshot->entry);
     }
     snapshot->entry = copy;
     catalogue->generation++;
@@ -154,18 +181,16 @@ void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snaps
     if (*freed != NULL) {
         (*freed)->wall = wall;
         (*freed)->owner = snapshot->key;
-    } else {
-        size_t size = strlen(snapshot->entry) + 1;
-        struct freed_name *name = malloc(sizeof(*name) + size);
-        /* Without memory for the note the name is merely handed out a little early. */
-        if (name != NULL) {
-            *name = (struct freed_name){
-                .disk = snapshot->disk->key, .owner = snapshot->key, .wall = wall};
-            memcpy(name->entry, snapshot->entry, size);
-            *freed = name;
-        }
+        drop_entry(catalogue, snapshot);
+        return;
     }
-    drop_entry(catalogue, snapshot);
+    table_remove(&catalogue->entries, entry_hash(snapshot->disk, snapshot->entry), snapshot);
+    struct freed_name *note = note_of(snapshot->entry);
+    snapshot->entry = NULL;
+    note->disk = snapshot->disk->key;
+    note->owner = snapshot->key;
+    note->wall = wall;
+    *freed = note;
 }
 
 int catalogue_name_new(struct catalogue *catalogue, struct disk *disk)

@@ -5,7 +5,10 @@
 
 #include "cbsfs/catalogue.h"
 
-/* Packs `count` strings, each cut to a bound that keeps the whole under 64 KiB. 0 or -ENOMEM. */
+/* No field of a record is longer by right; nine of them fit 16-bit offsets. Bytes. */
+#define TEXT_LIMIT 4096
+
+/* Packs `count` strings, each cut to TEXT_LIMIT after a whole character. 0 or -ENOMEM. */
 int text_pack_make(struct text_pack *pack, const char *const *texts, size_t count);
 const char *text_pack_at(const struct text_pack *pack, size_t which);
 
@@ -28,6 +31,8 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
 /* Takes the entry away and remembers, `wall` seconds, that it was freed. */
 void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall);
 void catalogue_forget_freed(struct catalogue *catalogue);
+/* Frees an entry's text, which is more than a string. NULL is fine. */
+void catalogue_free_entry(char *entry);
 
 /* The status as it was, to find out afterwards whether a change of the record can be seen. */
 struct status_before {

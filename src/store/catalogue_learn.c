@@ -2,6 +2,7 @@
 /* Taking listings in: what a record may overwrite, what its absence may remove, and when. */
 #include "catalogue_internal.h"
 
+#include "cbsfs/buffer.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
 
@@ -9,6 +10,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What is kept of a record as it came: ten times what the cloud sends, bytes and levels. */
+#define RAW_LIMIT 65536
+#define RAW_DEPTH 64
 
 /* --- disks --------------------------------------------------------------------------- */
 
@@ -21,14 +26,62 @@ static bool same_texts(const struct text_pack *pack, const char *const *texts, s
     return true;
 }
 
+static size_t nesting(const json_t *value, size_t limit)
+{
+    size_t deepest = 0, index;
+    const char *key;
+    json_t *part;
+    if (limit == 0 || !(json_is_object(value) || json_is_array(value)))
+        return 0;
+    json_object_foreach((json_t *)value, key, part)
+    {
+        size_t depth = nesting(part, limit - 1);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    json_array_foreach((json_t *)value, index, part)
+    {
+        size_t depth = nesting(part, limit - 1);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return 1 + deepest;
+}
+
+static int collect(const char *bytes, size_t size, void *buffer)
+{
+    return buffer_append(buffer, bytes, size);
+}
+
+/* A record as it is kept: *dumped is NULL for one that is larger or deeper than any of the cloud's
+ * (the tools that read the JSON files have limits of their own). 0 or -ENOMEM. */
+static int dump_record(const json_t *record, char **dumped)
+{
+    struct buffer text;
+    buffer_init(&text, RAW_LIMIT);
+    *dumped = NULL;
+    if (nesting(record, RAW_DEPTH + 1) > RAW_DEPTH)
+        return 0;
+    /* Jansson fails where the buffer does, and where it has no memory itself. */
+    int status = json_dump_callback(record, collect, &text, JSON_COMPACT);
+    bool too_large = text.error == -EMSGSIZE;
+    if (status == 0)
+        *dumped = buffer_steal(&text);
+    buffer_free(&text);
+    return *dumped == NULL && !too_large ? -ENOMEM : 0;
+}
+
+static bool same_raw(const char *left, const char *right)
+{
+    return left == right || (left != NULL && right != NULL && strcmp(left, right) == 0);
+}
+
 /* Replaces a pack and a raw record together, or neither; leaves both alone when nothing differs, so
  * that a refresh that brings no news costs no allocation that stays. */
 static int replace_texts(struct text_pack *pack, const char *const *texts, size_t count, char **raw,
                          const json_t *record, bool *differs)
 {
     *differs = false;
-    char *dumped = json_dumps(record, JSON_COMPACT);
-    if (dumped == NULL)
+    char *dumped;
+    if (dump_record(record, &dumped) != 0)
         return -ENOMEM;
     if (!same_texts(pack, texts, count)) {
         struct text_pack fresh = *pack;
@@ -40,7 +93,7 @@ static int replace_texts(struct text_pack *pack, const char *const *texts, size_
         *pack = fresh;
         *differs = true;
     }
-    if (*raw == NULL || strcmp(*raw, dumped) != 0) {
+    if (!same_raw(*raw, dumped)) {
         free(*raw);
         *raw = dumped;
         *differs = true;
@@ -53,9 +106,16 @@ static int replace_texts(struct text_pack *pack, const char *const *texts, size_
 int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *record, int64_t asked,
                        uint64_t serial)
 {
+    struct disk *disk = catalogue_want_disk(catalogue, record->id);
+    if (disk == NULL)
+        return -ENOMEM;
+    if (disk->seen < serial)
+        disk->seen = serial;
+    if (asked < disk->fetched || (asked == disk->fetched && disk->exists))
+        return 0; /* an older answer, overtaken */
     const char *const texts[DISK_TEXT_COUNT] = {
         [DISK_ID] = record->id,
-        [DISK_NAME] = record->name,
+        [DISK_NAME] = record->name_untold ? disk_text(disk, DISK_NAME) : record->name,
         [DISK_STATE] = record->state,
         [DISK_USAGE] = record->usage,
         [DISK_TYPE] = record->type,
@@ -64,13 +124,6 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
         [DISK_CHARGE_TYPE] = record->charge_type,
         [DISK_PROJECT] = record->project,
     };
-    struct disk *disk = catalogue_want_disk(catalogue, record->id);
-    if (disk == NULL)
-        return -ENOMEM;
-    if (disk->seen < serial)
-        disk->seen = serial;
-    if (asked < disk->fetched || (asked == disk->fetched && disk->exists))
-        return 0; /* an older answer, overtaken */
     bool differs;
     if (replace_texts(&disk->texts, texts, DISK_TEXT_COUNT, &disk->raw, record->raw, &differs) != 0)
         return -ENOMEM;
@@ -78,7 +131,8 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
                       disk->rollback_percent != record->rollback_percent;
     disk->exists = true;
     disk->fetched = asked;
-    disk->created = record->created;
+    if (record->created != TIMESTAMP_NONE)
+        disk->created = record->created;
     disk->expires = record->expires;
     disk->size = record->size;
     disk->snapshot_count = record->snapshot_count;
@@ -151,7 +205,9 @@ static int join_images(const json_t *images, char **joined)
     char *end = *joined;
     json_array_foreach((json_t *)images, index, image)
     {
-        if (!json_is_string(image))
+        /* Whole ids, as many as are kept. */
+        size_t length = json_string_length(image);
+        if (!json_is_string(image) || (size_t)(end - *joined) + 1 + length > TEXT_LIMIT)
             continue;
         if (end != *joined)
             *end++ = '\n';
@@ -161,18 +217,21 @@ static int join_images(const json_t *images, char **joined)
 }
 
 /* What a listing may not say yet: decides whether something pending still outranks the record. */
-static void judge_pending(struct snapshot *snapshot, const struct snapshot_record *record,
-                          const char *word, int64_t now)
+static void judge_pending(struct snapshot *snapshot, const char *word, int64_t now)
 {
-    snapshot->pending &= ~(unsigned)PENDING_CREATE;
-    if (now >= snapshot->pending_until)
-        snapshot->pending &= (unsigned)PENDING_ROLLBACK;
-    if (strcmp(record->name, snapshot_text(snapshot, SNAPSHOT_NAME)) == 0)
-        snapshot->pending &= ~(unsigned)PENDING_RENAME;
+    unsigned over = 0;
+    snapshot->confirmed = true;
+    if (now >= snapshot->created_at + PENDING_CREATE_GRACE)
+        over |= PENDING_CREATE;
+    if (now >= snapshot->renamed_at + PENDING_RENAME_GRACE)
+        over |= PENDING_RENAME;
+    if (now >= snapshot->deleted_at + PENDING_DELETE_GRACE)
+        over |= PENDING_DELETE;
     /* The disk may show the rollback before the snapshot does. */
     bool may_lag = snapshot->disk->rolling_back || now < snapshot->disk->rollback_until;
     if (strcmp(word, "ROLLBACKING") == 0 || !may_lag)
-        snapshot->pending &= ~(unsigned)PENDING_ROLLBACK;
+        over |= PENDING_ROLLBACK;
+    snapshot->pending &= ~over;
 }
 
 static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapshot,
@@ -180,7 +239,7 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
                            int64_t wall)
 {
     char *images = NULL;
-    bool renamed = (snapshot->pending & PENDING_RENAME) == 0 &&
+    bool renamed = (snapshot->pending & PENDING_RENAME) == 0 && !record->name_untold &&
                    strcmp(record->name, snapshot_text(snapshot, SNAPSHOT_NAME)) != 0;
     int status = join_images(record->images, &images);
     if (status != 0)
@@ -257,12 +316,24 @@ static bool is_overtaken(const struct catalogue *catalogue, const struct snapsho
     return asked < catalogue->snapshots_listed || (disk != NULL && asked < disk->listed);
 }
 
+/* Taken in when its record did not say whose it is; a record that says nothing moves none. */
+static bool is_misplaced(const struct snapshot *snapshot, const struct snapshot_record *record)
+{
+    return record->disk_id[0] != '\0' &&
+           strcmp(disk_text(snapshot->disk, DISK_ID), CATALOGUE_NO_DISK) == 0;
+}
+
 int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_record *record,
                            int64_t asked, uint64_t serial, int64_t now, int64_t wall)
 {
     char space[32];
     const char *word = choose_word(record, space, sizeof(space));
     struct snapshot *snapshot = catalogue_snapshot(catalogue, record->id);
+    if (snapshot != NULL && is_misplaced(snapshot, record)) {
+        catalogue_release_entry(catalogue, snapshot, wall);
+        catalogue_remove_snapshot(catalogue, snapshot);
+        snapshot = NULL;
+    }
     bool added = snapshot == NULL;
     if (added && is_overtaken(catalogue, record, asked))
         return 0;
@@ -276,10 +347,10 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
     if (!added && (snapshot->mutated > asked || snapshot->fetched > asked))
         return 0;
     struct status_before before = catalogue_status(snapshot);
-    if (snapshot->created != record->created)
+    if (record->created != TIMESTAMP_NONE && snapshot->created != record->created)
         catalogue_redate(snapshot, record->created);
     if (!added)
-        judge_pending(snapshot, record, word, now);
+        judge_pending(snapshot, word, now);
     int status = update_snapshot(catalogue, snapshot, record, word, asked, wall);
     catalogue_note_status(catalogue, snapshot, &before, wall);
     if (added && status != 0)
@@ -287,16 +358,57 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
     return status;
 }
 
+/* What was deleted stays known, and hidden, for as long as a listing may still show it; what was
+ * created stays for as long as one may not show it yet. */
+static bool may_be_missed(const struct snapshot *snapshot, int64_t asked, int64_t now)
+{
+    if (snapshot->mutated > asked)
+        return true;
+    if (snapshot->pending & PENDING_DELETE)
+        return now < snapshot->deleted_at + PENDING_DELETE_GRACE;
+    return (snapshot->pending & PENDING_CREATE) != 0 &&
+           now < snapshot->created_at +
+                     (snapshot->confirmed ? PENDING_CREATE_GRACE : PENDING_UNSEEN_GRACE);
+}
+
 void catalogue_snapshot_is_gone(struct catalogue *catalogue, struct snapshot *snapshot,
                                 int64_t asked, int64_t now, int64_t wall)
 {
-    /* What was deleted stays known, and hidden, for as long as a listing may still show it. */
-    bool fresh = (snapshot->pending & (PENDING_CREATE | PENDING_DELETE)) != 0 &&
-                 now < snapshot->pending_until;
-    if (snapshot->mutated > asked || fresh)
+    if (may_be_missed(snapshot, asked, now))
         return;
     catalogue_release_entry(catalogue, snapshot, wall);
     catalogue_remove_snapshot(catalogue, snapshot);
+}
+
+static size_t count_unseen(const struct disk *disk, uint64_t serial, int64_t asked, int64_t now)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < disk->count; i++)
+        count +=
+            disk->snapshots[i]->seen < serial && !may_be_missed(disk->snapshots[i], asked, now);
+    return count;
+}
+
+size_t catalogue_count_unseen_snapshots(const struct catalogue *catalogue, const struct disk *disk,
+                                        uint64_t serial, int64_t asked, int64_t now)
+{
+    if (disk != NULL)
+        return count_unseen(disk, serial, asked, now);
+    size_t count = 0;
+    for (size_t i = 0; i < catalogue->disk_count; i++)
+        count += count_unseen(catalogue->disks[i], serial, asked, now);
+    return count;
+}
+
+size_t catalogue_count_unseen_disks(const struct catalogue *catalogue, uint64_t serial,
+                                    int64_t asked)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < catalogue->disk_count; i++) {
+        const struct disk *disk = catalogue->disks[i];
+        count += disk->exists && disk->seen < serial && disk->fetched <= asked;
+    }
+    return count;
 }
 
 static void sweep_disk(struct catalogue *catalogue, struct disk *disk, uint64_t serial,

@@ -8,6 +8,7 @@
 
 #include "cbsfs/buffer.h"
 #include "cbsfs/clock.h"
+#include "cbsfs/fields.h"
 #include "cbsfs/log.h"
 #include "cbsfs/timestamp.h"
 
@@ -53,7 +54,7 @@ void store_fail(struct store *store, const char *disk_id, const char *snapshot_i
     struct failure *failure = calloc(1, sizeof(*failure));
     if (failure == NULL)
         return; /* the caller has its errno, the log has the line */
-    failure->time = clock_wall() / 1000;
+    failure->time = client_server_time(store->client);
     failure->error = *error;
     if (copy_text(&failure->disk_id, disk_id) != 0 ||
         copy_text(&failure->snapshot_id, snapshot_id) != 0 ||
@@ -128,28 +129,19 @@ int store_put_error(const struct store *store, const char *disk_id, const char *
     return out->error;
 }
 
-static void put_member(json_t *object, const char *key, const char *value)
-{
-    struct buffer clean;
-    buffer_init(&clean, 0);
-    buffer_put_printable(&clean, value);
-    json_object_set_new(object, key, json_string(clean.data != NULL ? clean.data : ""));
-    buffer_free(&clean);
-}
-
 static void put_json_line(const struct failure *failure, struct buffer *out)
 {
     json_t *object = json_object();
     char time[TIMESTAMP_SIZE];
     timestamp_format(failure->time, time);
-    put_member(object, "time", time);
-    put_member(object, "path", failure->path);
-    put_member(object, "operation", failure->operation);
-    put_member(object, "errno", errno_name(failure->error.status));
-    put_member(object, "code", failure->error.code);
-    put_member(object, "message", failure->error.message);
-    put_member(object, "request_id", failure->error.request_id);
-    char *line = json_dumps(object, JSON_COMPACT);
+    report_put_member(object, "time", time);
+    report_put_member(object, "path", failure->path);
+    report_put_member(object, "operation", failure->operation);
+    report_put_member(object, "errno", errno_name(failure->error.status));
+    report_put_member(object, "code", failure->error.code);
+    report_put_member(object, "message", failure->error.message);
+    report_put_member(object, "request_id", failure->error.request_id);
+    char *line = fields_print(object);
     if (line != NULL) {
         buffer_puts(out, line);
         buffer_puts(out, "\n");

@@ -67,7 +67,7 @@ void job_remove(struct job *job)
 
 bool job_is_over(const struct job *job)
 {
-    return job->state == JOB_DONE || job->state == JOB_FAILED;
+    return job->state == JOB_DONE || job->state == JOB_FAILED || job->state == JOB_UNKNOWN;
 }
 
 /* The last few that are over stay for `.cbsfs/jobs`. */
@@ -84,6 +84,38 @@ static void trim_jobs(struct store *store)
             at = &job->next;
         }
     }
+}
+
+static bool was_rolled_back(const struct store *store, const char *snapshot_id)
+{
+    for (const struct job *job = store->jobs; job != NULL; job = job->next) {
+        if (job->verb == CLOUD_APPLY_SNAPSHOT && job->state == JOB_DONE &&
+            strcmp(job->snapshot_id, snapshot_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the snapshot was a short while ago what this change makes of it. */
+static bool may_be_shown_before(const struct job *job)
+{
+    const struct snapshot *snapshot = catalogue_snapshot(&job->store->catalogue, job->snapshot_id);
+    int64_t since = job->began_wall - JOB_LISTING_LAG / 1000;
+    if (snapshot == NULL)
+        return false;
+    switch (job->verb) {
+    case CLOUD_DELETE_SNAPSHOT: /* not there yet */
+        return snapshot->created > since;
+    case CLOUD_RENAME_SNAPSHOT: /* had the name */
+        return snapshot->mutated != 0 && job->began - snapshot->mutated < JOB_LISTING_LAG;
+    case CLOUD_APPLY_SNAPSHOT: /* was rolled back to */
+        return snapshot->changed > since && was_rolled_back(job->store, job->snapshot_id);
+    case CLOUD_CREATE_SNAPSHOT:
+    case CLOUD_DESCRIBE_DISKS:
+    case CLOUD_DESCRIBE_SNAPSHOTS:
+        break;
+    }
+    return false;
 }
 
 struct job *job_new(struct store *store, enum cloud_verb verb, const char *disk_id,
@@ -107,6 +139,7 @@ struct job *job_new(struct store *store, enum cloud_verb verb, const char *disk_
         free_job(job);
         return NULL;
     }
+    job->shown_before = may_be_shown_before(job);
     trim_jobs(store);
     job->next = store->jobs;
     store->jobs = job;
@@ -129,12 +162,12 @@ void job_finish(struct job *job, enum job_state state, int status)
 {
     bool told = job->state == JOB_WATCHING;
     job->state = state;
-    job->ended_wall = clock_wall() / 1000;
+    job->ended_wall = client_server_time(job->store->client);
     if (state == JOB_FAILED)
         later_give_up(job);
     loop_timer_stop(job->store->loop, &job->timer);
     store_unwait(&job->waiter);
-    if (told || (state == JOB_WATCHING && job->done == NULL))
+    if (told)
         job->status = status;
     else
         job_answer(job, status);
@@ -170,6 +203,9 @@ void jobs_drop(struct store *store)
         next = job->next;
         if (job->state == JOB_LATER)
             log_warning("ending before `%s` could be renamed to `%s`", job->snapshot_id, job->name);
+        else if (!job_is_over(job))
+            log_warning("ending before the outcome of %s %s is known", job_verb_name(job->verb),
+                        job->path);
         job_remove(job);
     }
 }
@@ -258,5 +294,7 @@ int job_send(struct job *job)
     /* A part of the time is kept for finding out what happened when no answer comes. */
     int64_t deadline = job->failed_at == 0 ? job->began + job->store->settings.timeout * 6 / 10
                                            : job_deadline(job) - JOB_SETTLE_INTERVAL;
-    return client_submit(job->store->client, &call, deadline, true, sent, job, &job->call);
+    int status = client_submit(job->store->client, &call, deadline, true, sent, job, &job->call);
+    job->sends += status == 0;
+    return status;
 }

@@ -7,14 +7,23 @@
 /*
  * A change from its order to its true answer.
  *
- *   SENDING ──accepted──────────────────────────────► DONE
- *      │ ├────refused, or never sent────────────────► FAILED
- *      │ └────outcome unknown──► SETTLING ──found───► DONE
- *      │                             │ └──not found─► FAILED (the caller has its answer), and
- *   LATER (a rename that             └──no answer──► WATCHING ──found─► DONE
- *   waits for NORMAL)                                    └──time is up─► FAILED
+ *   SENDING ──accepted───────────────────────────────► DONE
+ *    ▲ │ └────refused, or never sent─────────────────► FAILED
+ *    │ └──────outcome unknown──► SETTLING ──found────► DONE
+ *    │                            │   └──not in time──► WATCHING ──found──────► DONE
+ *    ├────rename, delete: again───┘   (the caller has      └──time is up──► FAILED
+ *   LATER (a rename that               its ETIMEDOUT)          a rollback ► UNKNOWN
+ *   waits for NORMAL)
  */
-enum job_state { JOB_LATER, JOB_SENDING, JOB_SETTLING, JOB_WATCHING, JOB_DONE, JOB_FAILED };
+enum job_state {
+    JOB_LATER,
+    JOB_SENDING,
+    JOB_SETTLING,
+    JOB_WATCHING,
+    JOB_DONE,
+    JOB_FAILED,
+    JOB_UNKNOWN
+};
 
 struct job {
     struct store *store;
@@ -26,9 +35,10 @@ struct job {
     int64_t number;
     int64_t began;      /* clock ms */
     int64_t began_wall; /* seconds, the server's */
-    int64_t ended_wall; /* seconds, ours: when it was done or failed */
+    int64_t ended_wall; /* seconds, the server's: when it was done or failed */
     int64_t failed_at;  /* clock ms: when the outcome became unknown */
-    unsigned looks;     /* answers that did not show the change */
+    unsigned sends;     /* how often it was sent */
+    bool shown_before;  /* a listing that lags may show what it does though it was not done */
     struct client_call *call;
     struct store_waiter waiter;
     struct loop_timer timer;
@@ -40,12 +50,13 @@ struct job {
 
 /* How long an outcome that was not found is watched, ms, and how often. */
 #define JOB_WATCH_TIME     60000
-#define JOB_WATCH_INTERVAL 5000
+#define JOB_WATCH_INTERVAL 2000
 /* How often it is looked for while the caller waits, ms. */
 #define JOB_SETTLE_INTERVAL 500
-/* An answer "internal error" counts as "did not happen" when listings that begin this much later,
- * ms, do not show the change. A lost connection says nothing and is waited for to the deadline. */
-#define JOB_SETTLE_QUIET 3000
+/* How often a rename or a deletion is sent at most. */
+#define JOB_SENDS_MOST 5
+/* By how much a listing may lag at most, ms. */
+#define JOB_LISTING_LAG 60000
 
 int64_t job_deadline(const struct job *job);
 /* A job in the store's list, not sent yet; NULL when memory is out. Copies the texts. */
@@ -64,6 +75,8 @@ void job_finish(struct job *job, enum job_state state, int status);
 void job_accepted(struct job *job, const char *id);
 /* Begins to find out what became of it. */
 void job_settle(struct job *job);
+/* Of a change that is being watched: the catalogue has changed, and may show it. */
+void job_look_again(struct job *job);
 const char *job_verb_name(enum cloud_verb verb);
 
 /* Remembers a rename of what is being created (later.c); as store_rename(). */

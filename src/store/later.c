@@ -86,6 +86,8 @@ void later_give_up(struct job *job)
 void jobs_catalogue_changed(struct store *store)
 {
     for (struct job *job = store->jobs; job != NULL; job = job->next) {
+        if (job->state == JOB_WATCHING)
+            job_look_again(job);
         if (job->state != JOB_LATER)
             continue;
         const struct snapshot *snapshot = catalogue_snapshot(&store->catalogue, job->snapshot_id);

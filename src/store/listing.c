@@ -10,6 +10,17 @@
  * again, at most PASS_LIMIT times, and what any pass has shown counts.  An account at rest costs
  * exactly its pages.
  *
+ * A listing is also all that ever removes something from view, so it removes nothing unless it is
+ * whole.  It is not when a record in it has no usable id (that may be the one which is missing),
+ * when two passes found the same and fewer than the cloud says there are (a record shown twice may
+ * stand where another should), or when no two passes found the same.  The first two are failures
+ * that are told; the third is a busy account.
+ *
+ * A total that is too small is found out by the records behind it, with one exception: a last page
+ * that is full looks like the end.  To doubt it always would cost each account of 100 or 200
+ * records a call; it is doubted when it would make something vanish, or when the disks count more
+ * snapshots than were listed.
+ *
  * New records stay hidden until the listing is complete, because only then is it known which of
  * several snapshots of one name is the oldest.
  */
@@ -28,6 +39,8 @@
  * one's turn comes long before its deadline. */
 #define PAGE_WINDOW 16
 #define PASS_LIMIT  3
+/* More records than any account has: whoever tells of more would be listened to for ever. */
+#define RECORD_LIMIT 1000000
 /* The same failure is recorded once in this time, ms. */
 #define FAILURE_INTERVAL 10000
 
@@ -48,13 +61,21 @@ struct listing {
     unsigned outstanding;
     unsigned next_offset;
     bool untold;       /* the cloud does not tell totals: figures cannot be checked */
-    bool at_end;       /* a page was empty: nothing lies behind it */
+    bool doubted;      /* a full last page is not taken for the end */
     int64_t asked;     /* clock ms: the first pass began */
     int64_t pass_wall; /* seconds, the server's: this pass began */
     uint64_t first_serial, serial;
     unsigned pass;
-    int64_t total_least, total_most; /* -1: none told yet */
-    int64_t records, younger;        /* of this pass */
+    /* Of this pass: */
+    bool at_end;                   /* a page brought nothing: nothing lies behind it */
+    bool last_is_full;             /* the page that reaches farthest */
+    int64_t farthest;              /* where the records end that were shown */
+    int64_t reach;                 /* as far as records are known or suspected */
+    int64_t told_first, told_most; /* totals: with the first page, and the largest; -1: none yet */
+    int64_t records, younger;      /* each once */
+    int64_t fresh;                 /* that no earlier pass has shown */
+    int64_t unreadable;
+    int64_t before; /* records of the pass before */
     int status;
     struct cloud_error error; /* what the cloud said, if that was it */
 };
@@ -87,14 +108,15 @@ static int submit_page(struct listing *listing, struct page *page, unsigned offs
 /* True while more pages are known or suspected behind those asked for. */
 static bool has_more(const struct listing *listing)
 {
-    if (listing->by_id || listing->at_end || listing->status != 0)
-        return false;
-    return listing->total_most < 0 || (int64_t)listing->next_offset < listing->total_most;
+    return !listing->by_id && !listing->at_end && listing->status == 0 &&
+           (listing->reach < 0 || (int64_t)listing->next_offset < listing->reach);
 }
 
 static void submit_pages(struct listing *listing)
 {
-    for (size_t i = 0; i < PAGE_WINDOW && has_more(listing); i++) {
+    /* A page that was not full is the end, whatever the total says; so one more at a time. */
+    unsigned window = listing->last_is_full ? PAGE_WINDOW : 1;
+    for (size_t i = 0; i < PAGE_WINDOW && listing->outstanding < window && has_more(listing); i++) {
         if (listing->pages[i].call != NULL)
             continue;
         int status = submit_page(listing, &listing->pages[i], listing->next_offset);
@@ -103,7 +125,7 @@ static void submit_pages(struct listing *listing)
             return;
         }
         listing->next_offset += listing->store->provider->page_limit;
-        if (listing->total_most < 0)
+        if (listing->reach < 0)
             return; /* how many there are is known after this one */
     }
 }
@@ -114,9 +136,11 @@ static int begin_pass(struct listing *listing)
     listing->pass++;
     listing->pass_wall = client_server_time(listing->store->client);
     listing->next_offset = listing->store->provider->page_limit;
-    listing->total_least = listing->total_most = -1;
-    listing->records = listing->younger = 0;
-    listing->at_end = false;
+    listing->told_first = listing->told_most = listing->reach = -1;
+    listing->before = listing->records;
+    listing->records = listing->younger = listing->fresh = 0;
+    listing->unreadable = listing->farthest = 0;
+    listing->at_end = listing->last_is_full = false;
     return submit_page(listing, &listing->pages[0], 0);
 }
 
@@ -129,15 +153,25 @@ static bool is_younger(const struct listing *listing, int64_t created)
     return created != TIMESTAMP_NONE && created >= listing->pass_wall;
 }
 
+/* `seen`: the serial under which the record was last seen, 0 never. `is_kept`: it will be noted. */
+static void count_record(struct listing *listing, uint64_t seen, bool is_kept, int64_t created)
+{
+    if (seen == listing->serial)
+        return;
+    listing->records++;
+    listing->fresh += is_kept && seen < listing->first_serial;
+    listing->younger += is_younger(listing, created);
+}
+
 static int take_disks(struct listing *listing, const struct cloud_answer *answer)
 {
     struct store *store = listing->store;
     for (size_t i = 0; i < answer->count; i++) {
         const struct disk_record *record = &answer->disks[i];
         const struct disk *known = catalogue_disk(&store->catalogue, record->id);
-        listing->records += known == NULL || known->seen != listing->serial;
-        listing->younger += is_younger(listing, record->created);
-        if (!store_shows_disk(store, record->id))
+        bool is_kept = store_shows_disk(store, record->id);
+        count_record(listing, known != NULL ? known->seen : 0, is_kept, record->created);
+        if (!is_kept)
             continue;
         int status = catalogue_put_disk(&store->catalogue, record, listing->asked, listing->serial);
         if (status != 0)
@@ -153,10 +187,10 @@ static int take_snapshots(struct listing *listing, const struct cloud_answer *an
     for (size_t i = 0; i < answer->count; i++) {
         const struct snapshot_record *record = &answer->snapshots[i];
         const struct snapshot *known = catalogue_snapshot(&store->catalogue, record->id);
-        listing->records += known == NULL || known->seen != listing->serial;
-        listing->younger += is_younger(listing, record->created);
-        if (!store_shows_disk(store,
-                              record->disk_id[0] != '\0' ? record->disk_id : CATALOGUE_NO_DISK))
+        bool is_kept = store_shows_disk(store, record->disk_id[0] != '\0' ? record->disk_id
+                                                                          : CATALOGUE_NO_DISK);
+        count_record(listing, known != NULL ? known->seen : 0, is_kept, record->created);
+        if (!is_kept)
             continue;
         int status = catalogue_put_snapshot(&store->catalogue, record, listing->asked,
                                             listing->serial, now, wall);
@@ -169,34 +203,122 @@ static int take_snapshots(struct listing *listing, const struct cloud_answer *an
 static void note_totals(struct listing *listing, const struct page *page,
                         const struct cloud_answer *answer)
 {
-    unsigned limit = listing->store->provider->page_limit;
-    int64_t total = answer->total;
-    listing->untold = listing->untold || total < 0;
-    int64_t end = (int64_t)page->offset + (int64_t)answer->count;
+    int64_t limit = (int64_t)listing->store->provider->page_limit;
+    int64_t size = (int64_t)(answer->count + answer->unreadable);
+    int64_t end = (int64_t)page->offset + size, told = answer->total;
+    bool is_full = size >= limit;
+    listing->untold = listing->untold || told < 0;
+    if (page->offset == 0)
+        listing->told_first = told;
+    if (told > listing->told_most)
+        listing->told_most = told;
     /* A full page that reaches beyond the total, or no total at all: there may be one more page. */
-    if (answer->count == limit && (total < 0 || end > total))
-        total = end + 1;
-    else if (total < 0)
-        total = end;
-    if (listing->total_least < 0 || total < listing->total_least)
-        listing->total_least = total;
-    if (total > listing->total_most)
-        listing->total_most = total;
-    if (answer->count == 0)
+    bool has_doubt = is_full && (told < end || (listing->doubted && told == end));
+    int64_t reach = has_doubt ? end + 1 : told > end ? told : end;
+    if (reach > listing->reach)
+        listing->reach = reach;
+    if (end > listing->farthest) {
+        listing->farthest = end;
+        listing->last_is_full = is_full;
+    }
+    listing->unreadable += (int64_t)answer->unreadable;
+    if (size == 0)
         listing->at_end = true;
 }
 
-/* --- the end ------------------------------------------------------------------------- */
+static int take_page(struct listing *listing, const struct page *page,
+                     const struct cloud_answer *answer)
+{
+    int64_t before = listing->records;
+    note_totals(listing, page, answer);
+    int status = listing->verb == CLOUD_DESCRIBE_DISKS ? take_disks(listing, answer)
+                                                       : take_snapshots(listing, answer);
+    /* What is new comes at the end, so no page repeats others wholly; unless offsets are ignored,
+     * and then there is no end. */
+    if (answer->count > 0 && answer->unreadable == 0 && listing->records == before)
+        listing->at_end = true;
+    return status;
+}
+
+/* --- is it whole? -------------------------------------------------------------------- */
+
+static bool is_one_page(const struct listing *listing)
+{
+    return listing->next_offset <= listing->store->provider->page_limit;
+}
 
 static bool adds_up(const struct listing *listing)
 {
-    if (listing->untold || listing->by_id ||
-        listing->next_offset <= listing->store->provider->page_limit ||
-        listing->total_most <= (int64_t)listing->store->provider->page_limit)
-        return true; /* one page is one moment */
-    return listing->records == listing->total_most &&
-           listing->younger == listing->total_most - listing->total_least;
+    if (listing->untold || listing->by_id)
+        return true;
+    if (is_one_page(listing)) /* is one moment */
+        return listing->records + listing->unreadable >= listing->told_most;
+    /* All that there was when it began was seen if what was seen and is not younger is as many.
+     * With the least total instead, a deletion could hide behind a creation. */
+    return listing->records + listing->unreadable == listing->told_most &&
+           listing->younger == listing->told_most - listing->told_first;
 }
+
+/* Two passes have shown the same. */
+static bool is_stable(const struct listing *listing)
+{
+    return listing->pass > 1 && listing->records == listing->before && listing->fresh == 0;
+}
+
+static size_t count_unseen(const struct listing *listing)
+{
+    const struct catalogue *catalogue = &listing->store->catalogue;
+    if (listing->verb == CLOUD_DESCRIBE_DISKS)
+        return catalogue_count_unseen_disks(catalogue, listing->first_serial, listing->asked);
+    const struct disk *disk = NULL;
+    if (listing->disk_id != NULL)
+        disk = catalogue_disk(catalogue, listing->disk_id);
+    return catalogue_count_unseen_snapshots(catalogue, disk, listing->first_serial, listing->asked,
+                                            clock_now());
+}
+
+/* What the disks say of their snapshots: more than were listed? */
+static bool disks_know_more(const struct listing *listing)
+{
+    const struct catalogue *catalogue = &listing->store->catalogue;
+    int64_t count = 0;
+    if (listing->verb != CLOUD_DESCRIBE_SNAPSHOTS || listing->disk_id != NULL)
+        return false;
+    for (size_t i = 0; i < catalogue->disk_count; i++) {
+        if (catalogue->disks[i]->exists && catalogue->disks[i]->snapshot_count > 0)
+            count += catalogue->disks[i]->snapshot_count;
+    }
+    return count > listing->records;
+}
+
+/* True if a full last page should not be taken for the end. */
+static bool is_doubtful(const struct listing *listing)
+{
+    return !listing->doubted && !listing->by_id && !listing->at_end && listing->last_is_full &&
+           listing->unreadable == 0 && (count_unseen(listing) > 0 || disks_know_more(listing));
+}
+
+/* After the last pass: 0 it is whole, 1 it is not but for a reason that passes, -EPROTO. */
+static int judge(struct listing *listing)
+{
+    bool is_known_whole =
+        adds_up(listing) ||
+        (is_stable(listing) && listing->records + listing->unreadable >= listing->told_most);
+    struct cloud_error *error = &listing->error;
+    if (listing->unreadable > 0)
+        cloud_error_set(error, -EPROTO, CLOUD_REFUSED, CLOUD_FINAL, "",
+                        "records without a usable id in a listing: %lld; it removes nothing",
+                        (long long)listing->unreadable);
+    else if (!is_known_whole && is_stable(listing))
+        cloud_error_set(error, -EPROTO, CLOUD_REFUSED, CLOUD_FINAL, "",
+                        "a listing of %lld records says that there are %lld; it removes nothing",
+                        (long long)listing->records, (long long)listing->told_most);
+    else
+        return is_known_whole ? 0 : 1;
+    return -EPROTO;
+}
+
+/* --- the end ------------------------------------------------------------------------- */
 
 /* A listing that was overtaken by a later one does not make what is known older. */
 static void note_age(int64_t *age, const struct listing *listing)
@@ -205,7 +327,7 @@ static void note_age(int64_t *age, const struct listing *listing)
         *age = listing->asked;
 }
 
-static int complete_snapshots(struct listing *listing, int64_t now)
+static int complete_snapshots(struct listing *listing, bool is_whole, int64_t now)
 {
     struct catalogue *catalogue = &listing->store->catalogue;
     int64_t wall = client_server_time(listing->store->client);
@@ -219,8 +341,9 @@ static int complete_snapshots(struct listing *listing, int64_t now)
         status = catalogue_name_new(catalogue, disk);
         if (status != 0)
             return status;
-        catalogue_sweep_snapshots(catalogue, disk, listing->first_serial, listing->asked, now,
-                                  wall);
+        if (is_whole)
+            catalogue_sweep_snapshots(catalogue, disk, listing->first_serial, listing->asked, now,
+                                      wall);
         note_age(&disk->listed, listing);
         return 0;
     }
@@ -228,23 +351,26 @@ static int complete_snapshots(struct listing *listing, int64_t now)
         status = catalogue_name_new(catalogue, catalogue->disks[i]);
     if (status != 0)
         return status;
-    catalogue_sweep_snapshots(catalogue, NULL, listing->first_serial, listing->asked, now, wall);
+    if (is_whole)
+        catalogue_sweep_snapshots(catalogue, NULL, listing->first_serial, listing->asked, now,
+                                  wall);
     note_age(&catalogue->snapshots_listed, listing);
     return 0;
 }
 
-static int complete(struct listing *listing)
+static int complete(struct listing *listing, bool is_whole)
 {
     struct catalogue *catalogue = &listing->store->catalogue;
     if (listing->verb == CLOUD_DESCRIBE_SNAPSHOTS)
-        return complete_snapshots(listing, clock_now());
+        return complete_snapshots(listing, is_whole, clock_now());
     if (listing->by_id) {
         struct disk *disk = catalogue_disk(catalogue, listing->disk_id);
-        if (disk != NULL && disk->seen < listing->first_serial)
+        if (is_whole && disk != NULL && disk->seen < listing->first_serial)
             catalogue_disk_is_gone(catalogue, disk, listing->asked);
         return 0;
     }
-    catalogue_sweep_disks(catalogue, listing->first_serial, listing->asked);
+    if (is_whole)
+        catalogue_sweep_disks(catalogue, listing->first_serial, listing->asked);
     note_age(&catalogue->disks_listed, listing);
     return 0;
 }
@@ -261,14 +387,15 @@ static void record_failure(struct listing *listing)
 {
     struct store *store = listing->store;
     int64_t now = clock_now();
-    bool news = store->last_failure <= store->last_success ||
-                store->failure_told != listing->status ||
-                now - store->failure_told_at >= FAILURE_INTERVAL;
-    store->last_failure = now;
+    struct failed_question *failed = &store->failed[listing->verb == CLOUD_DESCRIBE_SNAPSHOTS];
+    bool news = failed->failed == 0 || failed->status != listing->status ||
+                now - failed->recorded >= FAILURE_INTERVAL;
+    failed->asked = listing->asked;
+    failed->failed = now;
+    failed->status = listing->status;
     if (!news || listing->error.status == 0)
         return;
-    store->failure_told = listing->status;
-    store->failure_told_at = now;
+    failed->recorded = now;
     char path[160] = "disks";
     bool of_snapshots = listing->verb == CLOUD_DESCRIBE_SNAPSHOTS;
     if (listing->disk_id != NULL)
@@ -282,12 +409,19 @@ static void record_failure(struct listing *listing)
 static void finish(struct listing *listing)
 {
     struct store *store = listing->store;
-    if (listing->status == 0)
-        listing->status = complete(listing);
-    if (listing->status == 0)
+    if (listing->status == 0) {
+        /* What it did show is taken in and named all the same. */
+        int verdict = judge(listing);
+        listing->status = complete(listing, verdict == 0);
+        if (listing->status == 0 && verdict < 0)
+            listing->status = verdict;
+    }
+    if (listing->status == 0) {
         store->last_success = clock_now();
-    else
+        store->failed[listing->verb == CLOUD_DESCRIBE_SNAPSHOTS].failed = 0;
+    } else {
         record_failure(listing);
+    }
     store->listings_done++;
     struct listing **at = &store->listings;
     while (*at != listing)
@@ -308,19 +442,30 @@ static void page_done(void *data, struct cloud_answer *answer)
         listing->status = answer->error.status;
         listing->error = answer->error;
     }
-    if (listing->status == 0) {
-        note_totals(listing, page, answer);
-        listing->status = listing->verb == CLOUD_DESCRIBE_DISKS ? take_disks(listing, answer)
-                                                                : take_snapshots(listing, answer);
+    if (listing->status == 0)
+        listing->status = take_page(listing, page, answer);
+    if (listing->status == 0 && listing->next_offset > RECORD_LIMIT) {
+        cloud_error_set(&listing->error, -EPROTO, CLOUD_REFUSED, CLOUD_FINAL, "",
+                        "a listing of more than %d records", RECORD_LIMIT);
+        listing->status = -EPROTO;
     }
     submit_pages(listing);
     if (listing->outstanding > 0)
         return;
-    if (listing->status == 0 && !adds_up(listing) && listing->pass < PASS_LIMIT) {
+    if (listing->status == 0 && is_doubtful(listing)) {
+        listing->doubted = true;
+        listing->reach = (int64_t)listing->next_offset + 1;
+        submit_pages(listing);
+        if (listing->outstanding > 0)
+            return;
+    }
+    if (listing->status == 0 && !adds_up(listing) && !is_stable(listing) &&
+        listing->pass < PASS_LIMIT) {
         log_debug("listing changed while it was read: %lld records, totals %lld to %lld; reading "
                   "it again",
-                  (long long)listing->records, (long long)listing->total_least,
-                  (long long)listing->total_most);
+                  (long long)listing->records, (long long)listing->told_first,
+                  (long long)listing->told_most);
+        listing->store->passes_repeated++;
         listing->status = begin_pass(listing);
         if (listing->status == 0)
             return;
@@ -344,6 +489,12 @@ static struct listing *find_listing(const struct store *store, enum cloud_verb v
             return at;
     }
     return NULL;
+}
+
+bool listing_is_under_way(const struct store *store, enum cloud_verb verb, const char *disk_id,
+                          bool by_id, int64_t since)
+{
+    return find_listing(store, verb, disk_id, by_id, since) != NULL;
 }
 
 int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id, bool by_id,

@@ -2,6 +2,7 @@
 #include "cbsfs/names.h"
 
 #include "cbsfs/provider.h"
+#include "cbsfs/utf8.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,28 +12,14 @@
 
 size_t name_utf8_length(const char *text)
 {
-    const unsigned char *at = (const unsigned char *)text;
-    if (at[0] < 0x80)
-        return 1;
-    size_t length = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-    if (at[0] < 0xc2 || at[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    bool overlong = (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xf0 && at[1] < 0x90);
-    bool surrogate = at[0] == 0xed && at[1] > 0x9f;
-    bool beyond = at[0] == 0xf4 && at[1] > 0x8f;
-    return overlong || surrogate || beyond ? 0 : length;
+    uint32_t point;
+    return utf8_decode(text, &point);
 }
 
-/* C0, DEL and the C1 range, which terminals obey as well. */
-static bool is_control(const char *at, size_t length)
+static bool is_hidden(const char *at)
 {
-    unsigned char first = (unsigned char)at[0];
-    return first < 0x20 || first == 0x7f ||
-           (length == 2 && first == 0xc2 && (unsigned char)at[1] < 0xa0);
+    uint32_t point;
+    return utf8_decode(at, &point) > 0 && utf8_is_hidden(point);
 }
 
 static bool is_escape(const char *at)
@@ -75,7 +62,7 @@ static bool ends_like_twin(const struct provider *provider, const char *name)
 static size_t encode_character(const char *at, bool whole_is_dots, char out[13])
 {
     size_t length = name_utf8_length(at);
-    bool literal = length > 0 && !is_control(at, length) && *at != '/' && !is_escape(at) &&
+    bool literal = length > 0 && !is_hidden(at) && *at != '/' && !is_escape(at) &&
                    !(whole_is_dots && *at == '.');
     if (length == 0)
         length = 1;
@@ -166,8 +153,9 @@ int name_parse_new(const struct provider *provider, const char *entry, char *nam
         size_t length = name_utf8_length(at);
         if (length == 0)
             return refuse(-EINVAL, reason, reason_size, "the name is not valid UTF-8");
-        if (is_control(at, length))
-            return refuse(-EINVAL, reason, reason_size, "the name has a control character");
+        if (is_hidden(at))
+            return refuse(-EINVAL, reason, reason_size,
+                          "the name has a control character or an invisible one");
         at += length;
     }
     if (name_is_id(name, provider->snapshot_prefix) || ends_like_twin(provider, name))

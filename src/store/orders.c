@@ -2,6 +2,8 @@
 /* Ordering a change: what can be refused without a call, and the job that carries the rest out. */
 #include "jobs_internal.h"
 
+#include "cbsfs/provider.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +122,11 @@ int store_rollback(struct store *store, const char *snapshot_id, bool stop, bool
     int status = rollback_obstacle(store, snapshot, &reason, space, sizeof(space));
     if (status != 0)
         return store_refuse(store, disk_id, snapshot_id, path, "rollback", status, reason);
+    const struct cloud_call call = {
+        .verb = CLOUD_APPLY_SNAPSHOT, .stop_instance = stop, .start_instance = start};
+    reason = store->provider->refusal != NULL ? store->provider->refusal(&call) : NULL;
+    if (reason != NULL)
+        return store_refuse(store, disk_id, snapshot_id, path, "rollback", -EOPNOTSUPP, reason);
     struct job *job = job_new(store, CLOUD_APPLY_SNAPSHOT, disk_id, snapshot_id, "", path);
     if (job != NULL) {
         job->stop = stop;
@@ -175,11 +182,12 @@ int store_rename(struct store *store, const char *snapshot_id, const char *name,
     if (holder != NULL && holder != snapshot)
         return refuse_taken(store, holder, path, "rename");
     const char *disk_id = disk_text(snapshot->disk, DISK_ID);
+    const struct job *renaming = unsettled_job(store, CLOUD_RENAME_SNAPSHOT, disk_id, name);
+    if (unsettled_job(store, CLOUD_CREATE_SNAPSHOT, disk_id, name) != NULL ||
+        (renaming != NULL && strcmp(renaming->snapshot_id, snapshot_id) != 0))
+        return store_refuse(store, disk_id, snapshot_id, path, "rename", -EBUSY, undecided_name);
     if (strcmp(snapshot_word(snapshot), "CREATING") == 0)
         return later_rename(store, snapshot, name, path, done, data, job);
-    if (unsettled_job(store, CLOUD_CREATE_SNAPSHOT, disk_id, name) != NULL ||
-        unsettled_job(store, CLOUD_RENAME_SNAPSHOT, disk_id, name) != NULL)
-        return store_refuse(store, disk_id, snapshot_id, path, "rename", -EBUSY, undecided_name);
     if (is_being_renamed(store, snapshot_id))
         return store_refuse(store, disk_id, snapshot_id, path, "rename", -EBUSY,
                             "an earlier mv of it is not finished; .cbsfs/jobs tells");

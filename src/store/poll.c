@@ -66,7 +66,8 @@ static int take_snapshots(struct poll_chunk *chunk, const struct cloud_answer *a
     }
     for (size_t i = 0; i < chunk->count; i++) {
         struct snapshot *snapshot = catalogue_snapshot(catalogue, chunk->ids[i]);
-        if (snapshot != NULL && !shows_snapshot(answer, chunk->ids[i]))
+        /* One that could not be read may be this one. */
+        if (snapshot != NULL && answer->unreadable == 0 && !shows_snapshot(answer, chunk->ids[i]))
             catalogue_snapshot_is_gone(catalogue, snapshot, asked, now, wall);
     }
     return 0;
@@ -117,8 +118,12 @@ void poll_check_settled(struct store *store)
 
 static void finish_round(struct store *store)
 {
+    struct poll_round *round = &store->poll;
+    round->failure = (struct failed_question){.asked = round->asked, .status = round->status};
+    if (round->status != 0)
+        round->failure.failed = clock_now();
     store_changed(store);
-    waiters_wake(&store->poll.looking, store->poll.status);
+    waiters_wake(&round->looking, round->status);
     poll_schedule(store);
 }
 

@@ -4,12 +4,22 @@
 
 #include "cbsfs/buffer.h"
 #include "cbsfs/clock.h"
+#include "cbsfs/fields.h"
 #include "cbsfs/timestamp.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+
+void report_put_member(json_t *object, const char *key, const char *value)
+{
+    struct buffer clean;
+    buffer_init(&clean, 0);
+    buffer_put_printable(&clean, value);
+    json_object_set_new(object, key, json_string(clean.data != NULL ? clean.data : ""));
+    buffer_free(&clean);
+}
 
 static void put_age(struct buffer *out, const char *key, int64_t asked)
 {
@@ -48,15 +58,17 @@ int store_put_stats(const struct store *store, struct buffer *out)
     put_age(out, "disks_age", store->catalogue.disks_listed);
     put_age(out, "snapshots_age", store->catalogue.snapshots_listed);
     buffer_printf(out, "ttl %" PRId64 "\n", store->settings.ttl / 1000);
-    buffer_printf(out, "stale %d\n", store->last_failure > store->last_success);
-    buffer_printf(out, "listings %" PRIu64 "\n", store->listings_done);
+    buffer_printf(out, "stale %d\n", store->failed[0].failed != 0 || store->failed[1].failed != 0);
+    buffer_printf(out, "listings %" PRIu64 "\npasses_repeated %" PRIu64 "\n", store->listings_done,
+                  store->passes_repeated);
     put_calls(store, &stats, out);
     buffer_printf(out, "throttled %" PRIu64 "\nconnections %" PRIu64 "\n", stats.throttled,
                   stats.connections);
     buffer_printf(out, "in_flight %u\nqueued %u\n", stats.in_flight, stats.queued);
     buffer_printf(out, "latency_ms %" PRId64 "\nclock_offset %" PRId64 "\n", stats.latency_last,
                   stats.clock_offset);
-    buffer_printf(out, "breaker %s\n", stats.breaker_open ? "open" : "closed");
+    buffer_printf(out, "breaker %s\ncredential %s\n", stats.breaker_open ? "open" : "closed",
+                  stats.credential_refused ? "refused" : "accepted");
     return out->error;
 }
 
@@ -65,6 +77,7 @@ static const char *state_name(enum job_state state)
     static const char *const names[] = {
         [JOB_LATER] = "later",       [JOB_SENDING] = "sending", [JOB_SETTLING] = "settling",
         [JOB_WATCHING] = "watching", [JOB_DONE] = "done",       [JOB_FAILED] = "failed",
+        [JOB_UNKNOWN] = "unknown",
     };
     return names[state];
 }
@@ -73,12 +86,20 @@ static void put_job(const struct job *job, struct buffer *out)
 {
     char time[TIMESTAMP_SIZE];
     timestamp_format(job->began_wall, time);
-    json_t *object =
-        json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "job", (json_int_t)job->number,
-                  "time", time, "operation", job_verb_name(job->verb), "state",
-                  state_name(job->state), "path", job->path, "disk", job->disk_id, "snapshot",
-                  job->snapshot_id, "errno", job->status != 0 ? strerrorname_np(-job->status) : "");
-    char *line = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    const struct cloud_error none = {0}, *error = job->status != 0 ? &job->error : &none;
+    json_t *object = json_object();
+    json_object_set_new(object, "job", json_integer((json_int_t)job->number));
+    report_put_member(object, "time", time);
+    report_put_member(object, "operation", job_verb_name(job->verb));
+    report_put_member(object, "state", state_name(job->state));
+    report_put_member(object, "path", job->path);
+    report_put_member(object, "disk", job->disk_id);
+    report_put_member(object, "snapshot", job->snapshot_id);
+    report_put_member(object, "errno", job->status != 0 ? strerrorname_np(-job->status) : "");
+    report_put_member(object, "code", error->code);
+    report_put_member(object, "message", error->message);
+    report_put_member(object, "request_id", error->request_id);
+    char *line = object != NULL ? fields_print(object) : NULL;
     if (line != NULL) {
         buffer_puts(out, line);
         buffer_puts(out, "\n");

@@ -2,10 +2,13 @@
 /*
  * Finding out.
  *
- * The answer to a change was lost, or the server said "internal error": it may have happened or
- * not.  Sending it again could make a second snapshot or a second rollback, so cbsfs looks instead,
- * until it sees the change or the caller's time is up.  A rename or a deletion may be sent again,
- * because doing them twice is doing them once.
+ * The answer to a change was lost, or the server said "internal error": it may have happened, or
+ * may still happen, or not.  Only what is seen decides; that nothing is seen proves nothing,
+ * because a listing may lag and a request may be on its way.  So whoever waits is told the truth or
+ * that the outcome is not known, and never that it did not happen.
+ *
+ * A creation or a rollback is never sent again: that could make two.  A rename or a deletion is,
+ * because doing it twice is doing it once, and its answer proves more than any listing.
  */
 #include "jobs_internal.h"
 
@@ -16,12 +19,25 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The wall clock of the cloud has whole seconds, and ours may be off by a little. */
+/* The wall clock of the cloud has whole seconds, and ours may be off by a little (client_clock.c).
+ */
 #define CREATED_MARGIN 5
 
 static void look(void *data);
 
 /* --- is it visible? ------------------------------------------------------------------ */
+
+/* Made by another mkdir of this mount. */
+static bool is_of_another(const struct job *job, const struct snapshot *snapshot)
+{
+    const char *id = snapshot_text(snapshot, SNAPSHOT_ID);
+    for (const struct job *other = job->store->jobs; other != NULL; other = other->next) {
+        if (other != job && other->verb == CLOUD_CREATE_SNAPSHOT &&
+            strcmp(other->snapshot_id, id) == 0)
+            return true;
+    }
+    return false;
+}
 
 static const struct snapshot *find_created(const struct job *job)
 {
@@ -34,99 +50,113 @@ static const struct snapshot *find_created(const struct job *job)
         /* One that we had changed before was there before. */
         bool is_older = snapshot->mutated != 0 && snapshot->mutated <= job->began;
         if (!is_older && snapshot->created >= began - CREATED_MARGIN &&
-            strcmp(snapshot_text(snapshot, SNAPSHOT_NAME), job->name) == 0)
+            strcmp(snapshot_text(snapshot, SNAPSHOT_NAME), job->name) == 0 &&
+            !is_of_another(job, snapshot))
             return snapshot;
     }
     return NULL;
 }
 
+/* A listing that lags may show the rollback, the name or the absence from before this change. */
+static bool may_be_from_before(const struct job *job)
+{
+    return job->shown_before && clock_now() - job->began < JOB_LISTING_LAG;
+}
+
 /* The id under which the change is seen, or NULL. */
 static const char *evidence(const struct job *job)
 {
-    const struct catalogue *catalogue = &job->store->catalogue;
-    const struct snapshot *snapshot = catalogue_snapshot(catalogue, job->snapshot_id);
-    const struct disk *disk = catalogue_disk(catalogue, job->disk_id);
+    const struct snapshot *snapshot = catalogue_snapshot(&job->store->catalogue, job->snapshot_id);
+    bool seen = false;
     switch (job->verb) {
     case CLOUD_CREATE_SNAPSHOT:
         snapshot = find_created(job);
         return snapshot != NULL ? snapshot_text(snapshot, SNAPSHOT_ID) : NULL;
     case CLOUD_DELETE_SNAPSHOT:
-        return snapshot == NULL ? job->snapshot_id : NULL;
+        seen = snapshot == NULL;
+        break;
     case CLOUD_RENAME_SNAPSHOT:
-        return snapshot != NULL && strcmp(snapshot_text(snapshot, SNAPSHOT_NAME), job->name) == 0
-                   ? job->snapshot_id
-                   : NULL;
+        seen = snapshot != NULL && strcmp(snapshot_text(snapshot, SNAPSHOT_NAME), job->name) == 0;
+        break;
     case CLOUD_APPLY_SNAPSHOT:
-        return (disk != NULL && disk->rolling_back) ||
-                       (snapshot != NULL && strcmp(snapshot_word(snapshot), "ROLLBACKING") == 0)
-                   ? job->snapshot_id
-                   : NULL;
+        /* Not that the disk is being rolled back: somebody else may do that, to another snapshot.
+         */
+        seen =
+            snapshot != NULL && strcmp(snapshot_text(snapshot, SNAPSHOT_WORD), "ROLLBACKING") == 0;
+        break;
     case CLOUD_DESCRIBE_DISKS:
     case CLOUD_DESCRIBE_SNAPSHOTS:
         break;
     }
-    return NULL;
+    return seen && !may_be_from_before(job) ? job->snapshot_id : NULL;
 }
 
 /* --- the verdict --------------------------------------------------------------------- */
 
-static bool is_answered_error(const struct job *job)
+static bool is_repeatable(const struct job *job)
 {
-    return job->error.status != 0 && job->error.http_status != 0;
+    return job->verb == CLOUD_RENAME_SNAPSHOT || job->verb == CLOUD_DELETE_SNAPSHOT;
 }
 
-static void look_again(struct job *job, int64_t interval)
+static bool send_again(struct job *job)
 {
-    job->timer.fire = look;
+    bool in_time = clock_now() + JOB_SETTLE_INTERVAL < job_deadline(job);
+    return is_repeatable(job) && in_time && job->sends < JOB_SENDS_MOST && job_send(job) == 0;
+}
+
+static void send_or_look(void *data)
+{
+    if (!send_again(data))
+        look(data);
+}
+
+static void wait_for(struct job *job, int64_t interval, void (*then)(void *data))
+{
+    job->timer.fire = then;
     job->timer.data = job;
     loop_timer_start(job->store->loop, &job->timer, clock_now() + interval);
 }
 
-static void watch(struct job *job, int status)
+/* The code, the RequestId and the words of the cloud stay: they are what its support asks for. */
+static void watch(struct job *job)
 {
+    struct cloud_error *error = &job->error;
+    char was[sizeof(error->message)];
     log_warning("%s %s: the outcome is not known (%s); watching", job_verb_name(job->verb),
-                job->path, job->error.message);
-    char was[sizeof(job->error.message)];
-    snprintf(was, sizeof(was), "%s", job->error.message);
-    if (status == -ETIMEDOUT) {
-        snprintf(job->error.message, sizeof(job->error.message),
-                 "the outcome could not be found out in time; .cbsfs/jobs keeps watching (%.380s)",
-                 was);
-        job->error.status = status;
-    }
-    job_finish(job, JOB_WATCHING, status);
-    look_again(job, JOB_WATCH_INTERVAL);
+                job->path, error->message);
+    snprintf(was, sizeof(was), "%s", error->message);
+    snprintf(error->message, sizeof(error->message),
+             "the outcome could not be found out in time; .cbsfs/jobs keeps watching (%.380s)",
+             was[0] != '\0' ? was : "the answer does not say which snapshot it is");
+    error->status = -ETIMEDOUT;
+    job_finish(job, JOB_WATCHING, -ETIMEDOUT);
+    wait_for(job, JOB_WATCH_INTERVAL, look);
+}
+
+/* The minute is over, and what the cloud lists does not show it. */
+static void stop_watching(struct job *job)
+{
+    /* A rollback that has ended leaves no trace. */
+    bool leaves_trace = job->verb != CLOUD_APPLY_SNAPSHOT;
+    log_info("%s %s: %s", job_verb_name(job->verb), job->path,
+             leaves_trace ? "did not happen" : "not seen to happen");
+    job_finish(job, leaves_trace ? JOB_FAILED : JOB_UNKNOWN, job->status);
 }
 
 /* Nothing to be seen of it. `looked`: the cloud did answer. */
 static void not_found(struct job *job, bool looked)
 {
     int64_t now = clock_now();
-    bool watching = job->state == JOB_WATCHING;
-    job->looks += looked;
-    if (watching && now - job->failed_at > JOB_WATCH_TIME && looked) {
-        log_info("%s %s: did not happen", job_verb_name(job->verb), job->path);
-        job_finish(job, JOB_FAILED, job->status);
-        return;
+    if (job->state == JOB_WATCHING) {
+        if (looked && now - job->failed_at > JOB_WATCH_TIME)
+            stop_watching(job);
+        else
+            wait_for(job, JOB_WATCH_INTERVAL, look);
+    } else if (now + JOB_SETTLE_INTERVAL >= job_deadline(job)) {
+        watch(job);
+    } else {
+        wait_for(job, JOB_SETTLE_INTERVAL, send_or_look);
     }
-    if (watching) {
-        look_again(job, JOB_WATCH_INTERVAL);
-        return;
-    }
-    bool repeatable = job->verb == CLOUD_RENAME_SNAPSHOT || job->verb == CLOUD_DELETE_SNAPSHOT;
-    if (repeatable && looked && job->looks == 1 && job_send(job) == 0) {
-        loop_timer_stop(job->store->loop, &job->timer);
-        return;
-    }
-    if (looked && is_answered_error(job) && now - job->failed_at >= JOB_SETTLE_QUIET) {
-        watch(job, job->error.status);
-        return;
-    }
-    if (now + JOB_SETTLE_INTERVAL >= job_deadline(job)) {
-        watch(job, -ETIMEDOUT);
-        return;
-    }
-    look_again(job, JOB_SETTLE_INTERVAL);
 }
 
 static void looked(void *data, int status)
@@ -141,46 +171,41 @@ static void looked(void *data, int status)
 
 /* --- looking ------------------------------------------------------------------------- */
 
-static void looked_at_disk(void *data, int status)
-{
-    struct job *job = data;
-    if (status != 0 || evidence(job) != NULL) {
-        looked(job, status);
-        return;
-    }
-    job->waiter.ready = looked;
-    status = listing_want(job->store, CLOUD_DESCRIBE_SNAPSHOTS, job->disk_id, false, clock_now(),
-                          &job->waiter);
-    if (status != -EINPROGRESS)
-        not_found(job, false);
-}
-
 /* The question about it is not answered either. */
 static void out_of_time(void *data)
 {
     struct job *job = data;
     store_unwait(&job->waiter);
-    watch(job, -ETIMEDOUT);
+    watch(job);
 }
 
 static void look(void *data)
 {
     struct job *job = data;
-    if (job->state == JOB_SETTLING) {
+    if (job->state != JOB_WATCHING) {
         job->timer.fire = out_of_time;
         job->timer.data = job;
         loop_timer_start(job->store->loop, &job->timer, job_deadline(job));
     }
-    bool rollback = job->verb == CLOUD_APPLY_SNAPSHOT;
-    /* A rollback shows first in the disk, everything else in the disk's snapshots. A listing that
-     * began before the change was answered proves nothing. */
-    job->waiter.ready = rollback ? looked_at_disk : looked;
+    /* The directory of what has no disk is no disk that the cloud could be asked about. */
+    const char *disk_id = strcmp(job->disk_id, CATALOGUE_NO_DISK) != 0 ? job->disk_id : NULL;
+    job->waiter.ready = looked;
     job->waiter.data = job;
-    int status =
-        listing_want(job->store, rollback ? CLOUD_DESCRIBE_DISKS : CLOUD_DESCRIBE_SNAPSHOTS,
-                     job->disk_id, rollback, clock_now(), &job->waiter);
+    /* A listing that began before the change was answered proves nothing. */
+    int status = listing_want(job->store, CLOUD_DESCRIBE_SNAPSHOTS, disk_id, false, clock_now(),
+                              &job->waiter);
     if (status != -EINPROGRESS)
         not_found(job, false);
+}
+
+void job_look_again(struct job *job)
+{
+    /* That something is absent only the listing for this job tells. */
+    const char *id = job->verb != CLOUD_DELETE_SNAPSHOT ? evidence(job) : NULL;
+    if (id == NULL)
+        return;
+    job->state = JOB_SETTLING; /* what follows from it does not come here again */
+    job_accepted(job, id);
 }
 
 void job_settle(struct job *job)
@@ -188,5 +213,7 @@ void job_settle(struct job *job)
     job->state = JOB_SETTLING;
     if (job->failed_at == 0)
         job->failed_at = clock_now();
-    look(job);
+    /* The first repetition goes at once; more of them wait between looks. */
+    if (job->sends > 1 || !send_again(job))
+        look(job);
 }

@@ -117,6 +117,18 @@ static bool take_single(const struct store *store, int64_t *last, const char *id
     return true;
 }
 
+/* True while the question is left alone that has failed, unless somebody has wanted fresher data
+ * than it asked for.  One that took long is for three times as long, so that a cloud that throttles
+ * or breaks every call takes a quarter of anybody's time at most. */
+static bool is_held(const struct failed_question *question, int64_t since)
+{
+    if (question->failed == 0 || question->asked < since)
+        return false;
+    int64_t hold = later(3 * (question->failed - question->asked), FAILURE_HOLD);
+    return clock_now() - question->failed <
+           (hold < LONGEST_FAILURE_HOLD ? hold : LONGEST_FAILURE_HOLD);
+}
+
 static int want_records(struct store *store, enum store_want want, const char *id,
                         struct store_waiter *waiter)
 {
@@ -124,11 +136,17 @@ static int want_records(struct store *store, enum store_want want, const char *i
     if (store_life(store, want, disk) > 0)
         return 0;
     int64_t since = later(store->refreshed, disk != NULL ? disk->refreshed : 0);
-    if (want == WANT_DISK && take_single(store, &store->single_disk, id))
-        return listing_want(store, CLOUD_DESCRIBE_DISKS, id, true, since, waiter);
-    if (want == WANT_DISK_SNAPSHOTS && take_single(store, &store->single_snapshots, id))
-        return listing_want(store, CLOUD_DESCRIBE_SNAPSHOTS, id, false, since, waiter);
     bool disks = want == WANT_DISKS || want == WANT_DISK;
+    if (is_held(&store->failed[!disks], since))
+        return store->failed[!disks].status;
+    /* Who asks what somebody is asking already is not crawling. */
+    if (want == WANT_DISK && (listing_is_under_way(store, CLOUD_DESCRIBE_DISKS, id, true, since) ||
+                              take_single(store, &store->single_disk, id)))
+        return listing_want(store, CLOUD_DESCRIBE_DISKS, id, true, since, waiter);
+    if (want == WANT_DISK_SNAPSHOTS &&
+        (listing_is_under_way(store, CLOUD_DESCRIBE_SNAPSHOTS, id, false, since) ||
+         take_single(store, &store->single_snapshots, id)))
+        return listing_want(store, CLOUD_DESCRIBE_SNAPSHOTS, id, false, since, waiter);
     return listing_want(store, disks ? CLOUD_DESCRIBE_DISKS : CLOUD_DESCRIBE_SNAPSHOTS, NULL, false,
                         since, waiter);
 }
@@ -147,6 +165,8 @@ static bool is_polled(const struct disk *disk)
 /* Waits for the round of poll.c that is under way or begins now. */
 static int join_round(struct store *store, struct store_waiter *waiter)
 {
+    if (is_held(&store->poll.failure, store->refreshed))
+        return store->poll.failure.status;
     int status = poll_want(store);
     if (status != 0)
         return status;

@@ -13,11 +13,22 @@
 struct listing;
 struct failure;
 
+/* A question that failed is not asked again for this long, ms, and longer if it took long to fail:
+ * a crawl of what is known must neither ask it nor wait for it for each file. */
+#define FAILURE_HOLD         1000
+#define LONGEST_FAILURE_HOLD 30000
+
+struct failed_question {
+    int64_t asked, failed, recorded; /* clock ms; failed 0: answered since */
+    int status;
+};
+
 /* The round in which everything in progress is asked for together. */
 struct poll_round {
-    unsigned outstanding;         /* calls without an answer yet */
-    int64_t asked;                /* clock ms of the current or last round */
-    int status;                   /* first failure of the round */
+    unsigned outstanding; /* calls without an answer yet */
+    int64_t asked;        /* clock ms of the current or last round */
+    int status;           /* first failure of the round */
+    struct failed_question failure;
     struct store_waiter *looking; /* want a status of this round */
     struct store_waiter *waiting; /* want something to be settled */
     struct poll_chunk *chunks;
@@ -39,10 +50,10 @@ struct store {
     int64_t
         single_disk; /* clock ms of the last question about one disk, see the essay of store.c */
     int64_t single_snapshots;
-    int64_t last_success, last_failure; /* clock ms of listings */
-    int failure_told;                   /* the failed listing that was recorded last, and when */
-    int64_t failure_told_at;
+    int64_t last_success;             /* clock ms of listings */
+    struct failed_question failed[2]; /* the last listing of disks, of snapshots */
     uint64_t listings_done;
+    uint64_t passes_repeated; /* pages read once more because they did not add up */
 
     struct poll_round poll;
     int watchers;
@@ -63,6 +74,9 @@ void waiters_wake(struct store_waiter **list, int status);
  * this disk. `since`: one that began before this clock ms is not joined. 0 or -ENOMEM. */
 int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id, bool by_id,
                  int64_t since, struct store_waiter *waiter);
+/* True if that would join one that is under way. */
+bool listing_is_under_way(const struct store *store, enum cloud_verb verb, const char *disk_id,
+                          bool by_id, int64_t since);
 void listings_drop(struct store *store);
 
 /* Makes sure that a round is under way or due. */
@@ -72,10 +86,14 @@ void poll_drop(struct store *store);
 /* Wakes those who wait for something that is settled or gone. */
 void poll_check_settled(struct store *store);
 
-/* After the catalogue may have changed: tells whoever registered, and sends remembered renames. */
+/* After the catalogue may have changed: tells whoever registered, sends remembered renames, and
+ * settles what is watched and can be seen now. */
 void store_changed(struct store *store);
 void jobs_catalogue_changed(struct store *store);
 void jobs_drop(struct store *store);
 void failures_drop(struct store *store);
+/* A member of a line of `.cbsfs/errors` or `jobs`, harmless to terminals. Without memory it is
+ * left out. */
+void report_put_member(json_t *object, const char *key, const char *value);
 
 #endif

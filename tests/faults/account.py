@@ -9,15 +9,16 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 
 from commands import run, shell
+from gate import Gate
 from stage import Stage
 from tc3 import Client
 
-TIMEOUT = 2    # seconds for one operation
-BOUND = TIMEOUT + 2
-LANES = int(os.environ.get("CBSFS_TEST_LANES", "12"))
+TIMEOUT = 2  # seconds for one operation
+LANES = int(os.environ.get("CBSFS_TEST_LANES", "16"))
 
 # The words of design 7.
 ALLOWED = {errno.EKEYREJECTED, errno.EKEYEXPIRED, errno.EACCES, errno.EBUSY, errno.EDQUOT, errno.EEXIST,
@@ -41,13 +42,14 @@ def error_number(result):
 
 
 def truth(port):
-    """What the simulator's API lists: {disk: {id: name}}."""
-    snapshots, disks = {}, {}
+    """What the simulator's API lists: {disk: {id: (name, state, creation)}}."""
+    count, disks = 0, {}
     while True:
-        page = Client(port).call("DescribeSnapshots", {"Limit": 100, "Offset": len(snapshots)})["SnapshotSet"]
+        page = Client(port).call("DescribeSnapshots", {"Limit": 100, "Offset": count})["SnapshotSet"]
+        count += len(page)
         for record in page:
-            snapshots[record["SnapshotId"]] = True
-            disks.setdefault(record["DiskId"], {})[record["SnapshotId"]] = record["SnapshotName"]
+            disks.setdefault(record["DiskId"], {})[record["SnapshotId"]] = (
+                record["SnapshotName"], record["SnapshotState"], record["CreateTime"])
         if len(page) < 100:
             return disks
 
@@ -55,12 +57,17 @@ def truth(port):
 class Account:
     """One simulator, one mount, one disk with one snapshot named `good`."""
 
-    def __init__(self, stage, timeout=TIMEOUT, arguments=("--create-time", "0.2", "--rollback-time", "30")):
+    def __init__(self, stage, timeout=TIMEOUT, arguments=("--create-time", "0.2", "--rollback-time", "30"),
+                 gated=False):
+        self.timeout = timeout
         self.simulator = stage.simulator("--rate", "0", *arguments)
         self.disk = self.simulator.add_disk()
         self.good = self.simulator.add_snapshot(self.disk, "good")
-        self.mount = stage.mount(self.simulator, "ttl=30", f"timeout={timeout}", "allow_delete")
+        self.gate = Gate(self.simulator.port) if gated else None
+        self.mount = stage.mount(self.simulator, "ttl=30", f"timeout={timeout}", "allow_delete",
+                                 endpoint=f"http://127.0.0.1:{self.gate.port}" if gated else None)
         self.mount.snapshots(self.disk)
+        self.began = time.monotonic()
 
     def executed(self, verb):
         return self.simulator.stats()["changes"].get(ACTIONS[verb], 0)
@@ -73,8 +80,9 @@ class Account:
         path = self.mount.snapshot(disk or self.disk, name)
         if verb == "mkdir":
             return run("mkdir", path)
-        if verb == "mv":
-            return run("mv", "-nT", path, self.mount.snapshot(disk or self.disk, new))
+        if verb == "mv":  # mv -n says nothing of what it did not do
+            return run("perl", "-e", 'rename $ARGV[0], $ARGV[1] or die "rename: $!\\n"', path,
+                       self.mount.snapshot(disk or self.disk, new))
         if verb == "rmdir":
             return run("rmdir", path)
         return shell('echo 1 > "$1"', os.path.join(path, "rollback"))
@@ -85,20 +93,19 @@ class Account:
     def journal(self):
         return [json.loads(line) for line in self.mount.read(self.mount.path(".cbsfs", "errors")).splitlines()]
 
-    def shown(self, disk=None):
-        """The disk's snapshots in the tree: {id: name}."""
-        records = json.loads(self.mount.read(self.mount.disk(disk or self.disk, "snapshots.json")))
-        return {record["id"]: record["name"] for record in records}
-
 
 @contextmanager
 def account(**keywords):
     """An Account that is taken down again; what was wrong with its daemons fails the case."""
     directory = tempfile.mkdtemp(prefix="cbsfs-faults-")
     stage = Stage(directory)
+    own = None
     try:
-        yield Account(stage, **keywords)
+        own = Account(stage, **keywords)
+        yield own
     finally:
+        if own is not None and own.gate is not None:
+            own.gate.close()
         problems = stage.close()
         shutil.rmtree(directory, ignore_errors=True)
     assert not problems, "\n".join(problems)

@@ -47,6 +47,9 @@ bool fuzz_is_printable(const char *text)
         unsigned char first = (unsigned char)text[0], second = (unsigned char)text[1];
         if (length == 0 || first < 0x20 || first == 0x7f || (first == 0xc2 && second < 0xa0))
             return false;
+        if (strncmp(text, "\u2028", 3) == 0 || strncmp(text, "\u202e", 3) == 0 ||
+            strncmp(text, "\ufeff", 3) == 0)
+            return false;
         text += length;
     }
     return true;

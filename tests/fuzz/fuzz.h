@@ -28,8 +28,8 @@ char *fuzz_text(const uint8_t *data, size_t size);
 /* A file in memory, private to this user, with this content; the same path each time. */
 const char *fuzz_file(const uint8_t *data, size_t size);
 
-/* True if the text can harm neither a terminal nor a line: valid UTF-8 without control characters.
- */
+/* True if the text can harm neither a terminal nor a line: valid UTF-8 without control characters
+ * and without some of the other characters that are orders. */
 bool fuzz_is_printable(const char *text);
 
 #endif

@@ -74,7 +74,7 @@ static void read_answers(const char *body, size_t size)
         fuzz_require(*role.name != '\0' && strpbrk(role.name, "/?#% \r\n") == NULL);
     char reason[160];
     json_t *document = fields_parse(body, size, reason, sizeof(reason));
-    if (document != NULL && read_keys(&role, document) == 0)
+    if (document != NULL && read_keys(&role, document, 0) == 0)
         fuzz_require(role.credential.expires > 0 && role.credential.token != NULL);
     json_decref(document);
     credential_free(&role.credential);

@@ -61,7 +61,8 @@ static void require_error(const struct cloud_answer *answer, bool change)
                   error->remedy != CLOUD_CREDENTIAL));
 }
 
-static void decode(enum cloud_verb verb, long status, const uint8_t *data, size_t size)
+static void decode_as(const struct provider *provider, enum cloud_verb verb, long status,
+                      const uint8_t *data, size_t size)
 {
     char *body = fuzz_text(data, size);
     const struct cloud_call call = {.verb = verb, .limit = 100};
@@ -74,7 +75,7 @@ static void decode(enum cloud_verb verb, long status, const uint8_t *data, size_
                                      .header = header_of};
     struct cloud_answer answer;
     cloud_answer_init(&answer);
-    provider_tencent.decode(&call, &reply, &answer);
+    provider->decode(&call, &reply, &answer);
     fuzz_require(answer.error.http_status == status);
     fuzz_require(memchr(answer.error.message, 0, sizeof(answer.error.message)) != NULL);
     fuzz_require(memchr(answer.error.code, 0, sizeof(answer.error.code)) != NULL);
@@ -92,6 +93,12 @@ static void decode(enum cloud_verb verb, long status, const uint8_t *data, size_
     }
     cloud_answer_free(&answer);
     free(body);
+}
+
+static void decode(enum cloud_verb verb, long status, const uint8_t *data, size_t size)
+{
+    decode_as(&provider_tencent, verb, status, data, size);
+    decode_as(&provider_qcloud, verb, status, data, size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

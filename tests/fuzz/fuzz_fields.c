@@ -2,6 +2,7 @@
 /* JSON that somebody else wrote, member by member. */
 #include "fuzz.h"
 
+#include "cbsfs/buffer.h"
 #include "cbsfs/fields.h"
 
 #include <stdlib.h>
@@ -39,6 +40,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_require(document != NULL ? json_is_object(document) : *reason != '\0');
     if (document != NULL)
         read_members(document);
+    json_t *tolerant = fields_parse_tolerant(text, size, reason, sizeof(reason));
+    fuzz_require(tolerant == NULL || json_is_object(tolerant));
+    /* What can be read needs no repair, and repair changes nothing in it. */
+    fuzz_require(document == NULL || json_equal(document, tolerant));
+    struct buffer repaired;
+    buffer_init(&repaired, 0);
+    fuzz_require(fields_repair(text, size, &repaired) == 0 && repaired.length <= 3 * size);
+    buffer_free(&repaired);
+    json_decref(tolerant);
     json_decref(document);
     free(text);
     return 0;

@@ -71,6 +71,15 @@ def run(*argv, timeout=30, cwd=None, env=None):
     return finish(start(*argv, cwd=cwd, env=env), timeout)
 
 
+def in_namespace(script, *words):
+    """The words of a command in a mount namespace of its own, in which `script` is run by sh with `words` first.
+
+    Mounts of other tests are copied into it and would outlive their unmounting, so they are dropped there.
+    """
+    drop = "awk '$3 ~ /^fuse/ { print $2 }' /proc/mounts | xargs -r umount -l; "
+    return ["unshare", "-m", "sh", "-c", drop + script, *words]
+
+
 def shell(script, *arguments, program="bash", timeout=30, cwd=None, env=None):
     """Runs a script; `arguments` are its $1, $2 …, so that no name needs quoting."""
     words = ["busybox", "ash"] if program == "busybox" else [program]

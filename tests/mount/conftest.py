@@ -6,16 +6,30 @@ A module says what its shared mount looks like with SIMULATOR (arguments) and OP
 import pytest
 
 from commands import end_all
+from harness import SLOWER
+from providers import is_for_this
 from stage import Stage, watchdog
 
 
-def open_stage(directory):
+def pytest_collection_modifyitems(config, items):
+    """What this provider cannot have is not part of its suite."""
+    others = [item for item in items if not is_for_this(item)]
+    if others:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if is_for_this(item)]
+
+
+def open_stage(directory, leaves_jobs=False):
     stage = Stage(directory)
+    problems = []
     try:
         yield stage
     finally:
         end_all()
-        problems = stage.close()
+        try:
+            problems = stage.leftovers(leaves_jobs)
+        finally:
+            problems = problems + stage.close()
     assert not problems, "\n".join(problems)
 
 
@@ -26,9 +40,13 @@ def stage(tmp_path_factory):
 
 
 @pytest.fixture
-def own(tmp_path):
+def own(tmp_path, request):
     """For daemons of one test."""
-    yield from open_stage(tmp_path)
+    yield from open_stage(tmp_path, leaves_jobs(request))
+
+
+def leaves_jobs(request):
+    return request.node.get_closest_marker("leaves_jobs") is not None
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +70,9 @@ def disk(mnt):
 
 @pytest.fixture(autouse=True)
 def supervision(request):
-    """No test outlives its limit, leaves faults behind or a dead daemon unnoticed."""
+    """No test outlives its limit, or leaves faults, a dead daemon or anything in a living one behind."""
     marker = request.node.get_closest_marker("limit")
-    with watchdog(marker.args[0] if marker else 60):
+    with watchdog((marker.args[0] if marker else 60) * SLOWER):
         yield
         end_all()
     for stage in list(Stage.running):
@@ -64,3 +82,5 @@ def supervision(request):
         for simulator in stage.simulators():
             assert simulator.process.poll() is None, f"the simulator died: {simulator.stderr()}"
             simulator.faults()
+        problems = stage.leftovers(leaves_jobs(request))
+        assert not problems, "\n".join(problems)

@@ -7,6 +7,7 @@ ends, and a test must outlive a filesystem that hangs.
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import time
@@ -15,16 +16,28 @@ from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
 
+import providers
 from commands import assert_done, beijing, now, run, shell, wait_until
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CBSFS = os.environ.get("CBSFS", os.path.join(REPOSITORY, "build", "cbsfs"))
 CBSFS_SIM = os.environ.get("CBSFS_SIM", os.path.join(REPOSITORY, "build", "cbsfs-sim"))
 
+# Words before cbsfs's own, such as valgrind's, and how much longer everything takes with them.  {log} becomes the
+# start of the names of files in the daemon's directory.
+WRAPPER = os.environ.get("CBSFS_WRAPPER", "")
+SLOWER = float(os.environ.get("CBSFS_SLOWER", "1"))
+
 REGION = "ap-guangzhou"
 SECRET_ID = "AKIDSIMULATOR"
 SECRET_KEY = "simulator"
-CHANGES = ("CreateSnapshot", "ApplySnapshot", "ModifySnapshotAttribute", "DeleteSnapshots")
+
+CONNECTIONS = 8     # kept alive for the next call: CONNECTION_LIMIT of main.c
+BASE_SOCKETS = 1    # syslog's, from the first line in the background on
+# Bytes: libraries, connections and a full journal of failures; one disk or snapshot.  Coarse, as it holds
+# for every mount; test_memory.py is the fine one.
+MEMORY, MEMORY_EACH = 4 << 20, 2048
+LEFTOVER_TIME = 15  # seconds: a change on the wire ends within the mount's timeout
 
 # What a daemon must never write, whatever a test does to it.
 BAD_LINE = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|assertion|double free|corrupt"
@@ -45,9 +58,43 @@ def sanitizer_environment(directory):
             f"print_stacktrace=1:log_path={log}"}
 
 
+def descriptors(pid):
+    """What a process has open: (how many sockets, what else, sorted); None without the right to look."""
+    sockets, others = 0, []
+    try:
+        for entry in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                target = os.readlink(f"/proc/{pid}/fd/{entry}")
+            except FileNotFoundError:
+                continue
+            sockets += target.startswith("socket:")
+            if not target.startswith("socket:"):
+                others.append(target)
+    except OSError:
+        return None
+    return sockets, sorted(others)
+
+
 def read_text(path):
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read()
+
+
+def valgrind_findings(path):
+    """Errors, leaks and descriptors that were left open, in what valgrind wrote about one process."""
+    text = read_text(path)
+    if "ERROR SUMMARY:" not in text:
+        return []  # killed, or it became another program
+    # Standard descriptors and what came with them say so; the log is valgrind's own.
+    blocks = re.split(r"^==\d+== (?=Open )", text, flags=re.MULTILINE)[1:]
+    left = [block.splitlines()[0] for block in blocks
+            if "<inherited from parent>" not in block and path not in block
+            and "daemon_begin" not in block  # the parent ends with the pipe on which its child has told it
+            and not re.match(r"Open .*/(stderr|stdout)$|"
+            r"Open file descriptor [012]:", block.splitlines()[0])]
+    if "ERROR SUMMARY: 0 errors" in text and not left:
+        return []
+    return [f"{path}: {left or ''}\n{text[:6000]}"]
 
 
 class Daemon:
@@ -72,6 +119,9 @@ class Daemon:
         """Sanitizer reports and bad lines."""
         found = [f"{name}: {read_text(os.path.join(self.directory, name))[:3000]}"
                  for name in sorted(os.listdir(self.directory)) if name.startswith("sanitizer.")]
+        for name in sorted(os.listdir(self.directory)):
+            if name.startswith("wrapper."):
+                found += valgrind_findings(os.path.join(self.directory, name))
         for line in self.stderr().splitlines():
             if BAD_LINE.search(line) and not any(re.search(p, line) for p in self.expected):
                 found.append(line)
@@ -87,11 +137,11 @@ class Counted:
 
     @property
     def changes(self):
-        return sum(self.executed[action] for action in CHANGES)
+        return sum(self.executed[action] for action in providers.CHANGES)
 
     @property
     def change_requests(self):
-        return sum(self.requests[action] for action in CHANGES)
+        return sum(self.requests[action] for action in providers.CHANGES)
 
     @property
     def total(self):
@@ -137,16 +187,23 @@ class Simulator(Daemon):
             return json.loads(answer.read() or b"null")
 
     def stats(self):
-        return self.control("GET", "/_sim/stats")
+        stats = self.control("GET", "/_sim/stats")
+        for counters in ("requests", "changes", "peak_per_second"):
+            stats[counters] = providers.with_common_names(stats[counters])
+        return stats
 
     def log(self, action=None):
         """The last requests, oldest first."""
         entries = self.control("GET", "/_sim/log")
         entries = entries if isinstance(entries, list) else entries["log"]
-        return [entry for entry in entries if action in (None, entry["action"])]
+        entries = [entry for entry in entries if action is None or entry["action"] == providers.own_name(action)]
+        for entry in entries:
+            entry["params"] = providers.with_common_parameters(action, entry["params"])
+        return entries
 
     def faults(self, *faults):
-        self.control("POST", "/_sim/faults", {"faults": list(faults)})
+        own = [{**fault, "action": providers.own_name(fault["action"])} for fault in faults]
+        self.control("POST", "/_sim/faults", {"faults": own})
 
     def fault(self, action, kind, **parameters):
         self.faults({"action": action, "kind": kind, **parameters})
@@ -226,17 +283,24 @@ class Mount(Daemon):
         os.makedirs(self.home, exist_ok=True)
         self.background = background
         self.pid = None
-        words = [f"endpoint={endpoint or simulator.endpoint}", *options]
-        self.argv = [CBSFS, *arguments, *([source] if source else []), self.point, "-o", ",".join(words)]
+        words = [f"endpoint={endpoint or simulator.endpoint}", *providers.OPTIONS, *options]
+        if SLOWER > 1 and not any(word.startswith("timeout=") for word in options):
+            words.append(f"timeout={int(10 * SLOWER)}")
+        wrapper = shlex.split(WRAPPER.replace("{log}", os.path.join(self.directory, "wrapper")))
+        self.argv = [*wrapper, CBSFS, *arguments, *([source] if source else []), self.point, "-o", ",".join(words)]
         if not background:
             self.argv.append("-f")
         self.environment = clean_environment(self.home, self.directory, environment)
         self.start()
 
     def start(self):
+        self.begin()
+        self.first = self.held()
+
+    def begin(self):
         self.launch(self.argv, self.environment)
         if self.background:
-            status = self.process.wait(30)
+            status = self.process.wait(30 * SLOWER)
             assert status == 0, f"cbsfs exited {status}: {self.stderr()}"
             assert self.is_mounted(), "cbsfs returned 0 and nothing is mounted"
             self.pid = find_process(self.point)
@@ -249,7 +313,7 @@ class Mount(Daemon):
                     f"cbsfs exited {self.process.returncode}: {self.stderr()}"
                 return self.is_mounted()
 
-            wait_until(mounted, 30, "the mount")
+            wait_until(mounted, 30 * SLOWER, "the mount")
 
     def is_mounted(self):
         return mount_type(self.point) is not None
@@ -309,6 +373,51 @@ class Mount(Daemon):
         self.refresh()
         wait_until(lambda: self.exists(path), 15, f"{path} in the mount")
 
+    def stats(self):
+        """What `.cbsfs/stats` says: {key: text}."""
+        return dict(line.split(" ", 1) for line in self.read(self.path(".cbsfs", "stats")).splitlines())
+
+    def held(self):
+        """What the daemon has at this moment, as (descriptors, stats); stats is {} where root may not look."""
+        shown = run("cat", self.path(".cbsfs", "stats"))
+        stats = dict(line.split(" ", 1) for line in shown.out.splitlines()) if shown.status == 0 else {}
+        return descriptors(self.pid), stats
+
+    def leftovers(self, jobs=False):
+        """What a test has left behind in the daemon; with `jobs`, a call still under way is no fault.
+
+        Connections are kept for the next call, CONNECTIONS at most; all other descriptors are those of the start.
+        """
+        if not self.is_running() or not self.is_mounted() or self.first[0] is None:
+            return []
+        problems = []
+
+        def is_back():
+            problems.clear()
+            (sockets, others), stats = self.held()
+            before_sockets, before = self.first[0]
+            if others != before:
+                problems.append(f"descriptors: more {dict(Counter(others) - Counter(before))}, "
+                                f"fewer {dict(Counter(before) - Counter(others))}")
+            if sockets > max(before_sockets, BASE_SOCKETS) + CONNECTIONS:
+                problems.append(f"sockets: {before_sockets} became {sockets}")
+            for key, most in (("parked", 0), ("polls", 0), ("handles", 1)):
+                if int(stats.get(key, 0)) > most:
+                    problems.append(f"{key}: {stats[key]}")
+            shown = int(stats.get("disks", 0)) + int(stats.get("snapshots", 0))
+            if int(stats.get("memory", 0)) > MEMORY + shown * MEMORY_EACH:
+                problems.append(f"memory: {stats['memory']} bytes for {shown} disks and snapshots")
+            for key in () if jobs else ("jobs_running", "in_flight", "queued"):
+                if int(stats.get(key, 0)) > 0:
+                    problems.append(f"{key}: {stats[key]}")
+            return not problems
+
+        try:
+            wait_until(is_back, LEFTOVER_TIME * SLOWER)
+        except AssertionError:
+            pass
+        return [f"left behind in {self.point}: {problem}" for problem in problems]
+
     def kill(self):
         if self.pid and self.is_running():
             os.kill(self.pid, signal.SIGKILL)
@@ -330,7 +439,7 @@ class Mount(Daemon):
         if died:
             problems.append("the daemon had died")
         try:
-            wait_until(lambda: not self.is_running(), 15)
+            wait_until(lambda: not self.is_running(), 15 * SLOWER)
         except AssertionError:
             problems.append("the daemon did not end after the unmount")
             self.kill()
@@ -373,7 +482,7 @@ def find_process(point):
                 words = file.read().split(b"\0")
         except OSError:
             continue
-        if os.path.basename(words[0]).startswith(b"cbsfs") and point.encode() in words \
+        if any(os.path.basename(word).startswith(b"cbsfs") for word in (words if WRAPPER else words[:1])) and point.encode() in words \
                 and process_is_running(int(entry)):
             return int(entry)
     return None

@@ -43,6 +43,13 @@ class Stage:
     def simulators(self):
         return [daemon for daemon in self.daemons if isinstance(daemon, Simulator)]
 
+    def leftovers(self, jobs=False):
+        """What tests have left behind in the daemons of this stage."""
+        for simulator in self.simulators():
+            if simulator.process is not None and simulator.process.poll() is None:
+                simulator.faults()
+        return [problem for mount in self.mounts() if hasattr(mount, "first") for problem in mount.leftovers(jobs)]
+
     def close(self):
         problems = []
         for daemon in reversed(self.daemons):

@@ -287,6 +287,7 @@ def test_a_simulator_that_went_away_and_came_back(own):
     wait_until(lambda: run("mkdir", mount.snapshot(disk, "recovered")).status == 0, 40, "the recovery")
 
 
+@pytest.mark.only("tencent")
 @pytest.mark.core
 def test_stats(own):
     sim = own.simulator()

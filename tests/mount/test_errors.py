@@ -40,6 +40,7 @@ DELETE_CODES = {
 }
 
 
+@pytest.mark.only("tencent")
 @pytest.mark.core
 @pytest.mark.parametrize("code", CREATE_CODES)
 def test_the_errno_of_a_refused_creation(mnt, sim, disk, code):
@@ -56,6 +57,7 @@ def test_the_errno_of_a_refused_creation(mnt, sim, disk, code):
         wait_until(lambda: run("mkdir", mnt.snapshot(disk, "new")).status == 0, 10, "the recovery")
 
 
+@pytest.mark.only("tencent")
 @pytest.mark.parametrize("code", APPLY_CODES)
 def test_the_errno_of_a_refused_rollback(mnt, sim, disk, code):
     mnt.add_snapshot(disk, "good")
@@ -74,6 +76,7 @@ def test_the_errno_of_a_refused_deletion(mnt, sim, disk, code):
     assert mnt.snapshots(disk) == ["good"]
 
 
+@pytest.mark.only("tencent")
 def test_a_code_nobody_has_heard_of_is_not_eio(mnt, sim, disk):
     for code in ("FailedOperation.Brandnew", "Brandnew"):
         sim.fault("CreateSnapshot", "error", code=code, message="surprise", times=0)
@@ -82,6 +85,7 @@ def test_a_code_nobody_has_heard_of_is_not_eio(mnt, sim, disk):
         assert code in mnt.read(mnt.disk(disk, "error"))
 
 
+@pytest.mark.only("tencent")
 def test_a_code_is_known_by_its_first_word(mnt, sim, disk):
     sim.fault("CreateSnapshot", "error", code="UnauthorizedOperation.NeverSeen", message="no", times=1)
     assert_refused(run("mkdir", mnt.snapshot(disk, "new")), errno.EACCES)
@@ -127,6 +131,7 @@ def test_a_refused_connection(own):
     assert_done(run("cat", mount.path("README")))
 
 
+@pytest.mark.only("tencent")
 @pytest.mark.core
 def test_the_error_file_of_a_disk(mnt, sim, disk):
     assert mnt.read(mnt.disk(disk, "error")) == ""
@@ -138,6 +143,7 @@ def test_the_error_file_of_a_disk(mnt, sim, disk):
     assert run("stat", "-c", "%s", mnt.disk(disk, "error")).out.strip() == str(len(text.encode()))
 
 
+@pytest.mark.only("tencent")
 @pytest.mark.core
 def test_the_error_file_of_a_snapshot(mnt, sim, disk):
     mnt.add_snapshot(disk, "good")
@@ -155,6 +161,7 @@ def test_a_refusal_of_our_own_has_a_reason_too(mnt, disk):
     assert "EBUSY" in text and "NORMAL" in text
 
 
+@pytest.mark.only("tencent")
 @pytest.mark.core
 def test_the_journal_of_errors(mnt, sim, disk):
     sim.fault("CreateSnapshot", "error", code="InvalidDisk.Busy", message='say "busy"\n', times=1)

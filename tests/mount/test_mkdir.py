@@ -168,13 +168,24 @@ def test_an_answer_that_was_spoilt_is_found_out(mnt, sim, disk, fault):
 
 
 @pytest.mark.parametrize("code", ["InternalError", "InternalError.ComponentError"])
-def test_an_internal_error_without_execution_fails(mnt, sim, disk, code):
+def test_an_internal_error_without_a_trace_is_undecided(mnt, sim, disk, code):
+    """It may still happen: no second one can be made meanwhile, and the cloud's own words can be read."""
+    mnt.add_snapshot(disk, "other")
     sim.fault("CreateSnapshot", "error", code=code, message="something inside", times=1)
     with sim.counting() as count:
-        result = run("mkdir", mnt.snapshot(disk, "inside"))
-    assert result.status == 1
+        assert_refused(run("mkdir", mnt.snapshot(disk, "inside")), errno.ETIMEDOUT)
+        record = json.loads(mnt.read(mnt.path(".cbsfs", "errors")).splitlines()[-1])
+        job = json.loads(mnt.read(mnt.path(".cbsfs", "jobs")).splitlines()[-1])
+        reason = mnt.read(mnt.disk(disk, "error"))
+        assert_refused(run("mkdir", mnt.snapshot(disk, "inside")), errno.EBUSY)
+        assert_refused(run("mv", "-T", mnt.snapshot(disk, "other"), mnt.snapshot(disk, "inside")), errno.EBUSY)
     assert count.requests["CreateSnapshot"] == 1 and count.executed["CreateSnapshot"] == 0
-    assert code in mnt.read(mnt.disk(disk, "error"))
+    assert count.requests["ModifySnapshotAttribute"] == 0 and mnt.snapshots(disk) == ["other"]
+    for told in (record, job):
+        assert (told["errno"], told["code"]) == ("ETIMEDOUT", code), told
+        assert "could not be found out" in told["message"] and "something inside" in told["message"]
+        assert told["request_id"] and f"request_id: {told['request_id']}" in reason
+    assert job["state"] == "watching" and f"code: {code}" in reason
 
 
 @pytest.mark.parametrize("fault", [

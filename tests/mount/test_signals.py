@@ -59,6 +59,7 @@ def test_the_deadline_of_a_question(own):
 
 
 @pytest.mark.core
+@pytest.mark.leaves_jobs
 def test_what_is_local_answers_while_the_cloud_is_silent(own):
     mount = cold(own, own.simulator())
     process = parked("ls", mount.path("disks"))
@@ -80,22 +81,6 @@ def test_what_is_known_answers_while_a_change_waits(silent):
     sim.faults()
     process.kill()
     finish(process, 40)
-
-
-def test_a_hundred_waiters_delay_nobody(silent):
-    sim, mount, disk, other = silent
-    sim.add_snapshot(other, "slow", SnapshotState="CREATING", Percent=1)
-    mount.show(mount.snapshot(other, "slow"))
-    assert mount.snapshots(disk) == ["known"]
-    waiters = [start("cat", mount.snapshot(other, "slow", "wait")) for _ in range(100)]
-    sim.fault("*", "hang", times=0)
-    holds_for(lambda: all(waiter.poll() is None for waiter in waiters), 0.5, "waiting")
-    for _ in range(5):
-        assert assert_done(run("ls", mount.disk(disk, "snapshots"))).seconds < SOON
-    for waiter in waiters:
-        waiter.send_signal(signal.SIGINT)
-    for waiter in waiters:
-        assert finish(waiter, 10).status == -signal.SIGINT
 
 
 @pytest.mark.core

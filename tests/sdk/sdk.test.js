@@ -4,56 +4,23 @@
 "use strict";
 
 const assert = require("node:assert/strict");
-const { spawn } = require("node:child_process");
-const { once } = require("node:events");
 const { after, before, describe, test } = require("node:test");
-const { setTimeout: sleep } = require("node:timers/promises");
 const { connect, verbs } = require("./sdk.js");
+const { start, until } = require("./simulator.js");
 
 const DISK = "disk-omp7wl2m";
 const ATTACHED = "disk-7m2x9ufb";
 let simulator;
-let port = Number(process.env.SIM_PORT);
-
-// The port stands in the line that the simulator greets with.
-function startSimulator() {
-  const binary = process.env.CBSFS_SIM || "../../build/cbsfs-sim";
-  // No rate limit: this SDK does not try again, and the tests are faster than 20 a second.
-  const options = ["--rate", "0", "--create-time", "0.3", "--rollback-time", "0.3"];
-  simulator = spawn(binary, options, { stdio: ["ignore", "pipe", "inherit"] });
-  return new Promise((resolve, reject) => {
-    let greeting = "";
-    simulator.once("error", reject);
-    simulator.once("exit", (status) => reject(new Error(`the simulator ended with ${status}`)));
-    simulator.stdout.on("data", (text) => {
-      greeting += text;
-      const found = /listening on http:\/\/127\.0\.0\.1:(\d+)\n/.exec(greeting);
-      if (found) resolve(Number(found[1]));
-    });
-  });
-}
-
-async function until(condition, what) {
-  for (const end = Date.now() + 20000; Date.now() < end; await sleep(100)) {
-    if (await condition()) return;
-  }
-  assert.fail(`still waiting for ${what}`);
-}
 
 before(async () => {
-  port ||= await startSimulator();
+  simulator = await start();
 });
 
-after(async () => {
-  if (!simulator) return;
-  const ended = once(simulator, "exit");
-  simulator.kill();
-  await ended;
-});
+after(() => simulator.end());
 
 for (const mode of ["virtual-host", "host-port", "virtual-host-get", "host-port-get"]) {
   describe(mode, () => {
-    const call = (verb, ...words) => verbs[verb](connect(mode, port), ...words);
+    const call = (verb, ...words) => verbs[verb](connect(mode, simulator.port), ...words);
     const snapshot = async (id) =>
       (await call("list-snapshots", DISK)).find((record) => record.SnapshotId === id);
     let id;

@@ -25,7 +25,7 @@ def run(*arguments):
 def test_stats_count_what_came_in_and_what_was_done(new):
     client = new("--create-time", 0)
     assert client.stats() == {"requests": {}, "errors": {}, "peak_per_second": {}, "changes": {},
-                              "disks": 4, "snapshots": 11}
+                              "faults": {}, "late": 0, "disks": 4, "snapshots": 11}
     client.call("CreateSnapshot", {"DiskId": DISK})
     for action in ("CreateSnapshot", "NoSuchAction"):
         with pytest.raises(ApiError):
@@ -34,7 +34,7 @@ def test_stats_count_what_came_in_and_what_was_done(new):
         "requests": {"CreateSnapshot": 2, "(unknown)": 1},
         "errors": {"MissingParameter": 1, "InvalidAction": 1},
         "peak_per_second": {"CreateSnapshot": 2, "(unknown)": 1},
-        "changes": {"CreateSnapshot": 1}, "disks": 4, "snapshots": 12}
+        "changes": {"CreateSnapshot": 1}, "faults": {}, "late": 0, "disks": 4, "snapshots": 12}
     client.control("DELETE", "stats")
     assert client.stats()["requests"] == {} and client.stats()["snapshots"] == 12
     assert client.control("GET", "log") == []

@@ -124,6 +124,44 @@ def test_an_answer_that_never_comes(client, after):
     # That the simulator still ends at once is seen when the fixture stops it.
 
 
+@pytest.mark.parametrize("fault", [{"kind": "drop-before"}, {"kind": "hang"}, {"kind": "status"}, {"kind": "error"}],
+                         ids=lambda fault: fault["kind"])
+def test_a_request_that_is_carried_out_late(client, fault):
+    client.faults({"action": "CreateSnapshot", "late": 400, **fault})
+    began = time.monotonic()
+    try:
+        create(client, timeout=0.2)
+    except (*LOST, TimeoutError):
+        pass
+    assert client.stats()["late"] == 1 and executed(client) == 0 and "new" not in names(client)
+    client.wait_for(lambda: executed(client))
+    assert time.monotonic() - began >= 0.4
+    assert names(client).count("new") == 1 and client.stats()["requests"]["CreateSnapshot"] == 1
+
+
+def test_what_would_be_refused_is_refused_late(client):
+    """The preconditions are those of the moment at which it is carried out."""
+    (first, *_) = [r["SnapshotId"] for r in client.call("DescribeSnapshots")["SnapshotSet"]
+                   if r["SnapshotName"] == "before-upgrade"]
+    client.faults({"action": "DeleteSnapshots", "kind": "status", "late": 200},
+                  {"action": "CreateSnapshot", "kind": "status", "late": 300})
+    client.exchange("DeleteSnapshots", {"SnapshotIds": [first]})
+    create(client)
+    client.call("DeleteSnapshots", {"SnapshotIds": [first]})
+    client.wait_for(lambda: executed(client))
+    assert client.stats()["changes"] == {"DeleteSnapshots": 1, "CreateSnapshot": 1}
+    assert client.stats()["faults"] == {"status": 2}
+
+
+def test_the_faults_that_struck_are_counted(client):
+    client.faults({"action": "DescribeDisks", "kind": "status", "times": 2, "skip": 1},
+                  {"action": "DescribeDisks", "kind": "delay", "times": 0},
+                  {"action": "CreateSnapshot", "kind": "hang"})
+    for _ in range(4):
+        client.exchange("DescribeDisks")
+    assert client.stats()["faults"] == {"status": 2, "delay": 2}
+
+
 def test_skip_times_and_order(client):
     client.faults({"action": "CreateSnapshot", "kind": "error", "code": "First", "skip": 1, "times": 2},
                   {"action": "*", "kind": "error", "code": "Second", "times": 2},
@@ -203,6 +241,9 @@ def test_a_stale_listing_shows_the_progress_of_then(new):
     ({"faults": [{"kind": "delay", "ms": -5}]}, "range"),
     ({"faults": [{"kind": "status", "status": 99}]}, "range"),
     ({"faults": [7]}, "kind"),
+    ({"faults": [{"kind": "status", "late": -1}]}, "range"),
+    ({"faults": [{"kind": "drop-after", "late": 100}]}, "late"),
+    ({"faults": [{"kind": "status", "late": 100, "after": True}]}, "late"),
 ])
 def test_a_script_that_makes_no_sense_changes_nothing(client, script, reason):
     client.faults({"action": "*", "kind": "error", "code": "Kept", "times": 0})

@@ -199,7 +199,7 @@ def test_version_region_and_method(client):
     finally:
         client.region = "ap-guangzhou"
     assert client.send("PUT", "/", b"{}")[0] == 405
-    assert client.send("GET", "/v2/index.php")[0] == 404
+    assert client.send("GET", "/v3/index.php")[0] == 404
 
 
 def test_a_query_string_is_as_good_as_a_body(client):

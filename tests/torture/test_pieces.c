@@ -8,6 +8,7 @@
 
 #include "../../src/app/credentials_parts.h"
 #include "cbsfs/buffer.h"
+#include "cbsfs/fields.h"
 #include "cbsfs/http.h"
 #include "cbsfs/options.h"
 #include "cbsfs/timestamp.h"
@@ -81,8 +82,87 @@ static int decode_listing(void)
     cloud_answer_free(&answer);
     if (status == 0)
         assert_true(whole);
-    /* Jansson does not say that memory was out; a body that cannot be read is not the API's. */
-    return status == -EPROTO ? -ENOMEM : status;
+    return status;
+}
+
+static json_t *record;
+
+/* Either the whole text or none: never one with something left out. */
+static int print_record(void)
+{
+    char *text = fields_print(record);
+    if (text == NULL)
+        return -ENOMEM;
+    assert_string_equal(text,
+                        "{\"a-long-key-that-needs-more-room\":\"and its value, which does too\","
+                        "\"another-long-key-that-needs-more-room\":[1,2,{\"key\":null}]}");
+    free(text);
+    return 0;
+}
+
+/* Not even a byte is left out. */
+static int parse_record(void)
+{
+    static const char name[] =
+        "a name that has more than thirty-two bytes, so that room is made twice";
+    char text[128], reason[128];
+    int length = snprintf(text, sizeof(text), "{\"name\":\"%s\"}", name);
+    json_t *document = fields_parse(text, (size_t)length, reason, sizeof(reason));
+    if (document == NULL) {
+        assert_string_equal(reason, "out of memory");
+        return -ENOMEM;
+    }
+    assert_string_equal(field_text(document, "name", ""), name);
+    json_decref(document);
+    return 0;
+}
+
+static void a_record_is_parsed(void **state)
+{
+    (void)state;
+    torture(parse_record);
+}
+
+static struct cloud_call encoded;
+
+/* Each verb as a signed request, or none at all. */
+static int encode_call(void)
+{
+    static char id[] = "AKIDxxxx", key[] = "keyxxxx", token[] = "token";
+    const struct cloud_account account = {.region = "ap-guangzhou", .language = "en-US"};
+    const struct credential credential = {.secret_id = id, .secret_key = key, .token = token};
+    struct http_request request;
+    http_request_init(&request);
+    int status = provider_tencent.encode(&account, &credential, 1700000000, &encoded, &request);
+    if (status == 0)
+        assert_non_null(request.headers);
+    else
+        assert_null(request.body);
+    http_request_free(&request);
+    return status;
+}
+
+static void calls_are_encoded(void **state)
+{
+    static const char *const ids[] = {"snap-0001", "snap-0002"};
+    const struct cloud_call calls[] = {
+        {.verb = CLOUD_DESCRIBE_DISKS, .limit = 100},
+        {.verb = CLOUD_DESCRIBE_SNAPSHOTS, .limit = 100, .disk_id = "disk-0001"},
+        {.verb = CLOUD_DESCRIBE_SNAPSHOTS, .ids = ids, .id_count = 2},
+        {.verb = CLOUD_CREATE_SNAPSHOT, .disk_id = "disk-0001", .name = "a"},
+        {.verb = CLOUD_APPLY_SNAPSHOT,
+         .disk_id = "disk-0001",
+         .snapshot_id = "snap-0001",
+         .stop_instance = true,
+         .start_instance = true},
+        {.verb = CLOUD_RENAME_SNAPSHOT, .snapshot_id = "snap-0001", .name = "b"},
+        {.verb = CLOUD_DELETE_SNAPSHOT, .snapshot_id = "snap-0001"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+        encoded = calls[i];
+        torture(encode_call);
+    }
 }
 
 static int change_catalogue(struct catalogue *catalogue, const struct cloud_answer *answer)
@@ -109,8 +189,8 @@ static int change_catalogue(struct catalogue *catalogue, const struct cloud_answ
     if (status != 0)
         return status;
     catalogue_deleted(catalogue, catalogue_snapshot(catalogue, "snap-0001"), asked, FAKE_EPOCH);
-    catalogue_sweep_snapshots(catalogue, NULL, 2, asked + PENDING_CREATE_GRACE + 1,
-                              asked + PENDING_CREATE_GRACE + 1, FAKE_EPOCH);
+    catalogue_sweep_snapshots(catalogue, NULL, 2, asked + PENDING_UNSEEN_GRACE + 1,
+                              asked + PENDING_UNSEEN_GRACE + 1, FAKE_EPOCH);
     return 0;
 }
 
@@ -147,12 +227,53 @@ static void a_listing_is_decoded(void **state)
     torture(decode_listing);
 }
 
+static void a_record_is_printed(void **state)
+{
+    (void)state;
+    record = json_pack("{s:s, s:[i, i, {s:n}]}", "a-long-key-that-needs-more-room",
+                       "and its value, which does too", "another-long-key-that-needs-more-room", 1,
+                       2, "key");
+    torture(print_record);
+    json_decref(record);
+}
+
 static void the_catalogue_learns_and_changes(void **state)
 {
     (void)state;
     decode(&decoded);
     assert_int_equal(decoded.count, 3);
     torture(use_catalogue);
+    cloud_answer_free(&decoded);
+}
+
+/* That a name was freed is remembered without memory: or a twin would get the name. */
+static void a_freed_name_is_noted(void **state)
+{
+    (void)state;
+    struct catalogue catalogue;
+    catalogue_init(&catalogue, &provider_tencent);
+    decode(&decoded);
+    decoded.snapshots[1].name = "a";
+    for (size_t i = 0; i < decoded.count; i++)
+        assert_int_equal(
+            catalogue_put_snapshot(&catalogue, &decoded.snapshots[i], 1000, 1, 1000, FAKE_EPOCH),
+            0);
+    struct disk *disk = catalogue_disk(&catalogue, "disk-0001");
+    assert_int_equal(catalogue_name_new(&catalogue, disk), 0);
+    assert_string_equal(catalogue_snapshot(&catalogue, "snap-0001")->entry, "a");
+    torture_fail(1);
+    catalogue_deleted(&catalogue, catalogue_snapshot(&catalogue, "snap-0001"), 1000,
+                      FAKE_EPOCH + 100000000);
+    assert_false(torture_end());
+    /* One that nobody knew yet, and that was there. */
+    decoded.snapshots[2].name = "a";
+    decoded.snapshots[2].disk_id = "disk-0001";
+    decoded.snapshots[2].id = "snap-0009";
+    assert_int_equal(
+        catalogue_put_snapshot(&catalogue, &decoded.snapshots[2], 1000, 1, 1000, FAKE_EPOCH), 0);
+    assert_int_equal(catalogue_name_new(&catalogue, disk), 0);
+    assert_string_equal(catalogue_snapshot(&catalogue, "snap-0009")->entry, "a@snap-0009");
+    catalogue_free(&catalogue);
     cloud_answer_free(&decoded);
 }
 
@@ -329,7 +450,11 @@ int main(void)
     torture_begin();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_is_decoded),
+        cmocka_unit_test(a_record_is_printed),
+        cmocka_unit_test(a_record_is_parsed),
+        cmocka_unit_test(calls_are_encoded),
         cmocka_unit_test(the_catalogue_learns_and_changes),
+        cmocka_unit_test(a_freed_name_is_noted),
         WORLD_TEST(the_store_asks_and_changes),
         cmocka_unit_test(options_are_parsed),
         cmocka_unit_test(credential_files_are_read),

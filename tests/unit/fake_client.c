@@ -380,6 +380,8 @@ static void answer_call(struct client_call *call)
             fill_disks(call, &answer);
         else if (call->call.verb == CLOUD_DESCRIBE_SNAPSHOTS)
             fill_snapshots(call, &answer);
+        if (fake.spoil != NULL)
+            fake.spoil(&call->call, &answer);
     }
     /* As in the real client, the handle is dead before `done`. */
     struct client_call dead = *call;

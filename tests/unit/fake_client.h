@@ -74,6 +74,8 @@ struct fake_cloud {
     bool silent; /* no question is answered before its deadline */
     /* Called before a call is carried out: the place to change the world between two pages. */
     void (*before)(const struct cloud_call *call);
+    /* Called with each answer before the store gets it: the place for records that are no good. */
+    void (*spoil)(const struct cloud_call *call, struct cloud_answer *answer);
     /* Called when a call is submitted, may change its latency. */
     void (*submitted)(const struct cloud_call *call, int64_t *latency);
 };
@@ -114,7 +116,7 @@ struct looker {
     unsigned ready; /* how often */
     int status;
 };
-/* Starts to want; true when it has to wait. Aborts on an error. */
+/* Starts to want; true when it has to wait, else looker->status says what it is told. */
 bool look_begin(struct looker *looker, enum store_want want, const char *id);
 /* Wants, waits, returns the status. */
 int look(enum store_want want, const char *id);

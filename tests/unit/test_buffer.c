@@ -87,6 +87,8 @@ static void test_printable(void **state)
         {"\xf4\x90\x80\x80", "????"},     /* above U+10FFFF */
         {"\xe6\x95", "??"},               /* cut */
         {"\xe6", "?"},
+        {"a\u202e\u200b\ufeffb", "a???b"},                        /* reorders, has no width */
+        {"\u200d\u200c\u00ad\ufe0f", "\u200d\u200c\u00ad\ufe0f"}, /* parts of what is seen */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct buffer buffer;
@@ -97,13 +99,36 @@ static void test_printable(void **state)
     }
 }
 
+/* The same document, without orders to a terminal in its strings. */
+static void test_json(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"", ""},
+        {"{\"a\":\"数据 \\u001b\"}", "{\"a\":\"数据 \\u001b\"}"},
+        {"[\"\x7f\",\"\xc2\x9b"
+         "31m\u2028\",1]",
+         "[\"\\u007f\",\"\\u009b"
+         "31m\\u2028\",1]"},
+        {"\"\u202e\u202e\"", "\"\\u202e\\u202e\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer buffer;
+        buffer_init(&buffer, 0);
+        assert_int_equal(buffer_put_json(&buffer, cases[i].in), 0);
+        assert_string_equal(buffer.data, cases[i].out);
+        buffer_free(&buffer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_append),
-        cmocka_unit_test(test_limit_sticks),
-        cmocka_unit_test(test_steal),
-        cmocka_unit_test(test_printable),
+        cmocka_unit_test(test_append), cmocka_unit_test(test_limit_sticks),
+        cmocka_unit_test(test_steal),  cmocka_unit_test(test_printable),
+        cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,19 +120,19 @@ static void test_created_while_listings_lag(void **state)
     assert_int_equal(made->size, 50);
     assert_int_equal(made->created, WALL + 10);
     assert_ptr_equal(catalogue.progress, made);
-    catalogue_sweep_snapshots(&catalogue, NULL, 9, 60000, 10000 + PENDING_CREATE_GRACE - 1,
+    catalogue_sweep_snapshots(&catalogue, NULL, 9, 60000, 10000 + PENDING_UNSEEN_GRACE - 1,
                               WALL + 69);
     assert_string_equal(at_entry("new"), ONE);
-    catalogue_snapshot_is_gone(&catalogue, made, 60000, 10000 + PENDING_CREATE_GRACE - 1,
+    catalogue_snapshot_is_gone(&catalogue, made, 60000, 10000 + PENDING_UNSEEN_GRACE - 1,
                                WALL + 69);
     assert_string_equal(at_entry("new"), ONE);
-    catalogue_sweep_snapshots(&catalogue, NULL, 9, 60000, 10000 + PENDING_CREATE_GRACE, WALL + 70);
+    catalogue_sweep_snapshots(&catalogue, NULL, 9, 60000, 10000 + PENDING_UNSEEN_GRACE, WALL + 70);
     assert_null(catalogue_snapshot(&catalogue, ONE));
     assert_null(catalogue.progress);
     assert_int_equal(catalogue.snapshot_count, 0);
 }
 
-/* Once it was listed it is like any other. */
+/* Once it was listed it is like any other, but for the next listing, which may know less. */
 static void test_created_and_listed(void **state)
 {
     (void)state;
@@ -140,8 +140,14 @@ static void test_created_and_listed(void **state)
     catalogue_created(&catalogue, disk_of(DISK), ONE, "new", 10000, WALL + 10);
     struct snapshot *made = put(ONE, "new", "CREATING", 8, 11000, 11000);
     assert_int_equal(made->created, WALL + 8);
-    assert_int_equal(made->pending, 0);
     catalogue_sweep_snapshots(&catalogue, NULL, 9, 12000, 12000, WALL + 12);
+    assert_string_equal(at_entry("new"), ONE);
+    int64_t later = 10000 + PENDING_CREATE_GRACE;
+    catalogue_sweep_snapshots(&catalogue, NULL, 9, later - 1, later - 1, WALL + 69);
+    assert_string_equal(at_entry("new"), ONE);
+    put(ONE, "new", "NORMAL", 8, later, later);
+    assert_int_equal(made->pending, 0);
+    catalogue_sweep_snapshots(&catalogue, NULL, 9, later, later, WALL + 70);
     assert_null(catalogue_snapshot(&catalogue, ONE));
 }
 
@@ -185,10 +191,13 @@ static void test_renamed_while_listings_lag(void **state)
     put(ONE, "a", "NORMAL", 1, 50000, 10000 + PENDING_RENAME_GRACE);
     assert_string_equal(at_entry("a"), ONE);
     assert_string_equal(at_entry("b"), "");
-    /* Once listed under the new name it can be renamed elsewhere at once. */
+    /* A listing that shows the new name does not answer for the next one. */
     assert_int_equal(catalogue_renamed(&catalogue, one, "b", 60000, WALL + 60), 0);
     put(ONE, "b", "NORMAL", 1, 61000, 61000);
-    put(ONE, "c", "NORMAL", 1, 62000, 62000);
+    put(ONE, "a", "NORMAL", 1, 62000, 62000);
+    assert_string_equal(at_entry("b"), ONE);
+    /* After the grace it can be renamed elsewhere. */
+    put(ONE, "c", "NORMAL", 1, 60000 + PENDING_RENAME_GRACE, 60000 + PENDING_RENAME_GRACE);
     assert_string_equal(at_entry("c"), ONE);
 }
 
@@ -446,6 +455,91 @@ static void test_progress_list(void **state)
     }
 }
 
+/* --- records that say little, or too much -------------------------------------------- */
+
+/* A record that does not say a name renames nothing, and one without a date makes nothing younger;
+ * one that does not say whose it is stays where it was known to be. */
+static void test_untold(void **state)
+{
+    (void)state;
+    struct snapshot *one = put(ONE, "a", "NORMAL", 1, 1000, 1000);
+    put_disk(DISK, "one", 1000, 0, -1);
+    name_all();
+    struct snapshot_record record = snapshot_record(ONE, "", "", 1);
+    record.name_untold = true;
+    record.created = TIMESTAMP_NONE;
+    record.disk_id = "";
+    put_record(&record, 2000, 2000, 0);
+    assert_string_equal(at_entry("a"), ONE);
+    assert_string_equal(snapshot_text(one, SNAPSHOT_NAME), "a");
+    assert_int_equal(one->created, WALL + 1);
+    assert_ptr_equal(one->disk, disk_of(DISK));
+    /* An empty name is a name. */
+    record.name_untold = false;
+    put_record(&record, 3000, 3000, 0);
+    assert_string_equal(at_entry("a"), "");
+    assert_string_equal(at_entry(ONE), ONE);
+}
+
+/* First heard of without its disk: it moves there when that is told. */
+static void test_disk_told_later(void **state)
+{
+    (void)state;
+    struct snapshot_record record = snapshot_record(ONE, "a", "CREATING", 1);
+    record.disk_id = "";
+    put_record(&record, 1000, 1000, 0);
+    name_all();
+    assert_string_equal(disk_text(catalogue_snapshot(&catalogue, ONE)->disk, DISK_ID),
+                        CATALOGUE_NO_DISK);
+    put(ONE, "a", "CREATING", 1, 2000, 2000);
+    name_all();
+    assert_string_equal(at_entry("a"), ONE);
+    assert_int_equal(catalogue_visible_count(disk_of(CATALOGUE_NO_DISK)), 0);
+    assert_int_equal(catalogue.snapshot_count, 1);
+}
+
+/* What no tool could read is not kept. */
+static void test_monstrous_record(void **state)
+{
+    (void)state;
+    struct snapshot_record record = snapshot_record(ONE, "a", "NORMAL", 1);
+    json_t *deep = json_object();
+    for (int i = 0; i < 1000; i++) {
+        json_t *outer = json_array();
+        assert_int_equal(json_array_append_new(outer, deep), 0);
+        deep = json_pack("{s:o}", "a", outer);
+        assert_non_null(deep);
+    }
+    record.raw = deep;
+    struct snapshot *one = put_record(&record, 1000, 1000, 0);
+    assert_null(one->raw);
+    json_decref(deep);
+    char *text = malloc(100001);
+    assert_non_null(text);
+    memset(text, 'x', 100000);
+    text[100000] = '\0';
+    json_t *wide = json_pack("{s:s}", "a", text);
+    record.raw = wide;
+    put_record(&record, 2000, 2000, 0);
+    assert_null(one->raw);
+    record.raw = raw;
+    put_record(&record, 3000, 3000, 0);
+    assert_non_null(one->raw);
+    record.raw = wide;
+    put_record(&record, 4000, 4000, 0);
+    assert_null(one->raw);
+    /* A long text is cut after a whole character. */
+    for (size_t i = 0; i + 3 <= 100000; i += 3)
+        memcpy(text + i, "\xe6\x95\xb0", 3);
+    text[99999] = '\0';
+    record.name = text;
+    put_record(&record, 5000, 5000, 0);
+    const char *name = snapshot_text(one, SNAPSHOT_NAME);
+    assert_true(strlen(name) > 4000 && strlen(name) <= 4096 && strlen(name) % 3 == 0);
+    json_decref(wide);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +560,9 @@ int main(void)
         ROOM_TEST(test_words),
         ROOM_TEST(test_images),
         ROOM_TEST(test_progress_list),
+        ROOM_TEST(test_untold),
+        ROOM_TEST(test_disk_told_later),
+        ROOM_TEST(test_monstrous_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

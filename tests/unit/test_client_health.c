@@ -73,6 +73,25 @@ static void test_cancelled_trial_lets_another_go(void **state)
     assert_int_equal(first.calls, 0);
 }
 
+static void test_nobody_waits_long_for_a_trial(void **state)
+{
+    (void)state;
+    struct result trial, other;
+    script.silent = true;
+    ask(CLOUD_DESCRIBE_DISKS, 5000);
+    run_loop_for(loop, stats().breaker_until - clock_now() + 5);
+    submit(CLOUD_DESCRIBE_DISKS, "a", 5000, false, &trial);
+    run_loop_for(loop, 20);
+    int64_t began = clock_now();
+    submit(CLOUD_DESCRIBE_DISKS, "b", 5000, false, &other);
+    run_loop_for(loop, stats().breaker_until - began + 50);
+    assert_int_equal(other.calls, 1);
+    assert_error(other.error, -ETIMEDOUT, CLOUD_NOT_SENT);
+    assert_int_equal(trial.calls, 0); /* it has all the time of an attempt */
+    assert_true(run_loop(loop));
+    assert_int_equal(trial.calls, 1);
+}
+
 static void test_clock_is_corrected(void **state)
 {
     (void)state;
@@ -187,6 +206,7 @@ int main(void)
         FAKE_CLOUD_TEST(test_breaker_opens_and_recovers),
         FAKE_CLOUD_TEST(test_breaker_opens_at_silence),
         FAKE_CLOUD_TEST(test_cancelled_trial_lets_another_go),
+        FAKE_CLOUD_TEST(test_nobody_waits_long_for_a_trial),
         FAKE_CLOUD_TEST(test_clock_is_corrected),
         FAKE_CLOUD_TEST(test_clock_only_once),
         FAKE_CLOUD_TEST(test_credential_is_renewed),

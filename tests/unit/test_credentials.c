@@ -152,6 +152,44 @@ static void a_file_that_others_may_read_is_refused(void **state)
     }
 }
 
+static void a_directory_that_everybody_may_change_is_refused(void **state)
+{
+    struct room *room = *state;
+    static const struct {
+        mode_t mode;
+        int status;
+    } modes[] = {{0777, -EACCES}, {0702, -EACCES}, {01777, 0}, {0775, 0}, {0700, 0}};
+    char path[128];
+    snprintf(path, sizeof path, "%s/.tccli", room->home);
+    put_file(room, ".tccli/default.credential", 0600, TCCLI("AKIDfile"));
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        assert_int_equal(chmod(path, modes[i].mode), 0);
+        open_source(room, NULL);
+        assert_int_equal(get(room, NULL), modes[i].status);
+        if (modes[i].status < 0)
+            assert_message(room, "the directory of ~/.tccli/default.credential");
+    }
+}
+
+static void secrets_of_the_environment_can_be_forgotten(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN",
+                                        "TENCENTCLOUD_SESSION_TOKEN",
+                                        "TENCENTCLOUD_SECURITY_TOKEN"};
+    const char *values[4];
+    for (size_t i = 0; i < 4; i++) {
+        setenv(names[i], "s3cret", 1);
+        values[i] = getenv(names[i]);
+    }
+    credentials_forget_environment();
+    for (size_t i = 0; i < 4; i++) {
+        assert_null(getenv(names[i]));
+        assert_int_equal(values[i][0], '\0');
+    }
+    credentials_forget_environment();
+}
+
 static void a_malformed_file_is_named_with_its_line(void **state)
 {
     struct room *room = *state;
@@ -212,6 +250,30 @@ static void a_rotated_file_is_read_again(void **state)
     assert_string_equal(room->got.secret_id, "AKIDthird");
 }
 
+/* Written in place it may be half; a new file under the old name is whole. */
+static void a_file_in_the_making_is_left_alone(void **state)
+{
+    struct room *room = *state;
+    put_file(room, ".tccli/default.credential", 0600, TCCLI("AKIDfirst"));
+    open_source(room, NULL);
+    assert_int_equal(get(room, NULL), 0);
+    usleep(1050000);
+    put_file(room, ".tccli/default.credential", 0600, TCCLI("AKIDsecond"));
+    assert_int_equal(get(room, NULL), 0);
+    assert_string_equal(room->got.secret_id, "AKIDfirst");
+    usleep(1050000);
+    assert_int_equal(get(room, NULL), 0);
+    assert_string_equal(room->got.secret_id, "AKIDsecond");
+    usleep(1050000);
+    replace_file(room, ".tccli/default.credential", TCCLI("AKIDthird"));
+    assert_int_equal(get(room, NULL), 0);
+    assert_string_equal(room->got.secret_id, "AKIDthird");
+    /* A refusal cannot wait. */
+    put_file(room, ".tccli/default.credential", 0600, TCCLI("AKIDfourth"));
+    assert_int_equal(get(room, "AKIDthird"), 0);
+    assert_string_equal(room->got.secret_id, "AKIDfourth");
+}
+
 /* --- the place ----------------------------------------------------------------------- */
 
 static void the_place_is_what_the_tools_were_told(void **state)
@@ -240,6 +302,16 @@ static void the_place_is_what_the_tools_were_told(void **state)
     assert_string_equal(place.region, "ap-seoul");
     assert_string_equal(place.endpoint, "https://cbs.intl.tencentcloudapi.com");
 
+    static const char *const elsewhere[] = {"http://evil.example", "http://localhost@evil.example",
+                                            "http://metadata.tencentyun.com", "ftp://localhost"};
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "{\"cbs\":{\"endpoint\":\"%s\"}}", elsewhere[i]);
+        put_file(room, ".tccli/other.configure", 0644, text);
+        assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), -EINVAL);
+        assert_non_null(strstr(reason, "~/.tccli/other.configure: the endpoint"));
+        assert_string_equal(place.endpoint, "");
+    }
     put_file(room, ".tccli/other.configure", 0644, "{\n\"a\"\n}");
     assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), -EINVAL);
     assert_non_null(strstr(reason, "~/.tccli/other.configure"));
@@ -267,8 +339,11 @@ int main(void)
         in_a_room(the_tccli_file_is_read),
         in_a_room(the_ini_file_is_read),
         in_a_room(a_file_that_others_may_read_is_refused),
+        in_a_room(a_directory_that_everybody_may_change_is_refused),
+        in_a_room(secrets_of_the_environment_can_be_forgotten),
         in_a_room(a_malformed_file_is_named_with_its_line),
         in_a_room(a_rotated_file_is_read_again),
+        in_a_room(a_file_in_the_making_is_left_alone),
         in_a_room(the_place_is_what_the_tools_were_told),
         cmocka_unit_test(a_secret_id_is_shown_masked),
     };

@@ -89,6 +89,37 @@ static void ended_keys_that_cannot_be_renewed_have_expired(void **state)
     assert_message(room, "503");
 }
 
+static void keys_that_have_ended_replace_no_good_ones(void **state)
+{
+    struct room *room = *state;
+    room->metadata->status = 200;
+    room->metadata->lifetime = 100;
+    open_source(room, NULL);
+    assert_int_equal(get(room, NULL), 0);
+    room->metadata->lifetime = -10;
+    int64_t deadline = clock_now() + PATIENCE;
+    while (room->metadata->requests < 4 && clock_now() < deadline) {
+        assert_int_equal(get_once(room, NULL), 0);
+        run_for(room, 20);
+    }
+    run_for(room, 100);
+    assert_int_equal(get_once(room, NULL), 0);
+    assert_string_equal(room->got.secret_id, "AKIDtemporary2");
+}
+
+static void a_failing_service_is_asked_ever_more_seldom(void **state)
+{
+    struct room *room = *state;
+    open_source(room, NULL);
+    int64_t end = clock_now() + 4500;
+    while (clock_now() < end) {
+        assert_int_equal(get(room, NULL), -EKEYREJECTED);
+        run_for(room, 10);
+    }
+    /* At 0, 1 and 3 s. */
+    assert_in_range(room->metadata->requests, 2, 3);
+}
+
 static void refused_keys_of_the_role_are_fetched_anew(void **state)
 {
     struct room *room = *state;
@@ -111,6 +142,8 @@ int main(void)
         in_a_room(the_role_gives_keys_to_all_who_wait),
         in_a_room(keys_near_their_end_are_renewed_behind_the_scenes),
         in_a_room(ended_keys_that_cannot_be_renewed_have_expired),
+        in_a_room(keys_that_have_ended_replace_no_good_ones),
+        in_a_room(a_failing_service_is_asked_ever_more_seldom),
         in_a_room(refused_keys_of_the_role_are_fetched_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cbsfs/fields.h"
 
+#include "cbsfs/buffer.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,6 +49,48 @@ static void test_parse(void **state)
     assert_string_equal(field_text(document, "name", ""), "a");
     assert_int_equal(field_integer(document, "next", 0), 1);
     json_decref(document);
+}
+
+/* One value that cannot be read is no reason not to read the others. */
+static void test_repair(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *repaired;
+    } cases[] = {
+        {"{\"a\":\"\xff\"}", "{\"a\":\"\ufffd\"}"},
+        {"{\"a\":\"\xe6\x95\"}", "{\"a\":\"\ufffd\ufffd\"}"},
+        {"{\"a\":\"x\ny\"}", "{\"a\":\"x\ufffdy\"}"},
+        {"{\"a\":\"\\ud800x\"}", "{\"a\":\"\ufffdx\"}"},
+        {"{\"a\":\"\\udc00\\ud800\"}", "{\"a\":\"\ufffd\ufffd\"}"},
+        {"{\"\\u0000\":\"\\ud83d\\ude00 \\u0041\\\\\"}",
+         "{\"\ufffd\":\"\\ud83d\\ude00 \\u0041\\\\\"}"},
+        {"{\"a\":99999999999999999999,\"b\":-1e999,\"c\":12,\"d\":9223372036854775807}",
+         "{\"a\":null,\"b\":null,\"c\":12,\"d\":9223372036854775807}"},
+        {"\"\\", "\"\\"},
+        {"\"\\u12", "\"\\u12"},
+        {"1e", "1e"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buffer out;
+        buffer_init(&out, 0);
+        assert_int_equal(fields_repair(cases[i].json, strlen(cases[i].json), &out), 0);
+        assert_string_equal(out.data != NULL ? out.data : "", cases[i].repaired);
+        buffer_free(&out);
+    }
+    char reason[200];
+    static const char spoilt[] = "{\"name\":\"\xff\\udfff\",\"size\":1e999,\"next\":1}";
+    assert_null(parse(spoilt));
+    json_t *document = fields_parse_tolerant(spoilt, sizeof spoilt - 1, reason, sizeof reason);
+    assert_string_equal(field_text(document, "name", ""), "\ufffd\ufffd");
+    assert_int_equal(field_integer(document, "size", -1), -1);
+    assert_int_equal(field_integer(document, "next", 0), 1);
+    json_decref(document);
+    /* What is no JSON does not become any. */
+    static const char *const foreign[] = {"\xff\xfe{\0}", "\xef\xbb\xbf{}", "{\"a\":tru}", "{}{}"};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        assert_null(fields_parse_tolerant(foreign[i], strlen(foreign[i]), reason, sizeof reason));
 }
 
 static void test_values(void **state)
@@ -98,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_repair),
         cmocka_unit_test(test_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

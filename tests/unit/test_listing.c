@@ -237,16 +237,16 @@ static void test_totals_that_lie(void **state)
     learn_disks();
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
         for (size_t j = 0; j < sizeof counts / sizeof *counts; j++) {
-            /* A total that is a number of full pages is taken at its word: to doubt it would cost
-             * every honest account a call. */
-            if (lies[i] < 0 && ((int64_t)counts[j] + lies[i]) % FAKE_PAGE == 0)
-                continue;
             fake.snapshot_count = 0;
             fake_add_many(counts[j]);
-            fake.total_lie = (int64_t)counts[j] + lies[i] > 0 ? lies[i] : 0;
-            fake_forget_calls();
+            fake.total_lie = 0;
             world_run(100000);
             assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+            fake.total_lie = (int64_t)counts[j] + lies[i] >= 0 ? lies[i] : -(int64_t)counts[j];
+            fake_forget_calls();
+            world_run(100000);
+            /* Those that it promises and does not show may be any. */
+            assert_int_equal(look(WANT_SNAPSHOTS, NULL), lies[i] > 0 ? -EPROTO : 0);
             assert_same();
             assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 3 * (counts[j] / FAKE_PAGE + 5));
         }
@@ -260,9 +260,194 @@ static void test_total_beyond_all_measure(void **state)
     learn_disks();
     fake_add_many(25);
     fake.total_lie = 1000000;
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -EPROTO);
+    assert_same();
+    assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 2 * (2 + 2 * 16));
+    /* Behind a page that is not full they are looked for one by one. */
+    fake.snapshot_count = 5;
+    fake_forget_calls();
+    world_run(100000);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -EPROTO);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 2 * 2);
+    /* What left meanwhile stays, until the cloud agrees with itself. */
+    assert_int_equal(visible(DISK), 25);
+    assert_non_null(strstr(shown(store_put_errors), "it removes nothing"));
+    assert_non_null(strstr(shown(store_put_stats), "\nstale 1\n"));
+    fake.total_lie = 0;
+    world_run(100000);
     assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
     assert_same();
-    assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 3 * (2 + 2 * 16));
+    assert_non_null(strstr(shown(store_put_stats), "\nstale 0\n"));
+}
+
+/* A total that ends on a full page says nothing about what is behind; a call more does, and it is
+ * made when something would vanish or the disks know of more. */
+static void test_lie_on_a_boundary(void **state)
+{
+    (void)state;
+    static const size_t pages[] = {1, 2, 4};
+    learn_disks();
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        fake.snapshot_count = 0;
+        fake_add_many(pages[i] * FAKE_PAGE + 5);
+        fake.total_lie = 0;
+        world_run(200000);
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        fake.total_lie = -5;
+        world_run(100000);
+        fake_forget_calls();
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_same();
+        assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 2 * (pages[i] + 1));
+        /* One that is honest, after a deletion: one call more; and at rest: none. */
+        fake.total_lie = 0;
+        fake.snapshot_count = pages[i] * FAKE_PAGE;
+        for (unsigned more = 1; more <= 1; more--) {
+            world_run(100000);
+            fake_forget_calls();
+            assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+            assert_same();
+            assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], pages[i] + more);
+        }
+    }
+}
+
+static int64_t told_count;
+
+static void tell_count(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb == CLOUD_DESCRIBE_DISKS)
+        answer->disks[0].snapshot_count = told_count;
+}
+
+static void test_lie_that_the_disks_betray(void **state)
+{
+    (void)state;
+    told_count = 25;
+    fake.spoil = tell_count;
+    learn_disks();
+    fake_add_many(25);
+    fake.total_lie = -5;
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_same();
+    fake.total_lie = 0;
+    fake.snapshot_count = 20;
+    told_count = 20;
+    world_run(100000);
+    assert_int_equal(look(WANT_DISKS, NULL), 0);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    world_run(100000);
+    fake_forget_calls();
+    assert_int_equal(look(WANT_DISKS, NULL), 0);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 2);
+}
+
+/* --- records that cannot be read ----------------------------------------------------- */
+
+static size_t spoilt_place;
+
+/* What comes on its page at this place has no id any more. */
+static void take_the_id(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb != CLOUD_DESCRIBE_SNAPSHOTS || spoilt_place >= answer->count)
+        return;
+    for (size_t i = spoilt_place + 1; i < answer->count; i++)
+        answer->snapshots[i - 1] = answer->snapshots[i];
+    answer->count--;
+    answer->unreadable++;
+}
+
+static void test_record_without_an_id(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {1, 9, 10, 11, 25, 30};
+    learn_disks();
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        for (spoilt_place = 0; spoilt_place < 10; spoilt_place += 3) {
+            fake.spoil = NULL;
+            fake.snapshot_count = 0;
+            fake_add_many(counts[i]);
+            world_run(200000);
+            assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+            fake.spoil = take_the_id;
+            create_late();
+            world_run(100000);
+            fake_forget_calls();
+            assert_int_equal(look(WANT_SNAPSHOTS, NULL),
+                             spoilt_place < counts[i] + 1 ? -EPROTO : 0);
+            /* Nobody vanished; the others are up to date; and it is not asked more often. */
+            for (size_t j = 0; j < counts[i]; j++)
+                assert_true(snapshot_is_visible(known(fake.snapshots[j].id)));
+            assert_true(store_life(store, WANT_SNAPSHOTS, NULL) > 0);
+            assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= counts[i] / FAKE_PAGE + 1);
+        }
+    }
+    fake.spoil = NULL;
+    world_run(100000);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_same();
+}
+
+/* The same for the disks, in a listing and when one is asked for. */
+static void take_all_disks(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb == CLOUD_DESCRIBE_DISKS) {
+        answer->unreadable = answer->count;
+        answer->count = 0;
+    }
+}
+
+static void test_disk_without_an_id(void **state)
+{
+    (void)state;
+    learn_disks();
+    fake.spoil = take_all_disks;
+    store_refresh_disk(store, DISK);
+    world_run(10);
+    assert_int_equal(look(WANT_DISK, DISK), -EPROTO);
+    assert_true(catalogue_disk(store_catalogue(store), DISK)->exists);
+    world_run(40000);
+    assert_int_equal(look(WANT_DISKS, NULL), -EPROTO);
+    assert_true(catalogue_disk(store_catalogue(store), DISK)->exists);
+}
+
+/* The cloud ignores where a page begins, and promises for ever. */
+static void same_page(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    static char ids[FAKE_PAGE][32];
+    static const json_t *raw;
+    if (call->verb != CLOUD_DESCRIBE_SNAPSHOTS)
+        return;
+    if (answer->count > 0)
+        raw = answer->snapshots[0].raw;
+    free(answer->snapshots);
+    answer->snapshots = calloc(FAKE_PAGE, sizeof *answer->snapshots);
+    answer->count = FAKE_PAGE;
+    answer->total = INT64_MAX;
+    for (size_t i = 0; i < FAKE_PAGE; i++) {
+        snprintf(ids[i], sizeof ids[i], "snap-same%04zu", i);
+        answer->snapshots[i] = (struct snapshot_record){.id = ids[i],
+                                                        .name = ids[i] + 5,
+                                                        .disk_id = DISK,
+                                                        .state = "NORMAL",
+                                                        .word = "NORMAL",
+                                                        .usage = "",
+                                                        .type = "",
+                                                        .zone = "",
+                                                        .raw = raw};
+    }
+}
+
+static void test_offsets_ignored(void **state)
+{
+    (void)state;
+    learn_disks();
+    fake.spoil = same_page;
+    fake_add_many(1);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -EPROTO);
+    assert_int_equal(visible(DISK), FAKE_PAGE);
+    assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 2 * (1 + 2 * 16));
 }
 
 static void test_no_total(void **state)
@@ -287,7 +472,8 @@ static void test_duplicates(void **state)
     learn_disks();
     fake_add_many(35);
     fake.snapshots[10] = fake.snapshots[9];
-    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    /* Another may be hidden behind it. */
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -EPROTO);
     assert_int_equal(visible(DISK), 34);
     assert_int_equal(store_catalogue(store)->snapshot_count, 34);
     assert_true(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS] <= 12);
@@ -308,6 +494,18 @@ static void test_failing_page(void **state)
     assert_int_equal(store_life(store, WANT_SNAPSHOTS, NULL), 0);
     assert_int_equal(fake.in_flight, 0);
 
+    /* Nobody who asks at once is asked for; somebody who refreshes is. */
+    fake_forget_calls();
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -EACCES);
+    assert_int_equal(look(WANT_DISK_SNAPSHOTS, DISK), -EACCES);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 0);
+    world_run(1);
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    fake_fate(CLOUD_DESCRIBE_SNAPSHOTS, 5, FATE_REFUSED, -EACCES);
+    world_run(40000);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -EACCES);
+    world_run(1000);
     fake_forget_calls();
     assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
     assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 5);
@@ -443,6 +641,11 @@ int main(void)
         WORLD_TEST(test_passes_are_bounded),
         WORLD_TEST(test_totals_that_lie),
         WORLD_TEST(test_total_beyond_all_measure),
+        WORLD_TEST(test_lie_on_a_boundary),
+        WORLD_TEST(test_lie_that_the_disks_betray),
+        WORLD_TEST(test_record_without_an_id),
+        WORLD_TEST(test_disk_without_an_id),
+        WORLD_TEST(test_offsets_ignored),
         WORLD_TEST(test_no_total),
         WORLD_TEST(test_duplicates),
         WORLD_TEST(test_failing_page),

@@ -68,6 +68,8 @@ static void test_entry(void **state)
          "b",
          "a\xc2\xa0"
          "b"},
+        {"a\u2028\u202e\u200b\ufeff", "a%E2%80%A8%E2%80%AE%E2%80%8B%EF%BB%BF"},
+        {"می\u200cخواهم", "می\u200cخواهم"},
         {"\xff", "%FF"},
         {"\xc0\xaf", "%C0%AF"},
         {"\xed\xa0\x80", "%ED%A0%80"},

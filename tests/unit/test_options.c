@@ -357,12 +357,19 @@ static void test_config_errors(void **state)
     static const struct {
         const char *text, *words;
     } rows[] = {
-        {"\nttl = 0\n", ":2: ttl=0: must be"},
+        {"\nttl = 0\n", ":2: ttl must be"},
         {"tll = 5\n", ":1: tll: unknown option"},
         {"ttl 5\n", ":1: must be `key = value`"},
         {"ttl\n", ":1: ttl needs a value"},
         {"secret_key = hunter2\n", ":1: secret_key: no secret"},
         {"config = /etc/other\n", ":1: config: unknown option"},
+        /* A key in the wrong place is not repeated where others may read it. */
+        {"AKIDhunter2\n", ":1: unknown option"},
+        {"hunter2 = x\n", ":1: unknown option"},
+        {"hunter2secret = x\n", ":1: a secret: no secret"},
+        {"ttl = hunter2\n", ":1: ttl must be"},
+        {"endpoint = hunter2:\n", ":1: endpoint must be"},
+        {"region = /hunter2\n", ":1: region must be"},
     };
 
     (void)state;
@@ -396,6 +403,53 @@ static void test_default_config_file(void **state)
     setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
     snprintf(command, sizeof(command), "rm -r %s", directory);
     assert_int_equal(system(command), 0);
+}
+
+/* Without a usable HOME the user's own home counts, and no file there is no error. */
+static void test_no_home(void **state)
+{
+    static const char *const homes[] = {NULL, "", "relative/home"};
+    char *home = getenv("HOME") != NULL ? strdup(getenv("HOME")) : NULL;
+
+    (void)state;
+    unsetenv("XDG_CONFIG_HOME");
+    for (size_t index = 0; index < sizeof(homes) / sizeof(homes[0]); index++) {
+        struct options options;
+        if (homes[index] == NULL)
+            unsetenv("HOME");
+        else
+            setenv("HOME", homes[index], 1);
+        assert_int_equal(parse(&options, "/m -o ttl=7"), 0);
+        assert_int_equal(options.ttl, 7);
+        options_free(&options);
+    }
+    if (home != NULL)
+        setenv("HOME", home, 1);
+    free(home);
+    setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+}
+
+/* Each way of asking for libfuse's messages keeps the terminal, and tells libfuse. */
+static void test_debug(void **state)
+{
+    static const struct {
+        const char *line;
+        bool debug;
+    } rows[] = {{"-f ap-guangzhou /m", false},
+                {"-d ap-guangzhou /m", true},
+                {"ap-guangzhou /m -o debug", true},
+                {"ap-guangzhou /m -d -o debug", true}};
+
+    (void)state;
+    for (size_t index = 0; index < sizeof(rows) / sizeof(rows[0]); index++) {
+        struct options options;
+        assert_int_equal(parse(&options, rows[index].line), 0);
+        assert_true(options.foreground);
+        assert_int_equal(options.debug, rows[index].debug);
+        assert_int_equal(options_complete(&options, NULL, reason, sizeof(reason)), 0);
+        assert_int_equal(strstr(fuse_words(&options), "debug") != NULL, rows[index].debug);
+        options_free(&options);
+    }
 }
 
 static void test_complete(void **state)
@@ -478,6 +532,8 @@ int main(void)
         cmocka_unit_test(test_config_file),
         cmocka_unit_test(test_config_errors),
         cmocka_unit_test(test_default_config_file),
+        cmocka_unit_test(test_no_home),
+        cmocka_unit_test(test_debug),
         cmocka_unit_test(test_complete),
         cmocka_unit_test(test_help_names_every_option),
     };

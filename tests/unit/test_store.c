@@ -261,6 +261,31 @@ static bool stats_have(const char *line)
     return strstr(shown(store_put_stats), line) != NULL;
 }
 
+/* A question that took long to fail is left alone for longer; what is known is there meanwhile. */
+static void test_slow_failure(void **state)
+{
+    (void)state;
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    world_run(TTL);
+    fake_forget_calls();
+    fake_fate(CLOUD_DESCRIBE_SNAPSHOTS, 0, FATE_LOST_REQUEST, -ETIMEDOUT);
+    int64_t began = fake.now;
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -ETIMEDOUT);
+    int64_t took = fake.now - began;
+    assert_true(took > 1000);
+    fake_forget_calls();
+    world_run(took);
+    began = fake.now;
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -ETIMEDOUT);
+    assert_true(fake.now == began && asked() == 0);
+    assert_true(store_is_known(store, WANT_SNAPSHOTS, NULL));
+    /* Whoever refreshes wants to know. */
+    world_run(1);
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_int_equal(asked(), 1);
+}
+
 static void test_stats(void **state)
 {
     (void)state;
@@ -314,6 +339,7 @@ int main(void)
         STORE_TEST(test_disk_is_gone),
         STORE_TEST(test_only_some_disks),
         STORE_TEST(test_status),
+        STORE_TEST(test_slow_failure),
         STORE_TEST(test_stats),
         STORE_TEST(test_last_rollback),
     };

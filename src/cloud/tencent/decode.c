@@ -6,11 +6,14 @@
  * `Response` without `Error`.  What is not the API's (a proxy's page, half a body) is -EPROTO and,
  * because the request may have passed whoever answered so, of unknown outcome.
  *
- * Records are read with tolerance, for members come, go and change type over the years; only a
- * record without a usable id is dropped.  A listing without its array is not tolerated: read as an
- * empty one it would make every snapshot vanish.
+ * Records are read with tolerance, for members come, go and change type over the years.  A record
+ * without a usable id cannot be shown, but it is counted: whoever compares with what was known must
+ * not take for gone what could not be read.  A listing without its array is not tolerated: read as
+ * an empty one it would make every snapshot vanish.
  */
 #include "tencent.h"
+
+#include "../codec.h"
 
 #include "cbsfs/fields.h"
 #include "cbsfs/http.h"
@@ -23,27 +26,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEIJING     (8 * 3600) /* of every time without a zone, in every region (facts 1.6) */
-#define ID_MAX      64
-#define EXCERPT_MAX 80
+#define BEIJING (8 * 3600) /* of every time without a zone, in every region (facts 1.6) */
 
 /* --- values -------------------------------------------------------------------------- */
 
 static const char *text_of(const json_t *record, const char *key)
 {
     return field_text(record, key, "");
-}
-
-/* An id becomes part of a path and of requests, so it must look like one. */
-static bool id_is_valid(const char *id)
-{
-    size_t length = strlen(id);
-    if (length == 0 || length > ID_MAX)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (!isalnum((unsigned char)id[i]) && id[i] != '-' && id[i] != '_')
-            return false;
-    return true;
 }
 
 static int64_t time_of(const json_t *record, const char *key)
@@ -74,13 +63,14 @@ static const char *placement_text(const json_t *record, const char *key)
 
 static bool read_disk(const json_t *record, struct disk_record *disk)
 {
-    const char *id = text_of(record, "DiskId");
-    if (!id_is_valid(id))
+    const char *id = codec_id(record, "DiskId");
+    if (*id == '\0')
         return false;
     const char *state = text_of(record, "DiskState");
     *disk = (struct disk_record){
         .id = id,
         .name = text_of(record, "DiskName"),
+        .name_untold = !codec_has_text(record, "DiskName"),
         .state = state,
         .usage = text_of(record, "DiskUsage"),
         .type = text_of(record, "DiskType"),
@@ -129,7 +119,7 @@ static int read_images(const json_t *record, json_t *extra, struct snapshot_reco
         if (ids == NULL || json_array_append_new(extra, ids) < 0)
             return -ENOMEM;
         for (size_t i = 0; i < found; i++) {
-            const char *id = text_of(json_array_get(images, i), "ImageId");
+            const char *id = codec_id(json_array_get(images, i), "ImageId");
             if (*id != '\0' && json_array_append_new(ids, json_string(id)) < 0)
                 return -ENOMEM;
         }
@@ -142,18 +132,18 @@ static int read_images(const json_t *record, json_t *extra, struct snapshot_reco
 
 static bool read_snapshot(const json_t *record, struct snapshot_record *snapshot)
 {
-    const char *id = text_of(record, "SnapshotId");
-    if (!id_is_valid(id))
+    const char *id = codec_id(record, "SnapshotId");
+    if (*id == '\0')
         return false;
-    /* A disk id that is none would name a directory: better known as having no disk. */
-    const char *disk_id = text_of(record, "DiskId");
     const char *state = text_of(record, "SnapshotState");
     const char *word = word_of(state);
     const char *type = text_of(record, "SnapshotType");
     *snapshot = (struct snapshot_record){
         .id = id,
         .name = text_of(record, "SnapshotName"),
-        .disk_id = id_is_valid(disk_id) ? disk_id : "",
+        .name_untold = !codec_has_text(record, "SnapshotName"),
+        /* A disk id that is none would name a directory: better known as having no disk. */
+        .disk_id = codec_id(record, "DiskId"),
         .state = state,
         .word = word,
         .usage = text_of(record, "DiskUsage"),
@@ -181,6 +171,7 @@ static int read_disks(const json_t *set, struct cloud_answer *answer)
     for (size_t i = 0; i < size; i++)
         if (read_disk(json_array_get(set, i), &answer->disks[answer->count]))
             answer->count++;
+    answer->unreadable = size - answer->count;
     return 0;
 }
 
@@ -200,55 +191,11 @@ static int read_snapshots(const json_t *set, struct cloud_answer *answer)
             return -ENOMEM;
         answer->count++;
     }
+    answer->unreadable = size - answer->count;
     return 0;
 }
 
 /* --- errors -------------------------------------------------------------------------- */
-
-/* The beginning of a body that is not the API's, for a person to recognise whose it is. */
-static void take_excerpt(const struct http_reply *reply, char excerpt[EXCERPT_MAX + 1])
-{
-    size_t length = 0;
-    for (size_t i = 0; i < reply->body_length && length < EXCERPT_MAX; i++) {
-        unsigned char byte = (unsigned char)reply->body[i];
-        bool blank = byte <= ' ' || byte == 0x7f;
-        if (blank && (length == 0 || excerpt[length - 1] == ' '))
-            continue;
-        excerpt[length++] = blank ? ' ' : byte < 0x80 ? (char)byte : '?';
-    }
-    excerpt[length] = '\0';
-}
-
-static void set_foreign(const struct http_reply *reply, const char *reason,
-                        struct cloud_error *error)
-{
-    const char *type = reply->header(reply, "Content-Type");
-    char excerpt[EXCERPT_MAX + 1];
-    take_excerpt(reply, excerpt);
-    cloud_error_set(error, -EPROTO, CLOUD_UNKNOWN, CLOUD_FINAL, "",
-                    "not an answer of the API: HTTP %ld, %.60s, %s: %s", reply->status,
-                    type == NULL ? "no content type" : type, reason, excerpt);
-}
-
-static void set_out_of_memory(struct cloud_error *error)
-{
-    cloud_error_set(error, -ENOMEM, CLOUD_UNKNOWN, CLOUD_FINAL, "", "out of memory");
-}
-
-/* Answers whose status alone decides: they come from whoever stands before the API. */
-static bool set_status_error(const struct http_reply *reply, struct cloud_error *error)
-{
-    char excerpt[EXCERPT_MAX + 1];
-    take_excerpt(reply, excerpt);
-    if (reply->status >= 500)
-        cloud_error_set(error, -EREMOTEIO, CLOUD_UNKNOWN, CLOUD_READ_AGAIN, "", "HTTP %ld: %s",
-                        reply->status, excerpt);
-    else if (reply->status == 429)
-        cloud_error_set(error, -EAGAIN, CLOUD_REFUSED, CLOUD_LATER, "", "HTTP 429: %s", excerpt);
-    else
-        return false;
-    return true;
-}
 
 /* The envelope of the older gateway, {"code", "message", "codeDesc"}, which some failures before
  * the API still have. Its code 0 would be a success that this API cannot have sent. */
@@ -257,7 +204,7 @@ static void read_gateway_envelope(const struct http_reply *reply, const json_t *
 {
     int64_t number = field_integer(document, "code", 0);
     if (number == 0)
-        set_foreign(reply, "neither Response nor code", error);
+        codec_set_foreign(reply, "neither Response nor code", error);
     else
         tencent_gateway_error_set(error, number, text_of(document, "codeDesc"),
                                   text_of(document, "message"));
@@ -270,13 +217,14 @@ static void read_listing(const struct cloud_call *call, const struct http_reply 
 {
     bool disks = call->verb == CLOUD_DESCRIBE_DISKS;
     answer->total = count_of(response, "TotalCount");
-    const json_t *set = field_array(response, disks ? "DiskSet" : "SnapshotSet");
-    if (set == NULL && answer->total != 0) {
-        set_foreign(reply, "a listing without its array", &answer->error);
+    const json_t *set = json_object_get(response, disks ? "DiskSet" : "SnapshotSet");
+    bool is_absent = set == NULL || json_is_null(set);
+    if (!json_is_array(set) && !(is_absent && answer->total == 0)) {
+        codec_set_foreign(reply, "a listing without its array", &answer->error);
         return;
     }
     if ((disks ? read_disks(set, answer) : read_snapshots(set, answer)) < 0)
-        set_out_of_memory(&answer->error);
+        codec_set_out_of_memory(&answer->error);
 }
 
 static void read_response(const struct cloud_call *call, const struct http_reply *reply,
@@ -290,26 +238,26 @@ static void read_response(const struct cloud_call *call, const struct http_reply
         return;
     }
     if (reply->status != 200 || (refusal != NULL && !json_is_null(refusal))) {
-        set_foreign(reply, "neither a success nor an error", error);
+        codec_set_foreign(reply, "neither a success nor an error", error);
         return;
     }
     if (!cloud_verb_is_change(call->verb)) {
         read_listing(call, reply, response, answer);
     } else if (call->verb == CLOUD_CREATE_SNAPSHOT) {
-        const char *id = text_of(response, "SnapshotId");
-        answer->snapshot_id = id_is_valid(id) ? id : "";
+        answer->snapshot_id = codec_id(response, "SnapshotId");
     }
 }
 
 static void read_reply(const struct cloud_call *call, const struct http_reply *reply,
                        struct cloud_answer *answer)
 {
-    if (set_status_error(reply, &answer->error))
+    if (codec_set_status_error(reply, &answer->error))
         return;
     char reason[160];
-    answer->document = fields_parse(reply->body, reply->body_length, reason, sizeof reason);
+    answer->document =
+        fields_parse_tolerant(reply->body, reply->body_length, reason, sizeof reason);
     if (answer->document == NULL) {
-        set_foreign(reply, reason, &answer->error);
+        codec_set_unreadable(reply, errno, reason, &answer->error);
         return;
     }
     const json_t *response = field_object(answer->document, "Response");
@@ -322,13 +270,5 @@ static void read_reply(const struct cloud_call *call, const struct http_reply *r
 void tencent_decode(const struct cloud_call *call, const struct http_reply *reply,
                     struct cloud_answer *answer)
 {
-    cloud_error_set(&answer->error, 0, CLOUD_DONE, CLOUD_FINAL, "", "%s", "");
-    answer->error.http_status = reply->status;
-    read_reply(call, reply, answer);
-    if (answer->error.status < 0) {
-        /* A failure carries no records, not even those that were read before it. */
-        struct cloud_error error = answer->error;
-        cloud_answer_free(answer);
-        answer->error = error;
-    }
+    codec_decode(call, reply, answer, read_reply);
 }

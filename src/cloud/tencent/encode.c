@@ -9,7 +9,10 @@
  */
 #include "tencent.h"
 
+#include "../codec.h"
+
 #include "cbsfs/buffer.h"
+#include "cbsfs/fields.h"
 #include "cbsfs/http.h"
 #include "cbsfs/tc3.h"
 
@@ -47,20 +50,6 @@ const char *tencent_action(enum cloud_verb verb)
 
 /* --- where --------------------------------------------------------------------------- */
 
-/* Regions come and go, so any string is passed through that is a label of a host name. */
-static bool region_is_valid(const char *region)
-{
-    if (region == NULL)
-        return false;
-    size_t length = strlen(region);
-    if (length == 0 || length > 63 || region[0] == '-' || region[length - 1] == '-')
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (!isalnum((unsigned char)region[i]) && region[i] != '-')
-            return false;
-    return true;
-}
-
 /* Finance regions are served only by hosts of their own (facts section 5). */
 static bool region_is_finance(const char *region)
 {
@@ -71,7 +60,7 @@ static bool region_is_finance(const char *region)
 int tencent_endpoint(const struct cloud_account *account, char *url, size_t size)
 {
     const char *region = account->region;
-    if (!region_is_valid(region))
+    if (!codec_region_is_valid(region))
         return -EINVAL;
     int length;
     if (account->endpoint != NULL)
@@ -83,62 +72,14 @@ int tencent_endpoint(const struct cloud_account *account, char *url, size_t size
     return length < 0 || (size_t)length >= size ? -EINVAL : 0;
 }
 
-static int url_error(CURLUcode code)
-{
-    return code == CURLUE_OK ? 0 : code == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
-}
-
-static bool url_has(CURLU *url, CURLUPart part)
-{
-    char *text = NULL;
-    bool present = curl_url_get(url, part, &text, 0) == CURLUE_OK;
-    curl_free(text);
-    return present;
-}
-
-/* Reads "https://host[:port]" into the scheme and the value of the Host header. Both are the
- * caller's to curl_free() and buffer_free(), also after a failure. */
-static int split_endpoint(const char *endpoint, char **scheme, struct buffer *host)
-{
-    char *name = NULL, *port = NULL, *path = NULL;
-    CURLU *url = curl_url();
-    int status = url == NULL ? -ENOMEM : url_error(curl_url_set(url, CURLUPART_URL, endpoint, 0));
-    if (status == 0)
-        status = url_error(curl_url_get(url, CURLUPART_SCHEME, scheme, 0));
-    if (status == 0)
-        status = url_error(curl_url_get(url, CURLUPART_HOST, &name, 0));
-    if (status == 0)
-        status = url_error(curl_url_get(url, CURLUPART_PATH, &path, 0));
-    if (status < 0)
-        goto out;
-    if (strcmp(path, "/") != 0 || url_has(url, CURLUPART_USER) || url_has(url, CURLUPART_QUERY) ||
-        url_has(url, CURLUPART_FRAGMENT)) {
-        status = -EINVAL;
-        goto out;
-    }
-    for (char *letter = name; *letter != '\0'; letter++)
-        *letter = (char)tolower((unsigned char)*letter);
-    status = buffer_puts(host, name);
-    CURLUcode has_port = curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
-    if (has_port == CURLUE_OK)
-        status = buffer_printf(host, ":%s", port);
-    else if (has_port != CURLUE_NO_PORT)
-        status = url_error(has_port);
-out:
-    curl_free(name);
-    curl_free(port);
-    curl_free(path);
-    curl_url_cleanup(url);
-    return status;
-}
-
 /* --- what ---------------------------------------------------------------------------- */
 
 /* A call with text that is not UTF-8 or is missing is the caller's mistake; anything else is
  * memory. */
 static int pack_error(const json_error_t *error)
 {
-    return json_error_code(error) == json_error_out_of_memory ? -ENOMEM : -EINVAL;
+    /* Without memory the code is not always that of memory. */
+    return json_error_code(error) == json_error_invalid_utf8 ? -EINVAL : -ENOMEM;
 }
 
 static int describe_ids(const struct cloud_call *call, json_t **body)
@@ -203,10 +144,31 @@ static int apply_body(const struct cloud_call *call, json_t **body)
     return 0;
 }
 
+/* What a call needs and does not have is a mistake, not a lack of memory. */
+static bool is_complete(const struct cloud_call *call)
+{
+    switch (call->verb) {
+    case CLOUD_CREATE_SNAPSHOT:
+        return call->disk_id != NULL && call->name != NULL;
+    case CLOUD_APPLY_SNAPSHOT:
+        return call->disk_id != NULL && call->snapshot_id != NULL;
+    case CLOUD_RENAME_SNAPSHOT:
+        return call->snapshot_id != NULL && call->name != NULL;
+    case CLOUD_DELETE_SNAPSHOT:
+        return call->snapshot_id != NULL;
+    case CLOUD_DESCRIBE_DISKS:
+    case CLOUD_DESCRIBE_SNAPSHOTS:
+        break;
+    }
+    return true;
+}
+
 /* After a failure *body may still hold something to be released. */
 static int build_body(const struct cloud_call *call, json_t **body)
 {
     json_error_t error;
+    if (!is_complete(call))
+        return -EINVAL;
     switch (call->verb) {
     case CLOUD_DESCRIBE_DISKS:
     case CLOUD_DESCRIBE_SNAPSHOTS:
@@ -257,6 +219,7 @@ static int add_authorization(const struct credential *credential, const char *ho
     };
     struct buffer value;
     buffer_init(&value, 0);
+    buffer_hold_secret(&value);
     int status = tc3_authorization(&parts, credential->secret_id, credential->secret_key, &value);
     if (status == 0)
         status = add_header(request, "Authorization", value.data);
@@ -302,7 +265,7 @@ static int encode(const struct cloud_account *account, const struct credential *
     buffer_init(&url, 0);
     int status = tencent_endpoint(account, endpoint, sizeof endpoint);
     if (status == 0)
-        status = split_endpoint(endpoint, &scheme, &host);
+        status = codec_split_endpoint(endpoint, &scheme, &host);
     if (status == 0)
         status = build_body(call, &body);
     if (status == 0)
@@ -312,7 +275,7 @@ static int encode(const struct cloud_account *account, const struct credential *
     status = -ENOMEM;
     request->method = strdup("POST");
     request->url = buffer_steal(&url);
-    request->body = json_dumps(body, JSON_COMPACT);
+    request->body = fields_print(body);
     if (request->method == NULL || request->url == NULL || request->body == NULL)
         goto out;
     request->body_length = strlen(request->body);

@@ -81,6 +81,7 @@ int tc3_signature(const char *secret_key, int64_t timestamp, const char *service
 
     struct buffer seed;
     buffer_init(&seed, 0);
+    buffer_hold_secret(&seed);
     buffer_puts(&seed, "TC3");
     int status = buffer_puts(&seed, secret_key);
     unsigned char digest[DIGEST_SIZE], next[DIGEST_SIZE];
