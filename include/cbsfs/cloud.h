@@ -72,6 +72,8 @@ struct cloud_call {
     const char *name;        /* create, rename: the new name, UTF-8 */
     unsigned offset;
     unsigned limit;      /* 1..provider->page_limit */
+    const char *marker;  /* what the answer of the page before had as `next`, instead of the offset;
+                            NULL: none */
     bool stop_instance;  /* apply: stop the instance first */
     bool start_instance; /* apply: start it afterwards (only with stop_instance) */
     uint32_t nonce; /* a positive random number, another one for each attempt: some APIs refuse what
@@ -112,7 +114,8 @@ struct snapshot_record {
     unsigned percent; /* 0..100 */
     unsigned image_count;
     bool encrypted;
-    bool shared_in; /* another account's snapshot */
+    bool shared_in;       /* another account's snapshot */
+    bool deletion_failed; /* an accepted deletion has failed since: it is there to stay */
     const json_t
         *images; /* array of image ids as strings, or NULL; borrowed or owned by the answer */
     const json_t *raw;
@@ -125,9 +128,11 @@ struct cloud_answer {
     size_t count;                      /* records above */
     size_t unreadable;                 /* records beside them that have no usable id */
     int64_t total;                     /* how many match in all; -1 if the cloud does not say */
-    const char *snapshot_id;           /* create: the new id, borrowed; "" if the answer had none */
-    json_t *document;                  /* owns what is borrowed above */
-    json_t *extra; /* more owned values (e.g. the arrays behind `images`), or NULL */
+    const char *next; /* the marker of the page that follows, borrowed; NULL: no page follows, or
+                         this cloud counts offsets */
+    const char *snapshot_id; /* create: the new id, borrowed; "" if the answer had none */
+    json_t *document;        /* owns what is borrowed above */
+    json_t *extra;           /* more owned values (e.g. the arrays behind `images`), or NULL */
 };
 
 void cloud_answer_init(struct cloud_answer *answer);
@@ -143,10 +148,15 @@ void cloud_error_set(struct cloud_error *error, int status, enum cloud_outcome o
 
 /* Strings are malloc'ed; credential_free() overwrites them before it frees them. */
 struct credential {
-    char *secret_id;
-    char *secret_key;
-    char *token;     /* NULL: a permanent key */
-    int64_t expires; /* seconds since the epoch; TIMESTAMP_NONE: never */
+    char *secret_id;  /* tells this credential from others, and is no secret itself; never NULL in
+                         one  that a source gives */
+    char *secret_key; /* what signs; "" where the token is all that is sent; never NULL either */
+    char *token;      /* NULL: a permanent key */
+    int64_t expires;  /* seconds since the epoch; TIMESTAMP_NONE: never */
+    /* Of clouds that say with the token where they are to be asked; else NULL and 0: */
+    char *endpoint;     /* "https://host[:port][/path]/v3[/PROJECT]" without a trailing slash */
+    char *project;      /* the project's id */
+    unsigned api_minor; /* the newest 3.N that is spoken there; 0: not known, or 3.0 */
 };
 
 void credential_init(struct credential *credential);

@@ -38,7 +38,7 @@ void name_entry(const struct provider *provider, const char *name, const char *i
 int name_parse_new(const struct provider *provider, const char *entry, char *name, char *reason,
                    size_t reason_size);
 
-/* True for `prefix` followed by 4 to 40 letters or digits. */
+/* True for `prefix` followed by 4 to 40 letters or digits; without a prefix, for a UUID. */
 bool name_is_id(const char *text, const char *prefix);
 
 /* True for an empty name and for those that the provider gives to what was not named. */

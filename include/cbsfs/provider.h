@@ -32,8 +32,10 @@ struct provider {
     unsigned rate;                    /* calls a second for each action */
     unsigned snapshot_quota;          /* snapshots a disk at most; 0 unknown */
     size_t name_limit;                /* bytes of UTF-8 in a snapshot's name at most */
-    const char *snapshot_prefix;      /* "snap-": what ids look like */
-    const char *disk_prefix;          /* "disk-" */
+    const char *snapshot_prefix;      /* "snap-": what ids begin with; NULL: they are UUIDs */
+    const char *disk_prefix;          /* "disk-"; the same */
+    bool trims_names;                 /* blanks at either end of a name get lost */
+    bool reverts_newest_only;         /* a disk can be rolled back to its newest snapshot only */
     const char *const *default_names; /* NULL-terminated: names that mean "unnamed" */
 
     /* The API's own spelling of the action ("DescribeSnapshots"): key of budgets and statistics. */
@@ -63,6 +65,8 @@ struct provider {
 
 extern const struct provider provider_tencent;
 extern const struct provider provider_qcloud;
+extern const struct provider provider_openstack;
+extern const struct provider provider_evs;
 
 /* By the word for -o provider=; NULL if there is none. */
 const struct provider *provider_find(const char *name);

@@ -79,6 +79,8 @@ void credential_free(struct credential *credential)
     free_secret(credential->secret_id);
     free_secret(credential->secret_key);
     free_secret(credential->token);
+    free(credential->endpoint);
+    free(credential->project);
     credential_init(credential);
 }
 
@@ -95,10 +97,12 @@ int credential_copy(struct credential *to, const struct credential *from)
     credential_free(to);
     if (copy_text(&to->secret_id, from->secret_id) < 0 ||
         copy_text(&to->secret_key, from->secret_key) < 0 ||
-        copy_text(&to->token, from->token) < 0) {
+        copy_text(&to->token, from->token) < 0 || copy_text(&to->endpoint, from->endpoint) < 0 ||
+        copy_text(&to->project, from->project) < 0) {
         credential_free(to);
         return -ENOMEM;
     }
     to->expires = from->expires;
+    to->api_minor = from->api_minor;
     return 0;
 }

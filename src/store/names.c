@@ -27,8 +27,20 @@ static bool is_escape(const char *at)
     return at[0] == '%' && isxdigit((unsigned char)at[1]) && isxdigit((unsigned char)at[2]);
 }
 
+static bool is_uuid(const char *text)
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    for (size_t i = 0; i < sizeof(shape) - 1; i++) {
+        if (shape[i] == 'x' ? !isxdigit((unsigned char)text[i]) : text[i] != shape[i])
+            return false;
+    }
+    return text[sizeof(shape) - 1] == '\0';
+}
+
 bool name_is_id(const char *text, const char *prefix)
 {
+    if (prefix == NULL)
+        return is_uuid(text);
     size_t length = strlen(prefix);
     if (strncmp(text, prefix, length) != 0)
         return false;

@@ -266,6 +266,13 @@ static void test_ids(void **state)
     assert_false(name_is_id("", "snap-"));
     assert_true(name_is_id("snap-0123456789012345678901234567890123456789", "snap-"));
     assert_false(name_is_id("snap-01234567890123456789012345678901234567890", "snap-"));
+    assert_true(name_is_id("5aa119a8-d25b-45a7-8d1b-88e127885635", NULL));
+    assert_true(name_is_id("5AA119A8-d25b-45a7-8d1b-88e127885635", NULL));
+    assert_false(name_is_id("5aa119a8-d25b-45a7-8d1b-88e12788563", NULL));
+    assert_false(name_is_id("5aa119a8-d25b-45a7-8d1b-88e1278856356", NULL));
+    assert_false(name_is_id("5aa119a8_d25b-45a7-8d1b-88e127885635", NULL));
+    assert_false(name_is_id("nightly", NULL));
+    assert_false(name_is_id("", NULL));
 }
 
 static void test_utf8(void **state)
