@@ -460,8 +460,10 @@ static void read_response(const struct http_exchange *exchange, struct http_repl
 void http_redact(const struct http_reply *reply, char *text)
 {
     const struct http_exchange *exchange = reply->internal;
-    if (exchange)
-        http_request_redact(&exchange->request, text, strlen(text), false);
+    if (!exchange)
+        return;
+    http_request_redact(&exchange->request, text, strlen(text), false);
+    http_request_redact_login(&exchange->request, text, strlen(text));
 }
 
 static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_deadline)
@@ -487,6 +489,9 @@ static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_
         http_request_redact(&exchange->request, exchange->body.data, exchange->body.length, true);
     if (code == CURLE_OK) {
         read_response(exchange, &reply);
+        if (exchange->body.data && reply.status >= 400)
+            http_request_redact_login(&exchange->request, exchange->body.data,
+                                      exchange->body.length);
     } else {
         reply.failure = exchange->sending ? HTTP_LOST : HTTP_NOT_SENT;
         reply.error = at_deadline ? -ETIMEDOUT : errno_of_curl(exchange, code);
