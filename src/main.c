@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_LIMIT       (4 * 1024 * 1024) /* a page has 100 records of 1 to 2 KB */
+#define BODY_LIMIT       (16 * 1024 * 1024) /* a page has 1000 records of 1 to 2 KB, metadata apart */
 #define CONNECTION_LIMIT 8
 #define CONNECT_TIMEOUT  5000  /* ms */
 #define START_MARGIN     15000 /* ms that the start may take beyond the probe's own timeout */
