@@ -76,6 +76,8 @@ struct http_reply {
 struct http_settings {
     const char *user_agent;
     const char *ca_file;     /* NULL: the system's store */
+    const char *cert_file;   /* PEM, for servers that ask for one; NULL: none */
+    const char *key_file;    /* of cert_file, without a passphrase; NULL: it is in cert_file */
     size_t body_limit;       /* bytes; larger responses end with -EMSGSIZE */
     int64_t connect_timeout; /* ms for resolving, connecting and TLS together */
     long connection_limit;   /* open connections kept, all hosts together */
