@@ -52,7 +52,8 @@ static bool look_again(struct openstack_login *login)
     struct openstack_settings found;
     struct cloud_error error;
 
-    if (clock_now() < login->next_look)
+    /* The environment does not change, and its secrets are in one place only. */
+    if (login->settings.cloud == NULL || clock_now() < login->next_look)
         return false;
     login->next_look = clock_now() + LOGIN_INTERVAL;
     int status = openstack_settings_read(login->environment, login->profile, &found, &error);
@@ -127,14 +128,44 @@ static int give(const struct credential *known, struct credential *out, struct c
     return status < 0 ? openstack_login_fail(error, status, "out of memory") : 0;
 }
 
-static int give_keys(struct openstack_login *login, const char *refused, struct credential *out,
-                     struct cloud_error *error)
+static int copy(char **place, const char *text)
+{
+    return text != NULL ? openstack_store(place, text) : 0;
+}
+
+/* The secrets are copied from the settings for each caller; the login keeps the rest. */
+static int make_keys(struct openstack_login *login, struct credential *out)
 {
     const char *endpoint = login->endpoint != NULL
                                ? login->endpoint
                                : openstack_login_value(login, OPENSTACK_ENDPOINT);
-    char guess[256], place[384];
-    struct credential *made = &login->credential;
+    struct credential *known = &login->credential;
+    char guess[256];
+
+    openstack_token_guess_endpoint(login, guess, sizeof guess);
+    if (endpoint == NULL && *guess != '\0')
+        endpoint = guess;
+    credential_free(known);
+    credential_free(out);
+    if (copy(&known->secret_id, openstack_login_value(login, OPENSTACK_ACCESS_KEY)) < 0 ||
+        copy(&known->project, openstack_login_value(login, OPENSTACK_PROJECT_ID)) < 0)
+        return -ENOMEM;
+    int status = endpoint != NULL
+                     ? keystone_complete_endpoint(endpoint, known->project, &known->endpoint)
+                     : 0;
+    if (status == 0)
+        status = credential_copy(out, known);
+    if (status == 0 &&
+        (copy(&out->secret_key, openstack_login_value(login, OPENSTACK_SECRET_KEY)) < 0 ||
+         copy(&out->token, openstack_login_value(login, OPENSTACK_SECURITY_TOKEN)) < 0))
+        status = -ENOMEM;
+    return status;
+}
+
+static int give_keys(struct openstack_login *login, const char *refused, struct credential *out,
+                     struct cloud_error *error)
+{
+    char place[384];
 
     if (refused != NULL &&
         strcmp(refused, openstack_login_value(login, OPENSTACK_ACCESS_KEY)) == 0) {
@@ -142,24 +173,11 @@ static int give_keys(struct openstack_login *login, const char *refused, struct 
         return openstack_login_fail(error, -EKEYREJECTED, "the cloud refuses the access key of %s",
                                     place);
     }
-    openstack_token_guess_endpoint(login, guess, sizeof guess);
-    if (endpoint == NULL && *guess != '\0')
-        endpoint = guess;
-    credential_free(made);
-    made->secret_id = strdup(openstack_login_value(login, OPENSTACK_ACCESS_KEY));
-    made->secret_key = strdup(openstack_login_value(login, OPENSTACK_SECRET_KEY));
-    made->project = strdup(openstack_login_value(login, OPENSTACK_PROJECT_ID));
-    const char *token = openstack_login_value(login, OPENSTACK_SECURITY_TOKEN);
-    made->token = token != NULL ? strdup(token) : NULL;
-    int status = made->secret_id == NULL || made->secret_key == NULL || made->project == NULL ||
-                         (token != NULL && made->token == NULL)
-                     ? -ENOMEM
-                     : 0;
-    if (status == 0 && endpoint != NULL)
-        status = keystone_complete_endpoint(endpoint, made->project, &made->endpoint);
+    int status = make_keys(login, out);
     if (status == 0)
-        return give(made, out, error);
-    credential_free(made);
+        return 0;
+    credential_free(&login->credential);
+    credential_free(out);
     return status == -ENOMEM ? openstack_login_fail(error, status, "out of memory")
                              : openstack_login_fail(error, -EKEYREJECTED, "the endpoint is no URL");
 }
@@ -262,11 +280,6 @@ static void source_cancel(void *self, void *data)
 
 /* --- the whole ----------------------------------------------------------------------- */
 
-static int copy(char **place, const char *text)
-{
-    return text != NULL ? openstack_store(place, text) : 0;
-}
-
 int openstack_login_new(struct http *http, const struct openstack_login_settings *settings,
                         struct credential_source *source, struct openstack_login **login,
                         struct cloud_error *error)
@@ -290,6 +303,7 @@ int openstack_login_new(struct http *http, const struct openstack_login_settings
         openstack_login_free(made);
         return status;
     }
+    openstack_environment_drop_secrets(made->environment);
     made->next_look = clock_now() + LOGIN_INTERVAL;
     *source = (struct credential_source){.get = source_get, .cancel = source_cancel, .self = made};
     *login = made;

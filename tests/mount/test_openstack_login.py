@@ -188,13 +188,14 @@ def test_environment(cloud, user):
     assert user_part == {"name": "demo", "domain": {"name": "Default"}, "password": PASSWORD}
 
 
-def test_the_password_is_in_memory_no_more_than_it_must(cloud, user):
-    """Once as a setting, once as what the environment told; no parser's and no request's copy."""
+def test_the_password_is_in_memory_once(cloud, user):
+    """Once: no parser's and no request's copy."""
     with user.mounted(**variables(cloud)) as pid:
-        assert copies(pid, PASSWORD) <= 2
+        assert copies(pid, PASSWORD) == 1
     user.put_clouds(auth(cloud))
     with user.mounted() as pid:
         assert copies(pid, PASSWORD) == 1
+        assert copies(pid, cloud.tokens[-1]) == 1
 
 
 def copies(pid, text):
@@ -240,6 +241,31 @@ def test_endpoint_of_the_user(cloud, user):
         assert f"endpoint {cloud.root}/volume/v3/{PROJECT}\n" in user.read(".cbsfs", "config")
     child = user.cbsfs(user.point, "-o", "endpoint=https://cbs.example/v3")
     assert child.returncode == 1 and "nothing more" in child.stderr
+
+
+def test_access_keys(cloud, user):
+    """Nobody is asked for a token, and it is EVS whatever was said."""
+    key = "SK" + "k" * 38
+    keys = {"HUAWEICLOUD_SDK_AK": "AKIDexample0123456789", "HUAWEICLOUD_SDK_SK": key, "HUAWEICLOUD_SDK_PROJECT_ID": PROJECT}
+    asked = []
+
+    def respond(request):
+        asked.append(request)
+        return answer(200, {"volumes": [], "snapshots": [], "count": 0})
+
+    with Server(respond) as evs:
+        with user.mounted("eu-de", options=f"provider=openstack,endpoint={evs.endpoint}", **keys) as pid:
+            assert assert_done(user.disks()).out == ""
+            config = user.read(".cbsfs", "config")
+            assert "provider evs\n" in config and f"project {PROJECT}\n" in config and key not in config
+            assert copies(pid, key) == 1
+    assert not cloud.logins and asked
+    for request in asked:
+        assert request.headers["Authorization"].startswith("SDK-HMAC-SHA256 Access=AKIDexample0123456789, ")
+        assert f"/{PROJECT}/" in request.path and request.headers["X-Project-Id"] == PROJECT
+    words = refused(user, **{name: keys[name] for name in ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")})
+    assert "OS_PROJECT_ID is not set" in words
+    assert "no region" in refused(user, **keys)
 
 
 # --- what is refused before the mount ----------------------------------------------------
