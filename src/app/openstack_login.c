@@ -57,8 +57,9 @@ static bool look_again(struct openstack_login *login)
         return false;
     login->next_look = clock_now() + LOGIN_INTERVAL;
     int status = openstack_settings_read(login->environment, login->profile, &found, &error);
-    if (status < 0)
+    if (status < 0 && !login->complained)
         log_warning("keeping the settings that are known: %s", error.message);
+    login->complained = status < 0;
     if (status < 0 || openstack_settings_are_same(&found, &login->settings)) {
         openstack_settings_free(&found);
         return false;

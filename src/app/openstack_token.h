@@ -23,6 +23,7 @@ struct openstack_login {
     int64_t timeout;
     struct openstack_settings settings;
     int64_t next_look; /* clock_now() ms: when the files are read again at the soonest */
+    bool complained;   /* of files that cannot be read any more */
 
     struct credential credential; /* empty until a log-in succeeded */
     char region_found[128];
