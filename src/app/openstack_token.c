@@ -164,6 +164,19 @@ void openstack_token_guess_endpoint(const struct openstack_login *login, char *u
         snprintf(url, size, "https://evs.%s.%.*s", region, (int)length, rest);
 }
 
+/* As the client tells them: no answer is no answer, whether by silence or by hanging up. */
+static int status_of(const struct http_reply *reply)
+{
+    switch (reply->error) {
+    case -ECONNRESET:
+        return -ETIMEDOUT;
+    case -EMSGSIZE:
+        return -EPROTO;
+    default:
+        return reply->error;
+    }
+}
+
 static void token_arrived(void *data, const struct http_reply *reply)
 {
     struct openstack_login *login = data;
@@ -173,7 +186,7 @@ static void token_arrived(void *data, const struct http_reply *reply)
 
     login->exchange = NULL;
     if (reply->failure != HTTP_OK) {
-        openstack_login_finish(login, openstack_login_fail(&login->error, reply->error,
+        openstack_login_finish(login, openstack_login_fail(&login->error, status_of(reply),
                                                            "cannot log in: %s", reply->message));
         return;
     }

@@ -126,7 +126,9 @@ static void answer(int client, struct keystone *keystone, const char *url)
     if (strncmp(request, "POST /v3/auth/tokens ", 21) == 0 && body != NULL) {
         snprintf(keystone->body, sizeof keystone->body, "%s", body + 4);
         keystone->logins++;
-        if (!keystone->silent)
+        if (keystone->status == 0)
+            ; /* hangs up */
+        else if (!keystone->silent)
             answer_login(client, keystone, url);
         else
             sleep(2);
@@ -470,6 +472,7 @@ static void test_other_refusals(void **state)
         {429, -EAGAIN, "cannot log in at"},
         {503, -EREMOTEIO, "cannot log in at"},
         {404, -EPROTO, "cannot log in at"},
+        {0, -ETIMEDOUT, "cannot log in: 127.0.0.1:"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         room->keystone->status = cases[i].status;
