@@ -210,16 +210,19 @@ static int wait_for_login(struct openstack_login *login, struct cloud_error *err
     return -EINPROGRESS;
 }
 
-/* Whether Keystone may be asked now: not too soon, and never again with what it has refused. */
-static bool may_log_in(struct openstack_login *login)
+/* Whether Keystone may be asked now: not too soon, but for the first token that is refused; and
+ * never again with what it has refused. */
+static bool may_log_in(struct openstack_login *login, bool token_is_refused)
 {
+    bool first = token_is_refused && login->young == 0 && login->failure == 0;
+
     if (login->exchange != NULL)
         return false;
     if (login->refused && look_again(login)) {
         login->refused = false;
         return true;
     }
-    if (clock_now() < login->next_login)
+    if (clock_now() < login->next_login && !first)
         return false;
     look_again(login);
     login->refused = false;
@@ -244,7 +247,7 @@ static int source_get(void *self, const char *refused, struct credential *out,
     }
     int64_t left = openstack_login_seconds_left(login);
     bool usable = have && !is_refused && left > 0;
-    if ((!usable || left <= login->renew_before) && may_log_in(login)) {
+    if ((!usable || left <= login->renew_before) && may_log_in(login, is_refused)) {
         login->young = is_refused && clock_now() - login->since < YOUNG ? login->young + 1 : 0;
         if (login->settings.method == OPENSTACK_KEYS)
             return give_keys(login, NULL, out, error);
