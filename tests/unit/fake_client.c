@@ -102,6 +102,7 @@ const struct provider fake_store_provider = {
     .name_limit = 60,
     .snapshot_prefix = "snap-",
     .disk_prefix = "disk-",
+    .creating_state = "CREATING",
     .default_names = default_names,
     .action = action,
 };
