@@ -4,6 +4,8 @@
 Tests count and spoil actions by their names in API 3.0; here these become the provider's own and back.
 """
 import os
+import re
+import uuid
 
 CHANGES = ("CreateSnapshot", "ApplySnapshot", "ModifySnapshotAttribute", "DeleteSnapshots")
 PROVIDER = os.environ.get("CBSFS_TEST_PROVIDER", "tencent")
@@ -19,6 +21,10 @@ OPTIONS = [] if PROVIDER == "tencent" else [f"provider={PROVIDER}"]
 OWN_STATES = {"qcloud": {"UNATTACHED": "normal", "ATTACHED": "normal"},
               "openstack": {"NORMAL": "available", "UNATTACHED": "available", "ATTACHED": "in-use",
                             "ROLLBACKING": "restoring"}}
+OWN_CODES = {"UnauthorizedOperation": "forbidden", "InternalError": "computeFault"} if PROVIDER == "openstack" else {}
+A_SNAPSHOT = "0b6c8c9a-94b5-4dd8-9d5e-27be81a8a9ff" if PROVIDER == "openstack" else "snap-0jfkjwl1"  # of nobody
+NAME_LIMIT = 255 if PROVIDER == "openstack" else 60
+DEFAULT_NAMES = [] if PROVIDER == "openstack" else ["Unnamed", "未命名"]
 
 # What a test may need beyond what every cloud can do, and what the real one cannot: tests that are marked with `needs`
 # and one of these words are not part of its suite.
@@ -50,6 +56,20 @@ def own_state(word):
     return word if PROVIDER == "tencent" else OWN_STATES[PROVIDER].get(word, word.lower())
 
 
+def own_code(code):
+    """The provider's own word for an error."""
+    return OWN_CODES.get(code, code)
+
+
+def own_instance(name):
+    """The id that an instance has, of one whose name is an id of Tencent's."""
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, name)) if PROVIDER == "openstack" else name
+
+
+def is_snapshot_id(text):
+    return re.fullmatch("[0-9a-f-]{36}" if PROVIDER == "openstack" else "snap-.*", text) is not None
+
+
 def with_common_names(counters):
     found = {}
     for name, count in counters.items():
@@ -67,6 +87,12 @@ def with_common_parameters(action, own):
     if "snapshotIds.0" in own:
         common["SnapshotIds"] = [own["snapshotIds.0"]]
     return common
+
+
+def can(word):
+    """For fixtures: whether this provider's cloud can have what `needs` would be marked with."""
+    assert word in BEYOND_A_REAL_CLOUD
+    return PROVIDER != "openstack"
 
 
 def is_for_this(item):

@@ -38,7 +38,7 @@ ERRORS = {"InternalError": (500, "computeFault", None), "UnauthorizedOperation":
           "InvalidParameterValue": (400, "badRequest", None),
           "InsufficientSnapshotQuota": (413, "overLimit", "SnapshotLimitExceeded: Maximum number of snapshots allowed "
                                         "(6) exceeded")}
-IGNORED = ("--rate", "--seed")
+IGNORED = ("--rate", "--seed", "--quota")
 
 
 class CannotHave(Exception):
@@ -64,11 +64,6 @@ def the_cloud():
 def in_utc(text):
     """Of a time as API 3.0 writes it, as Cinder keeps it."""
     return str(datetime.strptime(text, "%Y-%m-%d %H:%M:%S") - timedelta(hours=8))
-
-
-def instance_id(name):
-    """The id that an instance has here, where ids are UUIDs."""
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
 
 
 class CloudAccount(Daemon):
@@ -236,7 +231,7 @@ class CloudAccount(Daemon):
             elif name == "DiskState" and value in DISK_STATES:
                 found["status"] = DISK_STATES[value]
             elif name == "InstanceId" and value:
-                instance = instance_id(value)
+                instance = providers.own_instance(value)
             elif name not in ("DiskId", "Attached", "Rollbacking"):
                 raise CannotHave(f"a disk with {name} {value!r}")
         return found, instance
