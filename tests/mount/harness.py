@@ -181,7 +181,11 @@ class Simulator(Daemon):
         return f"http://127.0.0.1:{self.port}"
 
     region = REGION
-    environment = {}  # for its mounts, beyond that of every user
+
+    @property
+    def credentials(self):
+        """Variables for whoever mounts this account."""
+        return {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
 
     def mount_options(self, endpoint=None):
         return [f"endpoint={endpoint or self.endpoint}"]
@@ -298,7 +302,8 @@ class Mount(Daemon):
         if not background:
             self.argv.append("-f")
         self.environment = clean_environment(self.home, self.directory,
-                                             {**simulator.environment, **(environment or {})})
+                                             {"TENCENTCLOUD_SECRET_ID": None, "TENCENTCLOUD_SECRET_KEY": None,
+                                              **simulator.credentials, **(environment or {})})
         self.start()
 
     def start(self):

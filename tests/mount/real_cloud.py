@@ -20,7 +20,7 @@ from types import SimpleNamespace
 
 import providers
 from commands import beijing, now, wait_until
-from harness import Counted, Daemon, sanitizer_environment
+from harness import Counted, Daemon
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "openstack"))
 # pylint: disable=wrong-import-position
@@ -92,8 +92,8 @@ class CloudAccount(Daemon):
                                revert_to_snapshot=options.pop("--rollback-time", "0.5"))
         self.proxy.latency = float(options.pop("--latency", 0)) / 1000
         self.cloud.set_quota(self.project, snapshots=-1, volumes=-1, gigabytes=-1)
-        disks = [self.disk_record() for _ in range(int(options.pop("--disks", 0)))]
-        each = int(options.pop("--snapshots", 0))
+        disks = [self.disk_record() for _ in range(int(options.pop("--disks", 3)))]
+        each = int(options.pop("--snapshots", 2))
         snapshots = [self.snapshot_record(disk["DiskId"], f"s{i:04d}") for disk in disks for i in range(each)]
         self.patch(disks={record["DiskId"]: record for record in disks},
                    snapshots={record["SnapshotId"]: record for record in snapshots})
@@ -111,12 +111,10 @@ class CloudAccount(Daemon):
         return [f"endpoint={endpoint}"] if endpoint else []
 
     @property
-    def environment(self):
+    def credentials(self):
         return {"OS_AUTH_URL": self.endpoint, "OS_USERNAME": self.user, "OS_PASSWORD": self.password,
                 "OS_PROJECT_NAME": self.region, "OS_USER_DOMAIN_NAME": "Default",
-                "OS_PROJECT_DOMAIN_NAME": "Default", "OS_REGION_NAME": self.region, "OS_IDENTITY_API_VERSION": "3",
-                "TENCENTCLOUD_SECRET_ID": None, "TENCENTCLOUD_SECRET_KEY": None,
-                **sanitizer_environment(self.directory)}
+                "OS_PROJECT_DOMAIN_NAME": "Default", "OS_REGION_NAME": self.region, "OS_IDENTITY_API_VERSION": "3"}
 
     @property
     def direct(self):
