@@ -30,12 +30,14 @@ from proxy import Proxy  # noqa: E402
 
 SNAPSHOT_STATES = {"NORMAL": "available", "CREATING": "creating", "ROLLBACKING": "restoring"}
 DISK_STATES = {"UNATTACHED": "available", "ATTACHED": "in-use", "ROLLBACKING": "reverting"}
-FAULTS = ("delay", "drop-before", "drop-after", "truncate", "malformed", "html", "status", "hang")
-ERRORS = {"InternalError": (500, "computeFault", None), "UnauthorizedOperation": (403, "forbidden", None),
+FAULTS = ("delay", "slow-body", "drop-before", "drop-after", "truncate", "malformed", "html", "status", "hang")
+# What Cinder would say instead: status, key and how its words begin.
+ERRORS = {"InternalError": (500, "computeFault", ""), "UnauthorizedOperation": (403, "forbidden", ""),
+          "AuthFailure.SignatureFailure": (401, "error", ""),
           "InvalidDisk.Busy": (400, "badRequest", "Invalid volume: Volume status must be available, but current status "
-                               "is: backing-up."),
-          "ResourceInUse.DiskMigrating": (409, "conflictingRequest", None),
-          "InvalidParameterValue": (400, "badRequest", None),
+                               "is: backing-up. "),
+          "ResourceInUse.DiskMigrating": (409, "conflictingRequest", ""),
+          "InvalidParameterValue": (400, "badRequest", ""),
           "InsufficientSnapshotQuota": (413, "overLimit", "SnapshotLimitExceeded: Maximum number of snapshots allowed "
                                         "(6) exceeded")}
 IGNORED = ("--rate", "--seed", "--quota")
@@ -183,7 +185,8 @@ class CloudAccount(Daemon):
             own.update(kind="status", status=429, body={"error": {"code": 429, "message": "too many requests"}})
         elif kind == "error" and fault["code"] in ERRORS:
             status, key, text = ERRORS[fault["code"]]
-            own.update(kind="status", status=status, body={key: {"code": status, "message": text or fault.get("message")}})
+            own.update(kind="status", status=status, body={key: {
+                "code": status, "title": "Unauthorized", "message": text + fault.get("message", "")}})
         elif kind not in FAULTS:
             raise CannotHave(f"fault {kind} {fault.get('code', '')}")
         return own

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mounts of a real cloud and what its own clients see: with the fixtures and the harness of tests/mount.
+"""Mounts of a real cloud, with the harness of tests/mount.
 
-Tests here stop services and change their settings, so nothing else may use the cloud of CBSFS_TEST_CLOUD meanwhile.
+test_services.py stops services and changes their settings: nothing else may use the cloud of CBSFS_TEST_CLOUD meanwhile.
 """
 import os
 import sys
@@ -15,6 +15,7 @@ import pytest  # noqa: E402
 
 from commands import end_all  # noqa: E402
 from harness import SLOWER  # noqa: E402
+from peer import OPTIONS, Peer  # noqa: E402
 from real_cloud import the_cloud  # noqa: E402
 from stage import Stage, watchdog  # noqa: E402
 
@@ -38,6 +39,28 @@ def own(tmp_path):
         finally:
             problems = problems + stage.close()
     assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def account(own):
+    return own.simulator("--create-time", "0.3", "--rollback-time", "0.5", "--disks", "0")
+
+
+@pytest.fixture
+def peer(account):
+    return Peer(account)
+
+
+@pytest.fixture
+def disk(account):
+    return account.direct.create_volume("web-data")
+
+
+@pytest.fixture
+def mnt(own, account, disk):
+    mount = own.mount(account, *OPTIONS)
+    assert mount.snapshots(disk) == []
+    return mount
 
 
 @pytest.fixture(autouse=True)

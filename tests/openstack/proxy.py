@@ -7,6 +7,7 @@ and what its kind takes:
     delay        the answer comes `ms` later
     drop-before  the connection ends, and the service has not heard of the request
     drop-after   the service has done it, and the connection ends
+    slow-body    so it has, and the answer comes a byte each `ms`
     truncate     so it has, and half of the answer comes
     malformed    so it has, and the answer is no JSON
     html         a page of HTML with status 200; with `after` true the service has done it
@@ -180,7 +181,7 @@ class Handler(BaseHTTPRequestHandler):
         fault, epoch = self.proxy.fault_for(action)
         kind = fault["kind"]
         answer = None
-        if kind in (None, "delay", "drop-after", "truncate", "malformed") or fault.get("after"):
+        if kind in (None, "delay", "drop-after", "slow-body", "truncate", "malformed") or fault.get("after"):
             try:
                 answer = self.proxy.pass_on(self.command, self.path, self.headers, data)
             except (OSError, HTTPException):
@@ -204,11 +205,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if kind == "truncate":
             content, self.close_connection = content[:len(content) // 2], True
-        if self.command != "HEAD":
-            self.wfile.write(content)
+        for piece in [content[i:i + 1] for i in range(len(content))] if kind == "slow-body" else [content]:
+            self.wfile.write(piece)
+            if kind == "slow-body":
+                time.sleep(fault["ms"] / 1000)
 
     def spoil(self, kind, fault, answer):
-        if kind in (None, "delay", "truncate"):
+        if kind in (None, "delay", "slow-body", "truncate"):
             return answer
         if kind == "malformed":
             return answer[0], answer[1], b"{" + answer[2]
@@ -219,7 +222,7 @@ class Handler(BaseHTTPRequestHandler):
         status = 200 if kind == "html" else fault.get("status", 503)
         return status, [*headers, ("Content-Type", "text/html")], HTML
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = handle_any
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any
 
     def log_message(self, *_):
         pass
