@@ -10,6 +10,8 @@ use_stderr = false
 connection = mysql+pymysql://root@localhost/keystone?charset=utf8mb4&unix_socket={directory}/run/mysql.sock
 [fernet_tokens]
 key_repository = {directory}/keys/fernet
+[fernet_receipts]
+key_repository = {directory}/keys/fernet
 [credential]
 key_repository = {directory}/keys/credential
 [token]
