@@ -89,7 +89,7 @@ static int describe_ids(const struct cloud_call *call, json_t **body)
     json_t *ids = json_array();
     if (ids == NULL)
         return -ENOMEM;
-    json_error_t error;
+    json_error_t error = {.line = 0}; /* its code is not always set */
     int status = 0;
     for (size_t i = 0; status == 0 && i < call->id_count; i++) {
         json_t *id = json_pack_ex(&error, 0, "s", call->ids[i]);
@@ -113,7 +113,7 @@ static int describe_page(const struct cloud_call *call, json_t **body)
 {
     if (call->limit == 0 || call->limit > LIMIT)
         return -EINVAL;
-    json_error_t error;
+    json_error_t error = {.line = 0}; /* its code is not always set */
     *body =
         json_pack_ex(&error, 0, "{s:I, s:I, s:s, s:s}", "Offset", (json_int_t)call->offset, "Limit",
                      (json_int_t)call->limit, "Order", "ASC", "OrderField", "CREATE_TIME");
@@ -132,7 +132,7 @@ static int apply_body(const struct cloud_call *call, json_t **body)
 {
     if (call->start_instance && !call->stop_instance)
         return -EINVAL;
-    json_error_t error;
+    json_error_t error = {.line = 0}; /* its code is not always set */
     *body = json_pack_ex(&error, 0, "{s:s, s:s}", "SnapshotId", call->snapshot_id, "DiskId",
                          call->disk_id);
     if (*body == NULL)
@@ -166,7 +166,7 @@ static bool is_complete(const struct cloud_call *call)
 /* After a failure *body may still hold something to be released. */
 static int build_body(const struct cloud_call *call, json_t **body)
 {
-    json_error_t error;
+    json_error_t error = {.line = 0}; /* its code is not always set */
     if (!is_complete(call))
         return -EINVAL;
     switch (call->verb) {
