@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAGES_GUESSED 8 /* of a listing that was never made */
+
 /* The ids of one call; what the answer does not show is gone. */
 struct poll_chunk {
     struct poll_chunk *next;
@@ -201,14 +203,17 @@ static void listing_done(void *data, int status)
         finish_round(store);
 }
 
-/* True if all snapshots take fewer calls than those in progress, one by one. */
+/* True if all snapshots take fewer calls than those in progress, one by one. How many there are is
+ * only known once they were listed. */
 static bool is_listing_cheaper(const struct store *store)
 {
-    size_t count = 0, page = store->provider->page_limit;
+    const struct catalogue *catalogue = &store->catalogue;
+    size_t count = 0, calls = catalogue->snapshot_count / store->provider->page_limit + 1;
+    if (catalogue->snapshots_listed == 0 && calls < PAGES_GUESSED)
+        calls = PAGES_GUESSED;
     for (const struct snapshot *at = store->catalogue.progress; at != NULL; at = at->progress_next)
         count++;
-    return store->provider->id_limit == 1 && store->catalogue.snapshots_listed != 0 &&
-           store->catalogue.snapshot_count / page + 1 < count;
+    return store->provider->id_limit == 1 && calls < count;
 }
 
 static int list_all(struct store *store)

@@ -94,6 +94,44 @@ static void test_one_id_a_call(void **state)
     assert_int_equal(crowd[3].status, -EACCES);
 }
 
+/* Where only one disk was listed nobody knows how long all would be: few are asked for by id, and
+ * many by a listing, after which it is known. */
+static void test_one_id_a_call_of_a_disk(void **state)
+{
+    (void)state;
+    fake_store_provider.id_limit = 1;
+    fake_add_disk(DISK, "one");
+    fake_add_many(9);
+    for (unsigned i = 0; i < 9; i++)
+        set_word(fake.snapshots[i].id, i < 8 ? "CREATING" : "NORMAL", 0);
+    assert_int_equal(look(WANT_DISKS, NULL), 0);
+    assert_int_equal(look(WANT_DISK_SNAPSHOTS, DISK), 0);
+    fake_forget_calls();
+    largest = 0;
+    fake.before = note_ids;
+    world_run(INTERVAL);
+    assert_true(look_begin(&crowd[0], WANT_STATUS, fake.snapshots[0].id));
+    world_run(1000);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 8);
+    assert_int_equal(largest, 1);
+    set_word(fake.snapshots[8].id, "CREATING", 0);
+    store_refresh(store);
+    assert_int_equal(look(WANT_DISK_SNAPSHOTS, DISK), 0);
+    world_run(INTERVAL);
+    fake_forget_calls();
+    largest = 0;
+    assert_true(look_begin(&crowd[1], WANT_STATUS, fake.snapshots[0].id));
+    world_run(1000);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 1);
+    assert_int_equal(largest, 0);
+    world_run(INTERVAL);
+    fake_forget_calls();
+    set_word(fake.snapshots[8].id, "NORMAL", 100);
+    assert_true(look_begin(&crowd[2], WANT_STATUS, fake.snapshots[0].id));
+    world_run(1000);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 1);
+}
+
 /* As many calls a round as the ids need, however many look. */
 static void test_together(void **state)
 {
@@ -294,6 +332,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_nobody_looks),
         WORLD_TEST(test_one_id_a_call),
+        WORLD_TEST(test_one_id_a_call_of_a_disk),
         WORLD_TEST(test_together),
         WORLD_TEST(test_wait),
         WORLD_TEST(test_settled_already),
