@@ -7,11 +7,11 @@
  * (the probe); then the mount.  The parent has waited and ends with the child's verdict.  Every
  * failure is one line on stderr and exit status 1.
  */
+#include "cbsfs/access.h"
 #include "cbsfs/buffer.h"
 #include "cbsfs/check.h"
 #include "cbsfs/client.h"
 #include "cbsfs/clock.h"
-#include "cbsfs/credentials.h"
 #include "cbsfs/daemon.h"
 #include "cbsfs/demo.h"
 #include "cbsfs/fs.h"
@@ -27,7 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_LIMIT       (4 * 1024 * 1024) /* a page has 100 records of 1 to 2 KB */
+#define BODY_LIMIT       (16 * 1024 * 1024) /* a page has 1000 records of 1 to 2 KB, metadata apart */
 #define CONNECTION_LIMIT 8
 #define CONNECT_TIMEOUT  5000  /* ms */
 #define START_MARGIN     15000 /* ms that the start may take beyond the probe's own timeout */
@@ -42,8 +42,7 @@ struct program {
     struct demo demo;
     struct loop *loop;
     struct http *http;
-    struct credentials *credentials;
-    struct credential_source source;
+    struct access access;
     struct client *client;
     struct store *store;
     struct fs *fs;
@@ -64,41 +63,16 @@ static int open_http(struct program *program)
         .connect_timeout = CONNECT_TIMEOUT,
         .connection_limit = CONNECTION_LIMIT,
     };
+    access_fill_http(&program->access, &settings);
     program->loop = loop_new();
     program->http = program->loop != NULL ? http_new(program->loop, &settings) : NULL;
     return program->http != NULL ? 0 : -ENOMEM;
 }
 
-static int open_credentials(struct program *program)
+static int open_access(struct program *program)
 {
-    if (program->options.action == OPTIONS_DEMO) {
-        program->source = program->demo.credentials;
-        return 0;
-    }
-    struct credentials_settings settings = {.profile = program->options.profile};
-    return credentials_new(program->http, &settings, &program->source, &program->credentials);
-}
-
-/* Region and endpoint: the user's word, else what the other tools' files say. */
-static int complete_options(struct program *program)
-{
-    struct options *options = &program->options;
-    struct credentials_settings settings = {.profile = options->profile};
-    struct credentials_place place = {"", ""};
-    int status = 0;
-    if (options->action == OPTIONS_DEMO)
-        snprintf(place.region, sizeof(place.region), "%s", "ap-guangzhou");
-    else
-        status = credentials_region(&settings, &place, program->line, sizeof(program->line));
-    if (status != 0)
-        return status;
-    status = options_complete(options, place.region[0] != '\0' ? place.region : NULL, program->line,
-                              sizeof(program->line));
-    if (status == 0 && options->endpoint == NULL && place.endpoint[0] != '\0') {
-        options->endpoint = strdup(place.endpoint);
-        status = options->endpoint != NULL ? 0 : -ENOMEM;
-    }
-    return status;
+    return access_open(&program->access, program->http, &program->options, program->line,
+                       sizeof(program->line));
 }
 
 static int open_client(struct program *program)
@@ -107,7 +81,7 @@ static int open_client(struct program *program)
     struct client_settings settings = {
         .provider = options->provider,
         .account = {.region = options->region, .endpoint = options->endpoint, .language = "en-US"},
-        .credentials = &program->source,
+        .credentials = &program->access.source,
         /* So that one exchange that hangs leaves time for another. */
         .attempt_timeout = (int64_t)options->timeout * 1000 * 2 / 5,
     };
@@ -120,7 +94,7 @@ static int open_client(struct program *program)
 static const char *credentials_origin(void *data)
 {
     struct program *program = data;
-    credentials_describe(program->credentials, program->line, sizeof(program->line));
+    access_describe(&program->access, program->line, sizeof(program->line));
     return program->line;
 }
 
@@ -131,14 +105,8 @@ static int write_config(struct program *program)
     const struct options *options = &program->options;
     static const char *const rollback[] = {"on", "confirm", "off"};
     struct buffer *out = &program->config;
-    bool demo = options->action == OPTIONS_DEMO;
-    buffer_printf(out, "provider %s\nregion %s\nprofile %s\n", options->provider->name,
-                  options->region, options->profile != NULL ? options->profile : "");
-    buffer_printf(out, "endpoint %s\n",
-                  demo                        ? program->demo.endpoint
-                  : options->endpoint != NULL ? options->endpoint
-                                              : "");
-    buffer_printf(out, "credentials %s\n", demo ? "demo" : credentials_origin(program));
+    buffer_printf(out, "provider %s\n", options->provider->name);
+    access_put_config(&program->access, options, out);
     buffer_printf(out, "ttl %u\ntimeout %u\nread_only %d\nallow_delete %d\nrollback %s\n",
                   options->ttl, options->timeout, options->read_only, options->allow_delete,
                   rollback[options->rollback]);
@@ -238,12 +206,14 @@ static int start(struct program *program)
     if (status == 0)
         status = daemon_watch_signals(&program->daemon, program->loop, terminate, refresh, program);
     /* A demo has an account of its own, and its simulator would inherit the keys of the user's. */
-    if (options->action == OPTIONS_DEMO)
-        credentials_forget_environment();
+    if (options->action == OPTIONS_DEMO) {
+        access_forget(&program->access);
+        program->access.demo = &program->demo;
+    }
     if (status == 0 && options->action == OPTIONS_DEMO)
         status = demo_start(&program->demo, program->line, sizeof(program->line));
     if (status == 0)
-        status = open_credentials(program);
+        status = open_access(program);
     if (status == 0)
         status = open_client(program);
     if (status == 0 && !options->lazy)
@@ -264,7 +234,7 @@ static void end(struct program *program)
     fs_free(program->fs);
     store_free(program->store);
     client_free(program->client);
-    credentials_free(program->credentials);
+    access_end(&program->access);
     demo_stop(&program->demo);
     http_free(program->http);
     daemon_end(&program->daemon);
@@ -279,17 +249,24 @@ static int fail(const struct program *program, int status)
     return EXIT_FAILURE;
 }
 
+/* In the parent, which only waits for the verdict. */
+static void forget(void *data)
+{
+    struct program *program = data;
+    access_forget(&program->access);
+}
+
 static int mount(struct program *program)
 {
     struct options *options = &program->options;
-    int status = complete_options(program);
+    int status =
+        access_find(&program->access, &program->options, program->line, sizeof(program->line));
     if (status == 0)
         status =
             daemon_check_mountpoint(&options->mountpoint, program->line, sizeof(program->line));
     if (status == 0)
         status = daemon_begin(&program->daemon, options->foreground,
-                              (int64_t)options->timeout * 1000 + START_MARGIN,
-                              credentials_forget_environment);
+                              (int64_t)options->timeout * 1000 + START_MARGIN, forget, program);
     if (status != 0)
         return fail(program, status);
     if (options->debug)
@@ -311,7 +288,8 @@ static int mount(struct program *program)
 
 static int check(struct program *program)
 {
-    int status = complete_options(program);
+    int status =
+        access_find(&program->access, &program->options, program->line, sizeof(program->line));
     /* Without a region the table says so; anything else wrong is told here. */
     if (status != 0 && program->options.region != NULL)
         return fail(program, status);
@@ -320,7 +298,7 @@ static int check(struct program *program)
         fail(program, status);
     status = open_http(program);
     if (status == 0)
-        status = open_credentials(program);
+        status = open_access(program);
     if (status == 0 && complete)
         status = open_client(program);
     if (status != 0)
@@ -329,7 +307,7 @@ static int check(struct program *program)
         .options = &program->options,
         .loop = program->loop,
         .client = program->client,
-        .credentials = &program->source,
+        .credentials = &program->access.source,
         .credentials_origin = credentials_origin,
         .origin_data = program,
     };

@@ -30,7 +30,9 @@ enum cloud_remedy {
     CLOUD_CLOCK, /* our timestamp is off: correct the clock by the Date header, send once more */
     CLOUD_CREDENTIAL, /* the credential ended or is not accepted: fetch a newer one, send once more
                        */
-    CLOUD_READ_AGAIN  /* transient: a question may be asked again, a change must not */
+    CLOUD_READ_AGAIN, /* transient: a question may be asked again, a change must not */
+    CLOUD_OTHER_WAY   /* refused because this form of the call is not known there: the codec has
+                         another, see cloud_call.other_way */
 };
 
 struct cloud_error {
@@ -76,6 +78,7 @@ struct cloud_call {
                             NULL: none */
     bool stop_instance;  /* apply: stop the instance first */
     bool start_instance; /* apply: start it afterwards (only with stop_instance) */
+    bool other_way;      /* after CLOUD_OTHER_WAY: the form that older servers know */
     uint32_t nonce; /* a positive random number, another one for each attempt: some APIs refuse what
                        they have seen before */
 };

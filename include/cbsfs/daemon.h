@@ -40,12 +40,13 @@ int daemon_protect(void);
 /*
  * Puts the process in order (SIGPIPE ignored; umask 077; SIGINT, SIGTERM and SIGHUP blocked until
  * daemon_watch_signals() fetches them; descriptors 0 to 2 open), then forks unless `foreground`.
- * Returns 0 in the process that goes on. The waiting parent never returns: it calls `forget`, which
- * drops what only the child needs, prints the verdict's line on stderr and exits 0 or 1.  After
- * `limit` ms without a verdict it ends the child (SIGTERM, then SIGKILL) and says so. -errno when
- * nothing was forked.
+ * Returns 0 in the process that goes on. The waiting parent never returns: it calls `forget(data)`,
+ * which drops what only the child needs, prints the verdict's line on stderr and exits 0 or 1.
+ * After `limit` ms without a verdict it ends the child (SIGTERM, then SIGKILL) and says so. -errno
+ * when nothing was forked.
  */
-int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit, void (*forget)(void));
+int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit, void (*forget)(void *data),
+                 void *data);
 
 /* Signals from now on come through `loop`: SIGINT and SIGTERM call `stop`, SIGHUP calls `refresh`.
  * 0 or -errno. The loop must live until daemon_end(). */

@@ -42,6 +42,9 @@ void http_request_free(struct http_request *request);
  * where one is complete, which is quick; else also its parts from 16 characters on.
  */
 void http_request_redact(const struct http_request *request, char *text, size_t length, bool whole);
+/* Overwrites what `text` repeats of the password, the secret or the token that the request's JSON
+ * body logs in with. They may be words that any answer has, so this is for refusals only. */
+void http_request_redact_login(const struct http_request *request, char *text, size_t length);
 /* 0 or -ENOMEM; the request is unchanged after a failure. */
 int http_request_add_header(struct http_request *request, const char *name, const char *value);
 
@@ -73,6 +76,8 @@ struct http_reply {
 struct http_settings {
     const char *user_agent;
     const char *ca_file;     /* NULL: the system's store */
+    const char *cert_file;   /* PEM, for servers that ask for one; NULL: none */
+    const char *key_file;    /* of cert_file, without a passphrase; NULL: it is in cert_file */
     size_t body_limit;       /* bytes; larger responses end with -EMSGSIZE */
     int64_t connect_timeout; /* ms for resolving, connecting and TLS together */
     long connection_limit;   /* open connections kept, all hosts together */

@@ -32,7 +32,8 @@ void name_entry(const struct provider *provider, const char *name, const char *i
  * Judges the entry that somebody wants to make (mkdir, mv) and gives the name to send to the cloud.
  * Returns 0 and the name in `name` (at least NAME_ENTRY_SIZE bytes), or, with one sentence in
  * `reason`: -EPERM for a dot-name; -EINVAL for hidden characters (utf8.h), invalid UTF-8, a name
- * that looks like an id, ends in `@snap-...`, means "unnamed" or would appear under another entry;
+ * that looks like an id, ends in `@snap-...`, means "unnamed", would appear under another entry or
+ * not be kept as it is, or is a backup service's;
  * -ENAMETOOLONG over the provider's limit.
  */
 int name_parse_new(const struct provider *provider, const char *entry, char *name, char *reason,
@@ -43,6 +44,9 @@ bool name_is_id(const char *text, const char *prefix);
 
 /* True for an empty name and for those that the provider gives to what was not named. */
 bool name_is_default(const struct provider *provider, const char *name);
+
+/* True for a name that belongs to the cloud's backup service. */
+bool name_is_backup(const struct provider *provider, const char *name);
 
 /* Length of the valid UTF-8 character at `text` (1..4), or 0. Overlong forms and surrogates are
  * invalid. */

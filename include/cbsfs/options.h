@@ -47,9 +47,9 @@ struct options {
     const struct provider *provider; /* never NULL after a mount, demo or check was parsed */
     char *region;                    /* NULL: not given; options_complete() then fills it */
     char *profile;                   /* NULL: not given */
-    char
-        *endpoint; /* "https://host[:port]" or "http://LOOPBACK[:port]"; NULL: the provider's own */
-    unsigned ttl;  /* seconds, OPTIONS_TTL_MIN..MAX */
+    char *endpoint;    /* "https://host[:port]" or "http://LOOPBACK[:port]", for OpenStack with the
+                          path    that was given; NULL: the provider's own */
+    unsigned ttl;      /* seconds, OPTIONS_TTL_MIN..MAX */
     unsigned timeout;  /* seconds, OPTIONS_TIMEOUT_MIN..MAX */
     bool allow_delete; /* true in a demo: there is nothing to lose */
     bool read_only;
@@ -85,6 +85,10 @@ int options_parse(struct options *options, int argc, char *argv[], char *reason,
  * give a region, or -ENOMEM.
  */
 int options_complete(struct options *options, const char *found, char *reason, size_t reason_size);
+
+/* True if the provider is one that is logged in to as OpenStack is: Cinder, or EVS. Their region is
+ * optional ("" once completed) and their endpoint may have a path. */
+bool options_speak_openstack(const struct options *options);
 
 /* Frees what the struct owns; harmless on a zeroed one and twice. */
 void options_free(struct options *options);

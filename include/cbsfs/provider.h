@@ -24,18 +24,22 @@ struct cloud_account {
 };
 
 struct provider {
-    const char *name;                 /* "tencent": the word for -o provider= */
-    const char *title;                /* for people: "Tencent Cloud CBS (API 3.0)" */
-    const char *default_region;       /* NULL: none, the user must say */
-    unsigned page_limit;              /* records a page at most */
-    unsigned id_limit;                /* ids in one describe at most */
-    unsigned rate;                    /* calls a second for each action */
-    unsigned snapshot_quota;          /* snapshots a disk at most; 0 unknown */
-    size_t name_limit;                /* bytes of UTF-8 in a snapshot's name at most */
-    const char *snapshot_prefix;      /* "snap-": what ids begin with; NULL: they are UUIDs */
-    const char *disk_prefix;          /* "disk-"; the same */
-    bool trims_names;                 /* blanks at either end of a name get lost */
-    bool reverts_newest_only;         /* a disk can be rolled back to its newest snapshot only */
+    const char *name;            /* "tencent": the word for -o provider= */
+    const char *title;           /* for people: "Tencent Cloud CBS (API 3.0)" */
+    const char *default_region;  /* NULL: none, the user must say */
+    unsigned page_limit;         /* records a page at most */
+    unsigned id_limit;           /* ids in one describe at most */
+    unsigned rate;               /* calls a second for each action */
+    unsigned snapshot_quota;     /* snapshots a disk at most; 0 unknown */
+    size_t name_limit;           /* bytes of UTF-8 in a snapshot's name at most */
+    size_t name_characters;      /* the same in characters; 0: bytes are all that counts */
+    const char *backup_prefix;   /* names that begin so are a backup service's: they are neither
+                                    given, rolled back to nor deleted; NULL: there is none */
+    const char *snapshot_prefix; /* "snap-": what ids begin with; NULL: they are UUIDs */
+    const char *disk_prefix;     /* "disk-"; the same */
+    bool trims_names;            /* blanks at either end of a name get lost */
+    bool reverts_newest_only;    /* a disk can be rolled back to its newest snapshot only */
+    const char *creating_state;  /* the provider's own word for a snapshot that is being made */
     const char *const *default_names; /* NULL-terminated: names that mean "unnamed" */
 
     /* The API's own spelling of the action ("DescribeSnapshots"): key of budgets and statistics. */

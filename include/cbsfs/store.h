@@ -147,6 +147,8 @@ int store_put_error(const struct store *store, const char *disk_id, const char *
 int store_put_errors(const struct store *store, struct buffer *out);
 int store_put_jobs(const struct store *store, struct buffer *out);
 int store_put_stats(const struct store *store, struct buffer *out);
+/* How many visible snapshots of its disk are newer. Linear in the disk's. */
+size_t store_newer(const struct snapshot *snapshot);
 /* What the last rollback of this snapshot came to, one line, or nothing. */
 int store_put_last_rollback(const struct store *store, const char *snapshot_id, struct buffer *out);
 

@@ -144,6 +144,8 @@ static void check_cloud(const struct check_subject *subject, struct table *table
     int64_t timeout = 1000LL * subject->options->timeout;
     struct cloud_error error;
     char reason[REASON_SIZE];
+    const struct provider *provider = subject->options->provider;
+    bool openstack = options_speak_openstack(subject->options);
 
     if (subject->client == NULL || subject->options->region == NULL) {
         put_row(table, false, "region", "none; give one: cbsfs --check ap-guangzhou");
@@ -156,21 +158,24 @@ static void check_cloud(const struct check_subject *subject, struct table *table
         return;
     }
     put_row(table, true, "endpoint", "%s",
-            subject->options->endpoint != NULL ? subject->options->endpoint : "reached over TLS");
+            subject->options->endpoint != NULL ? subject->options->endpoint
+            : openstack                        ? "reached"
+                                               : "reached over TLS");
     check_clock(subject, table, &error);
     if (strstr(error.code, "Region") != NULL) {
         put_row(table, false, "region", "%s is not a region there", subject->options->region);
         return;
     }
     if (error.status == -EKEYREJECTED || error.status == -EKEYEXPIRED) {
-        check_answer(subject, table, "key", &error);
+        check_answer(subject, table, openstack ? "token" : "key", &error);
         return;
     }
-    put_row(table, true, "key", "accepted");
-    put_row(table, true, "region", "%s", subject->options->region);
-    check_answer(subject, table, "DescribeDisks", &error);
+    put_row(table, true, openstack ? "token" : "key", "accepted");
+    if (*subject->options->region != '\0')
+        put_row(table, true, "region", "%s", subject->options->region);
+    check_answer(subject, table, provider->action(CLOUD_DESCRIBE_DISKS), &error);
     probe_ask(subject->loop, subject->client, CLOUD_DESCRIBE_SNAPSHOTS, timeout, &error);
-    check_answer(subject, table, "DescribeSnapshots", &error);
+    check_answer(subject, table, provider->action(CLOUD_DESCRIBE_SNAPSHOTS), &error);
 }
 
 /* --- this machine -------------------------------------------------------------------- */

@@ -46,21 +46,6 @@ bool credential_file_is_same(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-static int check_file(const struct stat *info, const char *shown, bool secret,
-                      struct cloud_error *error)
-{
-    if (!S_ISREG(info->st_mode))
-        return credential_fail(error, -EKEYREJECTED, "%s is not a regular file", shown);
-    if (secret && info->st_uid != geteuid() && info->st_uid != 0)
-        return credential_fail(error, -EACCES, "%s belongs to another user (uid %u)", shown,
-                               (unsigned)info->st_uid);
-    if (secret && (info->st_mode & 077) != 0)
-        return credential_fail(error, -EACCES,
-                               "%s may be used by others (mode %04o); run: chmod 600 %s", shown,
-                               (unsigned)(info->st_mode & 07777), shown);
-    return 0;
-}
-
 /* Whoever may write to the directory can put another file of ours in its place. */
 static int check_directory(const char *path, const char *shown, struct cloud_error *error)
 {
@@ -76,6 +61,23 @@ static int check_directory(const char *path, const char *shown, struct cloud_err
                            "the directory of %s may be changed by others (mode %04o); run: chmod "
                            "o-w on it",
                            shown, (unsigned)(info.st_mode & 07777));
+}
+
+int credential_file_check(const char *path, const char *shown, const struct stat *info, bool secret,
+                          struct cloud_error *error)
+{
+    if (info->st_uid != geteuid() && info->st_uid != 0)
+        return credential_fail(error, -EACCES, "%s belongs to another user (uid %u)", shown,
+                               (unsigned)info->st_uid);
+    if (secret && (info->st_mode & 077) != 0)
+        return credential_fail(error, -EACCES,
+                               "%s may be used by others (mode %04o); run: chmod 600 %s", shown,
+                               (unsigned)(info->st_mode & 07777), shown);
+    if ((info->st_mode & 022) != 0)
+        return credential_fail(error, -EACCES,
+                               "%s may be changed by others (mode %04o); run: chmod go-w %s", shown,
+                               (unsigned)(info->st_mode & 07777), shown);
+    return check_directory(path, shown, error);
 }
 
 int credential_file_load(const char *path, const char *shown, bool secret, struct buffer *content,
@@ -94,10 +96,10 @@ int credential_file_load(const char *path, const char *shown, bool secret, struc
     if (fstat(file, info) < 0)
         status =
             credential_fail(error, -EKEYREJECTED, "cannot read %s: %s", shown, strerror(errno));
-    else
-        status = check_file(info, shown, secret, error);
-    if (status == 0 && secret)
-        status = check_directory(path, shown, error);
+    else if (!S_ISREG(info->st_mode))
+        status = credential_fail(error, -EKEYREJECTED, "%s is not a regular file", shown);
+    else if (secret)
+        status = credential_file_check(path, shown, info, true, error);
     while (status == 0) {
         ssize_t length = read(file, block, sizeof block);
         if (length == 0)

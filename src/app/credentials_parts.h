@@ -49,6 +49,11 @@ int credential_file_read_ini(const char *path, const char *shown, const char *pr
 int credential_file_load(const char *path, const char *shown, bool secret, struct buffer *content,
                          struct stat *info, struct cloud_error *error);
 
+/* Refuses a file that is neither ours nor root's, that others may change, or (`secret`) that others
+ * may read. 0, or -EACCES with the reason in *error. */
+int credential_file_check(const char *path, const char *shown, const struct stat *info, bool secret,
+                          struct cloud_error *error);
+
 /* True if both describe the same state of the same file. */
 bool credential_file_is_same(const struct stat *a, const struct stat *b);
 

@@ -171,7 +171,8 @@ static void __attribute__((noreturn)) wait_for_verdict(pid_t child, int fd, int6
     _exit(1);
 }
 
-int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit, void (*forget)(void))
+int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit, void (*forget)(void *data),
+                 void *data)
 {
     int pipes[2];
     int result;
@@ -193,7 +194,7 @@ int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit, void (*f
     }
     if (child > 0) {
         close(pipes[1]);
-        forget();
+        forget(data);
         wait_for_verdict(child, pipes[0], limit);
     }
     close(pipes[0]);

@@ -433,10 +433,18 @@ static bool has_fuse_option(const struct fuse_args *arguments, const char *name)
     return false;
 }
 
+bool options_speak_openstack(const struct options *options)
+{
+    return options->provider == &provider_openstack || options->provider == &provider_evs;
+}
+
 int options_complete(struct options *options, const char *found, char *reason, size_t reason_size)
 {
     if (options->region == NULL && found == NULL)
         found = options->provider->default_region;
+    bool optional = options_speak_openstack(options);
+    if (options->region == NULL && found == NULL && optional)
+        found = "";
     if (options->region == NULL && found == NULL) {
         snprintf(reason, reason_size,
                  "no region: give one before the mountpoint (cbsfs ap-guangzhou MOUNTPOINT), as "
@@ -444,7 +452,7 @@ int options_complete(struct options *options, const char *found, char *reason, s
         return -EINVAL;
     }
     if (options->region == NULL) {
-        if (!option_is_region(found)) {
+        if (!option_is_region(found) && !(optional && *found == '\0')) {
             snprintf(reason, reason_size, "the region that the credentials name is not one");
             return -EINVAL;
         }
@@ -459,7 +467,8 @@ int options_complete(struct options *options, const char *found, char *reason, s
         /* The colon makes df and tail (gnulib) take it for a remote file system. */
         snprintf(word, sizeof(word), "-ofsname=cbsfs:%s%s%s",
                  options->profile != NULL ? options->profile : "",
-                 options->profile != NULL ? "@" : "", options->region);
+                 options->profile != NULL ? "@" : "",
+                 *options->region != '\0' ? options->region : options->provider->name);
         failed |= fuse_opt_add_arg(arguments, word);
     }
     if (!has_fuse_option(arguments, "subtype="))

@@ -122,7 +122,7 @@ static int list_parse(char ***place, const char *value)
 
 static int apply_provider(struct options *options, const char *value, char *allowed, size_t size)
 {
-    static const char *const names[] = {"tencent", "qcloud", "openstack"};
+    static const char *const names[] = {"tencent", "qcloud", "openstack", "evs"};
 
     options->provider = provider_find(value);
     if (options->provider != NULL)
@@ -155,15 +155,15 @@ static int apply_profile(struct options *options, const char *value, char *allow
 }
 
 /* Reads `value` into scheme, host and port ("" without one). False when it holds anything else. */
-static bool split_endpoint(CURLU *url, const char *value, char **scheme, char **host, char **port)
+static bool split_endpoint(CURLU *url, const char *value, char **scheme, char **host, char **port,
+                           char **path)
 {
-    char *path = NULL;
     bool bare = false;
 
     if (curl_url_set(url, CURLUPART_URL, value, CURLU_DEFAULT_SCHEME) == CURLUE_OK &&
         curl_url_get(url, CURLUPART_SCHEME, scheme, 0) == CURLUE_OK &&
         curl_url_get(url, CURLUPART_HOST, host, 0) == CURLUE_OK && **host != '\0' &&
-        curl_url_get(url, CURLUPART_PATH, &path, 0) == CURLUE_OK && strcmp(path, "/") == 0) {
+        curl_url_get(url, CURLUPART_PATH, path, 0) == CURLUE_OK) {
         bare = true;
         for (const char *at = value; *at != '\0'; at++)
             if (strchr("@?#", *at) != NULL || !isgraph((unsigned char)*at))
@@ -171,25 +171,37 @@ static bool split_endpoint(CURLU *url, const char *value, char **scheme, char **
         if (curl_url_get(url, CURLUPART_PORT, port, 0) != CURLUE_OK)
             *port = NULL;
     }
-    curl_free(path);
     return bare;
+}
+
+/* A path as OpenStack's endpoints have one ("/volume/v3/PROJECT"), without slashes at its end. */
+static bool shorten_path(char *path)
+{
+    size_t length = strlen(path);
+    while (length > 0 && path[length - 1] == '/')
+        path[--length] = '\0';
+    return *path == '\0' || is_word(path, "/-_.~");
 }
 
 static int apply_endpoint(struct options *options, const char *value, char *allowed, size_t size)
 {
-    char *scheme = NULL, *host = NULL, *port = NULL, *endpoint = NULL;
+    char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL, *endpoint = NULL;
+    bool may_have_path = options_speak_openstack(options);
     int result = -EINVAL;
     CURLU *url = curl_url();
 
     if (url == NULL)
         return -ENOMEM;
-    if (!split_endpoint(url, value, &scheme, &host, &port) ||
+    if (!split_endpoint(url, value, &scheme, &host, &port, &path) || !shorten_path(path) ||
+        (*path != '\0' && !may_have_path) ||
         (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)) {
-        snprintf(allowed, size, "must be https://HOST or https://HOST:PORT and nothing more");
+        snprintf(allowed, size,
+                 may_have_path ? "must be https://HOST[:PORT][/PATH], as /v3/PROJECT"
+                               : "must be https://HOST or https://HOST:PORT and nothing more");
         goto out;
     }
-    if (asprintf(&endpoint, "%s://%s%s%s", scheme, host, port == NULL ? "" : ":",
-                 port == NULL ? "" : port) < 0) {
+    if (asprintf(&endpoint, "%s://%s%s%s%s", scheme, host, port == NULL ? "" : ":",
+                 port == NULL ? "" : port, path) < 0) {
         endpoint = NULL;
         result = -ENOMEM;
         goto out;
@@ -204,6 +216,7 @@ static int apply_endpoint(struct options *options, const char *value, char *allo
     result = 0;
 out:
     free(endpoint);
+    curl_free(path);
     curl_free(port);
     curl_free(host);
     curl_free(scheme);
@@ -316,7 +329,7 @@ static int apply_read_only(struct options *options, const char *value, char *all
 }
 
 const struct option_entry option_table[OPTION_COUNT] = {
-    {"provider", "NAME", "whose cloud: tencent, qcloud or openstack (tencent)", apply_provider},
+    {"provider", "NAME", "whose cloud: tencent, qcloud, openstack, evs (tencent)", apply_provider},
     {"region", "REGION", "the region, if SOURCE does not name it", apply_region},
     {"profile", "PROFILE", "which credentials, if SOURCE does not name them", apply_profile},
     {"endpoint", "URL", "another API host: https://HOST[:PORT]", apply_endpoint},

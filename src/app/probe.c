@@ -5,6 +5,7 @@
 #include "cbsfs/client.h"
 #include "cbsfs/clock.h"
 #include "cbsfs/loop.h"
+#include "cbsfs/openstack_login.h"
 #include "cbsfs/options.h"
 
 #include <errno.h>
@@ -50,9 +51,37 @@ int probe_ask(struct loop *loop, struct client *client, enum cloud_verb verb, in
     return result;
 }
 
-/* What helps; "" when the server's own words must do. */
-static const char *remedy(const struct cloud_error *error)
+/* What helps with Cinder and EVS; NULL: the same as elsewhere. */
+static const char *openstack_remedy(const struct cloud_error *error, const struct options *options)
 {
+    bool evs = options->provider == &provider_evs;
+
+    switch (error->status) {
+    case -EKEYREJECTED:
+    case -EKEYEXPIRED:
+        return evs ? "the token, or the access key and what it signs, is not accepted there"
+                   : "the token is not accepted there; does this block storage belong to that "
+                     "Keystone?";
+    case -EACCES:
+        return evs ? "the user may not do this; give it EVS ReadOnlyAccess, or EVS FullAccess to "
+                     "change snapshots"
+                   : "the user may not do this; it needs the role reader in the project, or member "
+                     "to change snapshots (openstack role add)";
+    case -EHOSTUNREACH:
+        return "the host is not reachable; is the network up? Another interface (OS_INTERFACE) may "
+               "be";
+    default:
+        return NULL;
+    }
+}
+
+/* What helps; "" when the server's own words must do. */
+static const char *remedy(const struct cloud_error *error, const struct options *options)
+{
+    const char *other = options_speak_openstack(options) ? openstack_remedy(error, options) : NULL;
+
+    if (other != NULL && error->remedy != CLOUD_CLOCK)
+        return other;
     if (error->remedy == CLOUD_CLOCK)
         return "the clock of this machine is wrong; set it (timedatectl set-ntp true)";
     if (strstr(error->code, "Region") != NULL)
@@ -87,6 +116,8 @@ static const char *remedy(const struct cloud_error *error)
  * those for the server's refusals would mislead. */
 static bool is_local(const struct cloud_error *error)
 {
+    if (strcmp(error->code, OPENSTACK_LOGIN_CODE) == 0)
+        return true;
     return error->http_status == 0 && error->code[0] == '\0' && error->message[0] != '\0' &&
            (error->status == -EKEYREJECTED || error->status == -EKEYEXPIRED ||
             error->status == -EACCES || error->status == -EOPNOTSUPP);
@@ -102,16 +133,18 @@ static void put_where(struct buffer *text, const struct options *options)
         snprintf(url, sizeof(url), "%s", options->endpoint);
     else if (options->region == NULL || options->provider == NULL ||
              options->provider->endpoint(&account, url, sizeof(url)) != 0)
-        snprintf(url, sizeof(url), "the cloud");
+        snprintf(url, sizeof(url), "%s",
+                 options_speak_openstack(options) ? "the block storage" : "the cloud");
     buffer_puts(text, url);
-    if (options->region != NULL)
+    if (options->region != NULL && *options->region != '\0')
         buffer_printf(text, " (region %s)", options->region);
     buffer_puts(text, ": ");
 }
 
-static void put_why(struct buffer *text, const struct cloud_error *error)
+static void put_why(struct buffer *text, const struct cloud_error *error,
+                    const struct options *options)
 {
-    const char *help = remedy(error);
+    const char *help = remedy(error, options);
 
     buffer_puts(text, *help != '\0' ? help : strerror(-error->status));
     if (error->code[0] == '\0' && error->message[0] == '\0')
@@ -133,7 +166,7 @@ void probe_explain(const struct cloud_error *error, const struct options *option
         buffer_put_printable(&text, error->message);
     } else {
         put_where(&text, options);
-        put_why(&text, error);
+        put_why(&text, error, options);
     }
     snprintf(line, size, "%s", text.error == 0 ? text.data : strerror(-error->status));
     buffer_free(&text);

@@ -32,7 +32,7 @@
 struct http {
     struct loop *loop;
     struct http_settings settings;
-    char *user_agent, *ca_file, *plain_host;
+    char *user_agent, *ca_file, *cert_file, *key_file, *plain_host;
     CURLSH *share;
     struct http_exchange *exchanges;
 };
@@ -83,6 +83,8 @@ struct http *http_new(struct loop *loop, const struct http_settings *settings)
     http->settings = *settings;
     http->user_agent = copy_text(settings->user_agent, &failed);
     http->ca_file = copy_text(settings->ca_file, &failed);
+    http->cert_file = copy_text(settings->cert_file, &failed);
+    http->key_file = copy_text(settings->key_file, &failed);
     http->share = curl_share_init();
     if (failed || !http->share) {
         http_free(http);
@@ -104,6 +106,8 @@ void http_free(struct http *http)
     curl_share_cleanup(http->share);
     free(http->user_agent);
     free(http->ca_file);
+    free(http->cert_file);
+    free(http->key_file);
     free(http->plain_host);
     free(http);
 }
@@ -184,6 +188,13 @@ static int set_tls(const struct http *http, CURL *easy)
         failed |= set_text(easy, CURLOPT_CAINFO, http->ca_file);
     if (http->ca_file || curl_version_info(CURLVERSION_NOW)->cainfo)
         curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    if (http->cert_file) {
+        failed |= set_text(easy, CURLOPT_SSLCERT, http->cert_file);
+        /* Without one OpenSSL would ask on the terminal, and everything would wait. */
+        failed |= set_text(easy, CURLOPT_KEYPASSWD, "");
+    }
+    if (http->key_file)
+        failed |= set_text(easy, CURLOPT_SSLKEY, http->key_file);
     return failed;
 }
 
@@ -460,8 +471,10 @@ static void read_response(const struct http_exchange *exchange, struct http_repl
 void http_redact(const struct http_reply *reply, char *text)
 {
     const struct http_exchange *exchange = reply->internal;
-    if (exchange)
-        http_request_redact(&exchange->request, text, strlen(text), false);
+    if (!exchange)
+        return;
+    http_request_redact(&exchange->request, text, strlen(text), false);
+    http_request_redact_login(&exchange->request, text, strlen(text));
 }
 
 static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_deadline)
@@ -487,6 +500,9 @@ static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_
         http_request_redact(&exchange->request, exchange->body.data, exchange->body.length, true);
     if (code == CURLE_OK) {
         read_response(exchange, &reply);
+        if (exchange->body.data && reply.status >= 400)
+            http_request_redact_login(&exchange->request, exchange->body.data,
+                                      exchange->body.length);
     } else {
         reply.failure = exchange->sending ? HTTP_LOST : HTTP_NOT_SENT;
         reply.error = at_deadline ? -ETIMEDOUT : errno_of_curl(exchange, code);

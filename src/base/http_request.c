@@ -170,6 +170,58 @@ void http_request_redact(const struct http_request *request, char *text, size_t 
         redact_form(text, length, whole, request->body);
 }
 
+#define LOGIN_LEAST 4 /* shorter ones are parts of words */
+
+/* The string from `text` to its closing quote, as JSON means it; NULL without memory. Escapes other
+ * than those that we write count as what they escape. */
+static char *decode_string(const char *text, size_t length)
+{
+    char *decoded = malloc(length + 1), *end = decoded;
+
+    for (size_t i = 0; decoded && i < length; i++) {
+        if (text[i] == '\\' && length - i > 5 && strncmp(text + i + 1, "u00", 3) == 0) {
+            const char digits[3] = {text[i + 4], text[i + 5], '\0'};
+            *end++ = (char)strtoul(digits, NULL, 16);
+            i += 5;
+        } else if (text[i] != '\\') {
+            *end++ = text[i];
+        }
+    }
+    if (decoded)
+        *end = '\0';
+    return decoded;
+}
+
+static void redact_string(char *text, size_t length, const char *string)
+{
+    size_t size = 0;
+
+    while (string[size] && string[size] != '"')
+        size += string[size] == '\\' && string[size + 1] ? 2 : 1;
+    if (size < LOGIN_LEAST)
+        return;
+    redact_whole(text, length, string, size);
+    char *decoded = memchr(string, '\\', size) ? decode_string(string, size) : NULL;
+    if (decoded && strlen(decoded) >= LOGIN_LEAST)
+        redact_whole(text, length, decoded, strlen(decoded));
+    wipe_text(decoded);
+    free(decoded);
+}
+
+void http_request_redact_login(const struct http_request *request, char *text, size_t length)
+{
+    static const char *const members[] = {"\"password\":\"", "\"secret\":\"",
+                                          "\"token\":{\"id\":\""};
+
+    if (!request->body || *request->body != '{')
+        return;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        for (const char *at = request->body; (at = strstr(at, members[i])) != NULL;) {
+            at += strlen(members[i]);
+            redact_string(text, length, at);
+        }
+}
+
 /* --- where it may go ----------------------------------------------------------------- */
 
 static bool is_loopback(const char *host)

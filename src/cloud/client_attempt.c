@@ -92,6 +92,11 @@ static bool retry_answer(struct client_call *call, const struct cloud_error *err
             return false;
         call->credential_renewed = true;
         return try_again(call, error, now);
+    case CLOUD_OTHER_WAY:
+        if (call->call.other_way)
+            return false;
+        call->call.other_way = true;
+        return try_again(call, error, now);
     case CLOUD_READ_AGAIN:
         if (call->is_change)
             return false;

@@ -35,10 +35,10 @@ struct client_call *client_call_new(const struct cloud_call *call)
     if (!copy)
         return NULL;
     copy->call = *call;
-    copy->call.disk_id = copy->call.snapshot_id = copy->call.name = NULL;
+    copy->call.disk_id = copy->call.snapshot_id = copy->call.name = copy->call.marker = NULL;
     if (!copy_ids(&copy->call, call) || !copy_text(&copy->call.disk_id, call->disk_id) ||
         !copy_text(&copy->call.snapshot_id, call->snapshot_id) ||
-        !copy_text(&copy->call.name, call->name)) {
+        !copy_text(&copy->call.name, call->name) || !copy_text(&copy->call.marker, call->marker)) {
         client_call_free(copy);
         return NULL;
     }
@@ -59,6 +59,7 @@ void client_call_free(struct client_call *call)
     free_text(call->call.disk_id);
     free_text(call->call.snapshot_id);
     free_text(call->call.name);
+    free_text(call->call.marker);
     if (call->secret_id)
         OPENSSL_cleanse(call->secret_id, strlen(call->secret_id));
     free(call->secret_id);

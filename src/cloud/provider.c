@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-static const struct provider *const providers[] = {&provider_tencent, &provider_qcloud};
+static const struct provider *const providers[] = {&provider_tencent, &provider_qcloud,
+                                                   &provider_openstack, &provider_evs};
 
 const struct provider *provider_find(const char *name)
 {

@@ -27,15 +27,6 @@ static void put_age(struct buffer *out, int64_t created)
         buffer_printf(out, ", %" PRId64 " hours old", hours);
 }
 
-static size_t count_newer(const struct snapshot *snapshot)
-{
-    size_t newer = 0;
-    for (size_t i = snapshot->disk->count; i > 0 && snapshot->disk->snapshots[i - 1] != snapshot;
-         i--)
-        newer += snapshot_is_visible(snapshot->disk->snapshots[i - 1]);
-    return newer;
-}
-
 static void put_disk(struct buffer *out, const struct disk *disk)
 {
     buffer_printf(out, "disk              %s", disk_text(disk, DISK_ID));
@@ -55,7 +46,7 @@ static void put_snapshot(struct buffer *out, const struct snapshot *snapshot)
     buffer_put_printable(out, snapshot_text(snapshot, SNAPSHOT_NAME));
     buffer_printf(out, "\" of %s", created);
     put_age(out, snapshot->created);
-    buffer_printf(out, "\nnewer snapshots   %zu\n", count_newer(snapshot));
+    buffer_printf(out, "\nnewer snapshots   %zu\n", store_newer(snapshot));
 }
 
 static void put_attachment(struct buffer *out, const struct disk *disk)
@@ -100,6 +91,8 @@ static void put_checks(struct fs *fs, struct buffer *out, const struct snapshot 
     put_check(out, !disk_is_rolling_back(disk), "the disk is not being rolled back");
     put_check(out, snapshot->size < 0 || disk->size < 0 || snapshot->size == disk->size,
               "the disk has the size that the snapshot was made at");
+    if (store_provider(fs->store)->reverts_newest_only)
+        put_check(out, store_newer(snapshot) == 0, "the snapshot is the disk's newest");
     put_detached(fs, out, disk);
 }
 

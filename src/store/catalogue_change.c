@@ -23,7 +23,7 @@ struct snapshot *catalogue_created(struct catalogue *catalogue, struct disk *dis
         const char *const texts[SNAPSHOT_TEXT_COUNT] = {
             [SNAPSHOT_ID] = id,
             [SNAPSHOT_NAME] = name,
-            [SNAPSHOT_STATE] = "CREATING",
+            [SNAPSHOT_STATE] = catalogue->provider->creating_state,
             [SNAPSHOT_WORD] = "CREATING",
             [SNAPSHOT_USAGE] = disk_text(disk, DISK_USAGE),
             [SNAPSHOT_TYPE] = "",

@@ -217,7 +217,8 @@ static int join_images(const json_t *images, char **joined)
 }
 
 /* What a listing may not say yet: decides whether something pending still outranks the record. */
-static void judge_pending(struct snapshot *snapshot, const char *word, int64_t now)
+static void judge_pending(struct snapshot *snapshot, const struct snapshot_record *record,
+                          const char *word, int64_t now)
 {
     unsigned over = 0;
     snapshot->confirmed = true;
@@ -225,7 +226,9 @@ static void judge_pending(struct snapshot *snapshot, const char *word, int64_t n
         over |= PENDING_CREATE;
     if (now >= snapshot->renamed_at + PENDING_RENAME_GRACE)
         over |= PENDING_RENAME;
-    if (now >= snapshot->deleted_at + PENDING_DELETE_GRACE)
+    /* One that goes on being deleted stays away, and one whose deletion has failed comes back. */
+    if (record->deletion_failed ||
+        (now >= snapshot->deleted_at + PENDING_DELETE_GRACE && strcmp(word, "DELETING") != 0))
         over |= PENDING_DELETE;
     /* The disk may show the rollback before the snapshot does. */
     bool may_lag = snapshot->disk->rolling_back || now < snapshot->disk->rollback_until;
@@ -350,7 +353,7 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
     if (record->created != TIMESTAMP_NONE && snapshot->created != record->created)
         catalogue_redate(snapshot, record->created);
     if (!added)
-        judge_pending(snapshot, word, now);
+        judge_pending(snapshot, record, word, now);
     int status = update_snapshot(catalogue, snapshot, record, word, asked, wall);
     catalogue_note_status(catalogue, snapshot, &before, wall);
     if (added && status != 0)

@@ -11,8 +11,10 @@
 #include "cbsfs/clock.h"
 #include "cbsfs/log.h"
 #include "cbsfs/names.h"
+#include "cbsfs/provider.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,6 +214,24 @@ void jobs_drop(struct store *store)
 
 /* --- sending ------------------------------------------------------------------------- */
 
+/* A cloud that reverts to the newest snapshot only does not say which those are that are newer. */
+static void name_newer(struct job *job)
+{
+    const struct snapshot *snapshot = catalogue_snapshot(&job->store->catalogue, job->snapshot_id);
+    char *text = job->error.message;
+    size_t used = strlen(text), size = sizeof(job->error.message), shown = 0;
+    if (!job->store->provider->reverts_newest_only || snapshot == NULL)
+        return;
+    const struct disk *disk = snapshot->disk;
+    for (size_t i = disk->count; i > 0 && disk->snapshots[i - 1] != snapshot; i--) {
+        const char *entry = disk->snapshots[i - 1]->entry;
+        if (!snapshot_is_visible(disk->snapshots[i - 1]) || used + strlen(entry) + 16 > size)
+            continue;
+        used += (size_t)snprintf(text + used, size - used, "%s%s",
+                                 shown++ == 0 ? " Newer are: " : ", ", entry);
+    }
+}
+
 void job_accepted(struct job *job, const char *id)
 {
     struct store *store = job->store;
@@ -277,6 +297,8 @@ static void sent(void *data, struct cloud_answer *answer)
         job_settle(job);
         return;
     }
+    if (job->verb == CLOUD_APPLY_SNAPSHOT && answer->error.status == -EBUSY)
+        name_newer(job);
     job_finish(job, JOB_FAILED, answer->error.status);
 }
 

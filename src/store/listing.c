@@ -8,23 +8,15 @@
  * when its figures add up: as many records as the largest total that was told, and any growth of
  * the total explained by records that are younger than the pass.  Otherwise the pages are read
  * again, at most PASS_LIMIT times, and what any pass has shown counts.  An account at rest costs
- * exactly its pages.
+ * exactly its pages.  What such figures prove is listing_judge.c's business.
  *
- * A listing is also all that ever removes something from view, so it removes nothing unless it is
- * whole.  It is not when a record in it has no usable id (that may be the one which is missing),
- * when two passes found the same and fewer than the cloud says there are (a record shown twice may
- * stand where another should), or when no two passes found the same.  The first two are failures
- * that are told; the third is a busy account.
- *
- * A total that is too small is found out by the records behind it, with one exception: a last page
- * that is full looks like the end.  To doubt it always would cost each account of 100 or 200
- * records a call; it is doubted when it would make something vanish, or when the disks count more
- * snapshots than were listed.
+ * Some clouds lead from page to page by a marker, the last record of the page before: then pages
+ * come one after the other, and only a marker that is deleted meanwhile makes us begin again.
  *
  * New records stay hidden until the listing is complete, because only then is it known which of
  * several snapshots of one name is the oldest.
  */
-#include "store_internal.h"
+#include "listing_internal.h"
 
 #include "cbsfs/clock.h"
 #include "cbsfs/log.h"
@@ -35,52 +27,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pages asked for ahead: enough to keep the API's rate busy over a slow line, few enough that each
- * one's turn comes long before its deadline. */
-#define PAGE_WINDOW 16
-#define PASS_LIMIT  3
-/* More records than any account has: whoever tells of more would be listened to for ever. */
-#define RECORD_LIMIT 1000000
 /* The same failure is recorded once in this time, ms. */
 #define FAILURE_INTERVAL 10000
 
-struct page {
-    struct listing *listing;
-    struct client_call *call; /* NULL: free */
-    unsigned offset;
-};
-
-struct listing {
-    struct store *store;
-    struct listing *next;
-    enum cloud_verb verb;
-    char *disk_id; /* NULL: everything */
-    bool by_id;
-    struct store_waiter *waiters;
-    struct page pages[PAGE_WINDOW];
-    unsigned outstanding;
-    unsigned next_offset;
-    bool untold;       /* the cloud does not tell totals: figures cannot be checked */
-    bool doubted;      /* a full last page is not taken for the end */
-    int64_t asked;     /* clock ms: the first pass began */
-    int64_t pass_wall; /* seconds, the server's: this pass began */
-    uint64_t first_serial, serial;
-    unsigned pass;
-    /* Of this pass: */
-    bool at_end;                   /* a page brought nothing: nothing lies behind it */
-    bool last_is_full;             /* the page that reaches farthest */
-    int64_t farthest;              /* where the records end that were shown */
-    int64_t reach;                 /* as far as records are known or suspected */
-    int64_t told_first, told_most; /* totals: with the first page, and the largest; -1: none yet */
-    int64_t records, younger;      /* each once */
-    int64_t fresh;                 /* that no earlier pass has shown */
-    int64_t unreadable;
-    int64_t before; /* records of the pass before */
-    int status;
-    struct cloud_error error; /* what the cloud said, if that was it */
-};
-
 static void page_done(void *data, struct cloud_answer *answer);
+
+static void drop_marker(struct listing *listing)
+{
+    free(listing->marker);
+    listing->marker = NULL;
+}
 
 static int submit_page(struct listing *listing, struct page *page, unsigned offset)
 {
@@ -93,6 +49,7 @@ static int submit_page(struct listing *listing, struct page *page, unsigned offs
         call.id_count = 1;
     } else {
         call.disk_id = listing->disk_id;
+        call.marker = listing->marker;
     }
     page->listing = listing;
     page->offset = offset;
@@ -108,6 +65,8 @@ static int submit_page(struct listing *listing, struct page *page, unsigned offs
 /* True while more pages are known or suspected behind those asked for. */
 static bool has_more(const struct listing *listing)
 {
+    if (listing->marked)
+        return listing->marker != NULL && listing->status == 0;
     return !listing->by_id && !listing->at_end && listing->status == 0 &&
            (listing->reach < 0 || (int64_t)listing->next_offset < listing->reach);
 }
@@ -125,6 +84,7 @@ static void submit_pages(struct listing *listing)
             return;
         }
         listing->next_offset += listing->store->provider->page_limit;
+        drop_marker(listing);
         if (listing->reach < 0)
             return; /* how many there are is known after this one */
     }
@@ -141,6 +101,7 @@ static int begin_pass(struct listing *listing)
     listing->records = listing->younger = listing->fresh = 0;
     listing->unreadable = listing->farthest = 0;
     listing->at_end = listing->last_is_full = false;
+    drop_marker(listing);
     return submit_page(listing, &listing->pages[0], 0);
 }
 
@@ -180,6 +141,22 @@ static int take_disks(struct listing *listing, const struct cloud_answer *answer
     return 0;
 }
 
+/* It was accepted, and rmdir has said so; the reason never reaches us. */
+static void tell_failed_deletion(struct store *store, const struct snapshot *snapshot)
+{
+    const char *disk = disk_text(snapshot->disk, DISK_ID),
+               *id = snapshot_text(snapshot, SNAPSHOT_ID);
+    struct cloud_error error = {0};
+    char path[200];
+    if ((snapshot->pending & PENDING_DELETE) == 0)
+        return;
+    snprintf(path, sizeof(path), "disks/%s/snapshots/%s", disk, id);
+    cloud_error_set(&error, -EREMOTEIO, CLOUD_REFUSED, CLOUD_FINAL, "",
+                    "the cloud accepted the deletion and could not carry it out: the snapshot is "
+                    "still there");
+    store_fail(store, disk, id, path, "rmdir", &error);
+}
+
 static int take_snapshots(struct listing *listing, const struct cloud_answer *answer)
 {
     struct store *store = listing->store;
@@ -189,6 +166,8 @@ static int take_snapshots(struct listing *listing, const struct cloud_answer *an
         const struct snapshot *known = catalogue_snapshot(&store->catalogue, record->id);
         bool is_kept = store_shows_disk(store, record->disk_id[0] != '\0' ? record->disk_id
                                                                           : CATALOGUE_NO_DISK);
+        if (known != NULL && record->deletion_failed && known->mutated <= listing->asked)
+            tell_failed_deletion(store, known);
         count_record(listing, known != NULL ? known->seen : 0, is_kept, record->created);
         if (!is_kept)
             continue;
@@ -200,122 +179,32 @@ static int take_snapshots(struct listing *listing, const struct cloud_answer *an
     return 0;
 }
 
-static void note_totals(struct listing *listing, const struct page *page,
-                        const struct cloud_answer *answer)
+static int take_marker(struct listing *listing, const struct cloud_answer *answer)
 {
-    int64_t limit = (int64_t)listing->store->provider->page_limit;
-    int64_t size = (int64_t)(answer->count + answer->unreadable);
-    int64_t end = (int64_t)page->offset + size, told = answer->total;
-    bool is_full = size >= limit;
-    listing->untold = listing->untold || told < 0;
-    if (page->offset == 0)
-        listing->told_first = told;
-    if (told > listing->told_most)
-        listing->told_most = told;
-    /* A full page that reaches beyond the total, or no total at all: there may be one more page. */
-    bool has_doubt = is_full && (told < end || (listing->doubted && told == end));
-    int64_t reach = has_doubt ? end + 1 : told > end ? told : end;
-    if (reach > listing->reach)
-        listing->reach = reach;
-    if (end > listing->farthest) {
-        listing->farthest = end;
-        listing->last_is_full = is_full;
+    if (answer->next == NULL)
+        return 0;
+    if (listing->at_end) {
+        cloud_error_set(&listing->error, -EPROTO, CLOUD_REFUSED, CLOUD_FINAL, "",
+                        "a listing whose pages lead in a circle");
+        return -EPROTO;
     }
-    listing->unreadable += (int64_t)answer->unreadable;
-    if (size == 0)
-        listing->at_end = true;
+    listing->marked = true;
+    listing->marker = strdup(answer->next);
+    return listing->marker != NULL ? 0 : -ENOMEM;
 }
 
 static int take_page(struct listing *listing, const struct page *page,
                      const struct cloud_answer *answer)
 {
     int64_t before = listing->records;
-    note_totals(listing, page, answer);
+    listing_note_totals(listing, page, answer);
     int status = listing->verb == CLOUD_DESCRIBE_DISKS ? take_disks(listing, answer)
                                                        : take_snapshots(listing, answer);
     /* What is new comes at the end, so no page repeats others wholly; unless offsets are ignored,
      * and then there is no end. */
     if (answer->count > 0 && answer->unreadable == 0 && listing->records == before)
         listing->at_end = true;
-    return status;
-}
-
-/* --- is it whole? -------------------------------------------------------------------- */
-
-static bool is_one_page(const struct listing *listing)
-{
-    return listing->next_offset <= listing->store->provider->page_limit;
-}
-
-static bool adds_up(const struct listing *listing)
-{
-    if (listing->untold || listing->by_id)
-        return true;
-    if (is_one_page(listing)) /* is one moment */
-        return listing->records + listing->unreadable >= listing->told_most;
-    /* All that there was when it began was seen if what was seen and is not younger is as many.
-     * With the least total instead, a deletion could hide behind a creation. */
-    return listing->records + listing->unreadable == listing->told_most &&
-           listing->younger == listing->told_most - listing->told_first;
-}
-
-/* Two passes have shown the same. */
-static bool is_stable(const struct listing *listing)
-{
-    return listing->pass > 1 && listing->records == listing->before && listing->fresh == 0;
-}
-
-static size_t count_unseen(const struct listing *listing)
-{
-    const struct catalogue *catalogue = &listing->store->catalogue;
-    if (listing->verb == CLOUD_DESCRIBE_DISKS)
-        return catalogue_count_unseen_disks(catalogue, listing->first_serial, listing->asked);
-    const struct disk *disk = NULL;
-    if (listing->disk_id != NULL)
-        disk = catalogue_disk(catalogue, listing->disk_id);
-    return catalogue_count_unseen_snapshots(catalogue, disk, listing->first_serial, listing->asked,
-                                            clock_now());
-}
-
-/* What the disks say of their snapshots: more than were listed? */
-static bool disks_know_more(const struct listing *listing)
-{
-    const struct catalogue *catalogue = &listing->store->catalogue;
-    int64_t count = 0;
-    if (listing->verb != CLOUD_DESCRIBE_SNAPSHOTS || listing->disk_id != NULL)
-        return false;
-    for (size_t i = 0; i < catalogue->disk_count; i++) {
-        if (catalogue->disks[i]->exists && catalogue->disks[i]->snapshot_count > 0)
-            count += catalogue->disks[i]->snapshot_count;
-    }
-    return count > listing->records;
-}
-
-/* True if a full last page should not be taken for the end. */
-static bool is_doubtful(const struct listing *listing)
-{
-    return !listing->doubted && !listing->by_id && !listing->at_end && listing->last_is_full &&
-           listing->unreadable == 0 && (count_unseen(listing) > 0 || disks_know_more(listing));
-}
-
-/* After the last pass: 0 it is whole, 1 it is not but for a reason that passes, -EPROTO. */
-static int judge(struct listing *listing)
-{
-    bool is_known_whole =
-        adds_up(listing) ||
-        (is_stable(listing) && listing->records + listing->unreadable >= listing->told_most);
-    struct cloud_error *error = &listing->error;
-    if (listing->unreadable > 0)
-        cloud_error_set(error, -EPROTO, CLOUD_REFUSED, CLOUD_FINAL, "",
-                        "records without a usable id in a listing: %lld; it removes nothing",
-                        (long long)listing->unreadable);
-    else if (!is_known_whole && is_stable(listing))
-        cloud_error_set(error, -EPROTO, CLOUD_REFUSED, CLOUD_FINAL, "",
-                        "a listing of %lld records says that there are %lld; it removes nothing",
-                        (long long)listing->records, (long long)listing->told_most);
-    else
-        return is_known_whole ? 0 : 1;
-    return -EPROTO;
+    return status == 0 ? take_marker(listing, answer) : status;
 }
 
 /* --- the end ------------------------------------------------------------------------- */
@@ -378,6 +267,7 @@ static int complete(struct listing *listing, bool is_whole)
 static void free_listing(struct listing *listing)
 {
     free(listing->disk_id);
+    free(listing->marker);
     free(listing);
 }
 
@@ -411,7 +301,7 @@ static void finish(struct listing *listing)
     struct store *store = listing->store;
     if (listing->status == 0) {
         /* What it did show is taken in and named all the same. */
-        int verdict = judge(listing);
+        int verdict = listing_judge(listing);
         listing->status = complete(listing, verdict == 0);
         if (listing->status == 0 && verdict < 0)
             listing->status = verdict;
@@ -438,13 +328,24 @@ static void page_done(void *data, struct cloud_answer *answer)
     struct listing *listing = page->listing;
     page->call = NULL;
     listing->outstanding--;
+    /* What the marker named is gone: from the beginning. */
+    if (listing->marked && answer->error.status == -ENOENT && listing->pass < PASS_LIMIT) {
+        listing->store->passes_repeated++;
+        listing->status = begin_pass(listing);
+        if (listing->status == 0)
+            return;
+    }
     if (listing->status == 0 && answer->error.status != 0) {
         listing->status = answer->error.status;
         listing->error = answer->error;
+        /* Where a listing should be there is none; that is no word about what was looked for. */
+        if (listing->status == -ENOENT)
+            listing->status = listing->error.status = -EPROTO;
     }
     if (listing->status == 0)
         listing->status = take_page(listing, page, answer);
-    if (listing->status == 0 && listing->next_offset > RECORD_LIMIT) {
+    if (listing->status == 0 &&
+        (listing->next_offset > RECORD_LIMIT || listing->records > RECORD_LIMIT)) {
         cloud_error_set(&listing->error, -EPROTO, CLOUD_REFUSED, CLOUD_FINAL, "",
                         "a listing of more than %d records", RECORD_LIMIT);
         listing->status = -EPROTO;
@@ -452,14 +353,14 @@ static void page_done(void *data, struct cloud_answer *answer)
     submit_pages(listing);
     if (listing->outstanding > 0)
         return;
-    if (listing->status == 0 && is_doubtful(listing)) {
+    if (listing->status == 0 && listing_is_doubtful(listing)) {
         listing->doubted = true;
         listing->reach = (int64_t)listing->next_offset + 1;
         submit_pages(listing);
         if (listing->outstanding > 0)
             return;
     }
-    if (listing->status == 0 && !adds_up(listing) && !is_stable(listing) &&
+    if (listing->status == 0 && !listing_adds_up(listing) && !listing_is_stable(listing) &&
         listing->pass < PASS_LIMIT) {
         log_debug("listing changed while it was read: %lld records, totals %lld to %lld; reading "
                   "it again",

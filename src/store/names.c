@@ -63,6 +63,12 @@ bool name_is_default(const struct provider *provider, const char *name)
     return false;
 }
 
+bool name_is_backup(const struct provider *provider, const char *name)
+{
+    return provider->backup_prefix != NULL &&
+           strncmp(name, provider->backup_prefix, strlen(provider->backup_prefix)) == 0;
+}
+
 static bool ends_like_twin(const struct provider *provider, const char *name)
 {
     const char *at = strrchr(name, '@');
@@ -161,6 +167,7 @@ int name_parse_new(const struct provider *provider, const char *entry, char *nam
                  provider->title, provider->name_limit);
         return -ENAMETOOLONG;
     }
+    size_t characters = 0;
     for (const char *at = name; *at != '\0';) {
         size_t length = name_utf8_length(at);
         if (length == 0)
@@ -169,7 +176,19 @@ int name_parse_new(const struct provider *provider, const char *entry, char *nam
             return refuse(-EINVAL, reason, reason_size,
                           "the name has a control character or an invisible one");
         at += length;
+        characters++;
     }
+    if (provider->name_characters > 0 && characters > provider->name_characters) {
+        snprintf(reason, reason_size, "the name has %zu characters, %s takes %zu", characters,
+                 provider->title, provider->name_characters);
+        return -ENAMETOOLONG;
+    }
+    if (provider->trims_names && (name[0] == ' ' || name[strlen(name) - 1] == ' '))
+        return refuse(-EINVAL, reason, reason_size,
+                      "the cloud would drop the blanks at the name's end or beginning");
+    if (name_is_backup(provider, name))
+        return refuse(-EINVAL, reason, reason_size,
+                      "names of this form are the cloud's backup service's");
     if (name_is_id(name, provider->snapshot_prefix) || ends_like_twin(provider, name))
         return refuse(-EINVAL, reason, reason_size, "the name looks like a snapshot's id");
     if (name_is_default(provider, name))

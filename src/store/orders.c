@@ -2,6 +2,7 @@
 /* Ordering a change: what can be refused without a call, and the job that carries the rest out. */
 #include "jobs_internal.h"
 
+#include "cbsfs/names.h"
 #include "cbsfs/provider.h"
 
 #include <errno.h>
@@ -63,6 +64,8 @@ static int refuse_taken(struct store *store, const struct snapshot *holder, cons
                         reason);
 }
 
+static const char backup_service[] = "the snapshot is the cloud's backup service's; use that";
+
 static const char undecided_name[] =
     "it is not known yet whether an earlier mkdir or mv has given this name; .cbsfs/jobs tells";
 
@@ -96,6 +99,8 @@ static int rollback_obstacle(const struct store *store, const struct snapshot *s
         *reason = "the snapshot's disk is gone";
     else if (snapshot->shared_in)
         *reason = "the snapshot belongs to another account";
+    else if (name_is_backup(store->provider, snapshot_text(snapshot, SNAPSHOT_NAME)))
+        *reason = backup_service;
     if (*reason != NULL)
         return -EOPNOTSUPP;
     if (strcmp(snapshot_word(snapshot), "NORMAL") != 0) {
@@ -145,6 +150,9 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
                             "there is no such snapshot");
     const char *disk_id = disk_text(snapshot->disk, DISK_ID);
     char reason[600] = "";
+    if (name_is_backup(store->provider, snapshot_text(snapshot, SNAPSHOT_NAME)))
+        return store_refuse(store, disk_id, snapshot_id, path, "rmdir", -EOPNOTSUPP,
+                            backup_service);
     if (!snapshot_is_settled(snapshot))
         snprintf(reason, sizeof(reason), "the snapshot is %s", snapshot_word(snapshot));
     else if (snapshot->image_count > 0)

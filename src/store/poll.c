@@ -6,6 +6,8 @@
  * share the round.
  *
  * A snapshot that rolls back shows its disk's progress, so the round asks for those disks as well.
+ *
+ * A cloud that takes one id in a call is asked for the listing as soon as that costs fewer calls.
  */
 #include "store_internal.h"
 
@@ -190,6 +192,38 @@ static bool names_disk(const struct poll_chunk *chunk, const char *id)
     return false;
 }
 
+static void listing_done(void *data, int status)
+{
+    struct store *store = data;
+    if (status != 0 && store->poll.status == 0)
+        store->poll.status = status;
+    if (--store->poll.outstanding == 0)
+        finish_round(store);
+}
+
+/* True if all snapshots take fewer calls than those in progress, one by one. */
+static bool is_listing_cheaper(const struct store *store)
+{
+    size_t count = 0, page = store->provider->page_limit;
+    for (const struct snapshot *at = store->catalogue.progress; at != NULL; at = at->progress_next)
+        count++;
+    return store->provider->id_limit == 1 && store->catalogue.snapshots_listed != 0 &&
+           store->catalogue.snapshot_count / page + 1 < count;
+}
+
+static int list_all(struct store *store)
+{
+    struct store_waiter *waiter = &store->poll.listing;
+    waiter->ready = listing_done;
+    waiter->data = store;
+    int status =
+        listing_want(store, CLOUD_DESCRIBE_SNAPSHOTS, NULL, false, store->poll.asked, waiter);
+    if (status != -EINPROGRESS)
+        return status;
+    store->poll.outstanding++;
+    return 0;
+}
+
 int poll_want(struct store *store)
 {
     if (store->poll.outstanding > 0)
@@ -199,10 +233,14 @@ int poll_want(struct store *store)
     int status = 0;
     store->poll.asked = clock_now();
     store->poll.status = 0;
+    bool lists = is_listing_cheaper(store);
+    if (lists)
+        status = list_all(store);
     for (const struct snapshot *at = store->catalogue.progress; at != NULL && status == 0;
          at = at->progress_next) {
-        status =
-            add_id(store, CLOUD_DESCRIBE_SNAPSHOTS, &snapshots, snapshot_text(at, SNAPSHOT_ID));
+        if (!lists)
+            status =
+                add_id(store, CLOUD_DESCRIBE_SNAPSHOTS, &snapshots, snapshot_text(at, SNAPSHOT_ID));
         const char *disk = disk_text(at->disk, DISK_ID);
         if (status == 0 && at->disk->exists && strcmp(snapshot_word(at), "ROLLBACKING") == 0 &&
             !names_disk(disks, disk))
@@ -234,6 +272,7 @@ void poll_drop(struct store *store)
         free_chunk(chunk);
     }
     store->poll.outstanding = 0;
+    store_unwait(&store->poll.listing);
     while (store->poll.looking != NULL)
         store_unwait(store->poll.looking);
     while (store->poll.waiting != NULL)

@@ -73,7 +73,8 @@ static const char *evidence(const struct job *job)
         snapshot = find_created(job);
         return snapshot != NULL ? snapshot_text(snapshot, SNAPSHOT_ID) : NULL;
     case CLOUD_DELETE_SNAPSHOT:
-        seen = snapshot == NULL;
+        /* Some clouds take their time over it. */
+        seen = snapshot == NULL || strcmp(snapshot_text(snapshot, SNAPSHOT_WORD), "DELETING") == 0;
         break;
     case CLOUD_RENAME_SNAPSHOT:
         seen = snapshot != NULL && strcmp(snapshot_text(snapshot, SNAPSHOT_NAME), job->name) == 0;

@@ -275,6 +275,15 @@ const struct catalogue *store_catalogue(const struct store *store)
     return &store->catalogue;
 }
 
+size_t store_newer(const struct snapshot *snapshot)
+{
+    const struct disk *disk = snapshot->disk;
+    size_t count = 0;
+    for (size_t i = disk->count; i > 0 && disk->snapshots[i - 1] != snapshot; i--)
+        count += snapshot_is_visible(disk->snapshots[i - 1]);
+    return count;
+}
+
 const struct provider *store_provider(const struct store *store)
 {
     return store->provider;

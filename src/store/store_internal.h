@@ -32,6 +32,7 @@ struct poll_round {
     struct store_waiter *looking; /* want a status of this round */
     struct store_waiter *waiting; /* want something to be settled */
     struct poll_chunk *chunks;
+    struct store_waiter listing; /* where a listing is cheaper than asking by id */
     struct loop_timer timer;
 };
 

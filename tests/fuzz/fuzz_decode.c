@@ -58,14 +58,16 @@ static void require_error(const struct cloud_answer *answer, bool change)
     /* A change whose fate is not known is not sent again. */
     fuzz_require(!change || error->outcome != CLOUD_UNKNOWN ||
                  (error->remedy != CLOUD_LATER && error->remedy != CLOUD_CLOCK &&
-                  error->remedy != CLOUD_CREDENTIAL));
+                  error->remedy != CLOUD_CREDENTIAL && error->remedy != CLOUD_OTHER_WAY));
 }
 
-static void decode_as(const struct provider *provider, enum cloud_verb verb, long status,
-                      const uint8_t *data, size_t size)
+static void decode_as(const struct provider *provider, enum cloud_verb verb, bool by_id,
+                      long status, const uint8_t *data, size_t size)
 {
+    static const char *const ids[] = {"93736622-8b2f-42a9-8984-6ab8c6962718"};
     char *body = fuzz_text(data, size);
-    const struct cloud_call call = {.verb = verb, .limit = 100};
+    const struct cloud_call call = {
+        .verb = verb, .limit = 100, .ids = ids, .id_count = by_id ? 1 : 0};
     const struct http_reply reply = {.failure = HTTP_OK,
                                      .status = status,
                                      .body = body,
@@ -86,6 +88,7 @@ static void decode_as(const struct provider *provider, enum cloud_verb verb, lon
         for (size_t i = 0; i < answer.count && answer.snapshots != NULL; i++)
             require_snapshot(&answer.snapshots[i]);
         fuzz_require(answer.total >= -1);
+        fuzz_require(answer.next == NULL || is_id(answer.next));
         fuzz_require(verb != CLOUD_CREATE_SNAPSHOT || *answer.snapshot_id == '\0' ||
                      is_id(answer.snapshot_id));
     } else {
@@ -97,8 +100,12 @@ static void decode_as(const struct provider *provider, enum cloud_verb verb, lon
 
 static void decode(enum cloud_verb verb, long status, const uint8_t *data, size_t size)
 {
-    decode_as(&provider_tencent, verb, status, data, size);
-    decode_as(&provider_qcloud, verb, status, data, size);
+    decode_as(&provider_tencent, verb, false, status, data, size);
+    decode_as(&provider_qcloud, verb, false, status, data, size);
+    decode_as(&provider_openstack, verb, false, status, data, size);
+    decode_as(&provider_evs, verb, false, status, data, size);
+    if (!cloud_verb_is_change(verb))
+        decode_as(&provider_openstack, verb, true, status, data, size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -17,7 +17,7 @@
 struct client_call {
     struct cloud_call call;
     char *ids[FAKE_IDS];
-    char disk_id[32], snapshot_id[32], name[128], new_id[32];
+    char disk_id[32], snapshot_id[32], name[128], new_id[32], marker[32];
     int64_t execute_at, answer_at;
     struct fake_script script;
     bool is_sent, is_executed;
@@ -28,6 +28,7 @@ struct client_call {
     struct fake_snapshot *snapshots;
     size_t count;
     int64_t total;
+    bool is_full;
 };
 
 struct fake_cloud fake;
@@ -92,7 +93,7 @@ static const char *action(enum cloud_verb verb)
 
 static const char *const default_names[] = {"Unnamed", NULL};
 
-const struct provider fake_store_provider = {
+static const struct provider usual_provider = {
     .name = "fake",
     .title = "a cloud in memory",
     .page_limit = FAKE_PAGE,
@@ -102,9 +103,12 @@ const struct provider fake_store_provider = {
     .name_limit = 60,
     .snapshot_prefix = "snap-",
     .disk_prefix = "disk-",
+    .creating_state = "CREATING",
     .default_names = default_names,
     .action = action,
 };
+
+struct provider fake_store_provider;
 
 void fake_add_disk(const char *id, const char *name)
 {
@@ -199,12 +203,35 @@ static bool is_on_page(const struct cloud_call *call, int64_t index)
            (index >= call->offset && index < (int64_t)call->offset + call->limit);
 }
 
+/* Of pages that follow markers. */
+static void describe_after(struct client_call *call)
+{
+    size_t at = 0, most = call->call.limit;
+    if (fake.page_most > 0 && fake.page_most < most)
+        most = fake.page_most;
+    while (call->marker[0] != '\0' && at < fake.snapshot_count &&
+           strcmp(fake.snapshots[at].id, call->marker) != 0)
+        at++;
+    if (call->marker[0] != '\0' && at++ == fake.snapshot_count) {
+        call->script = (struct fake_script){FATE_REFUSED, -ENOENT};
+        return;
+    }
+    for (; at < fake.snapshot_count && call->count < most; at++)
+        call->snapshots[call->count++] = fake.snapshots[at];
+    call->is_full = call->count == most;
+    call->total = fake.total_unknown ? -1 : (int64_t)fake.snapshot_count + fake.total_lie;
+}
+
 static void describe(struct client_call *call)
 {
     call->disks = calloc(FAKE_LEGION, sizeof(*call->disks));
     call->snapshots = calloc(FAKE_LEGION, sizeof(*call->snapshots));
     if (call->disks == NULL || call->snapshots == NULL)
         abort();
+    if (fake.marks && call->call.verb == CLOUD_DESCRIBE_SNAPSHOTS && call->call.id_count == 0) {
+        describe_after(call);
+        return;
+    }
     if (call->call.verb == CLOUD_DESCRIBE_DISKS) {
         for (size_t i = 0; i < fake.disk_count; i++) {
             if (is_asked_for(&call->call, fake.disks[i].id, NULL) &&
@@ -244,7 +271,10 @@ static void change(struct client_call *call)
         snprintf(snapshot->name, sizeof(snapshot->name), "%s", call->name);
         break;
     case CLOUD_DELETE_SNAPSHOT:
-        fake_remove(call->snapshot_id);
+        if (fake.deletes_slowly)
+            snprintf(snapshot->word, sizeof(snapshot->word), "DELETING");
+        else
+            fake_remove(call->snapshot_id);
         break;
     case CLOUD_DESCRIBE_DISKS:
     case CLOUD_DESCRIBE_SNAPSHOTS:
@@ -291,6 +321,7 @@ static void fill_snapshots(const struct client_call *call, struct cloud_answer *
             .expires = TIMESTAMP_NONE,
             .percent = from->percent,
             .image_count = from->images,
+            .deletion_failed = from->deletion_failed,
             .raw = raw,
         };
     }
@@ -380,6 +411,8 @@ static void answer_call(struct client_call *call)
             fill_disks(call, &answer);
         else if (call->call.verb == CLOUD_DESCRIBE_SNAPSHOTS)
             fill_snapshots(call, &answer);
+        if (call->is_full && answer.count > 0)
+            answer.next = call->snapshots[answer.count - 1].id;
         if (fake.spoil != NULL)
             fake.spoil(&call->call, &answer);
     }
@@ -426,7 +459,9 @@ int client_submit(struct client *client, const struct cloud_call *call, int64_t 
     snprintf(copy->name, sizeof(copy->name), "%s", call->name ? call->name : "");
     snprintf(copy->snapshot_id, sizeof(copy->snapshot_id), "%s",
              call->snapshot_id ? call->snapshot_id : "");
+    snprintf(copy->marker, sizeof(copy->marker), "%s", call->marker ? call->marker : "");
     copy->call.disk_id = call->disk_id ? copy->disk_id : NULL;
+    copy->call.marker = call->marker ? copy->marker : NULL;
     copy->call.name = copy->name;
     copy->call.snapshot_id = copy->snapshot_id;
     unsigned nth = fake.calls[call->verb]++;
@@ -539,6 +574,7 @@ int fake_world_set_up(void **state)
     log_set_level(LOG_LEVEL_ERROR);
     fake = (struct fake_cloud){.now = FAKE_START, .latency = 20};
     raw = json_pack("{s:s}", "a", "b");
+    fake_store_provider = usual_provider;
     world_reopen(NULL);
     return 0;
 }

@@ -39,6 +39,7 @@ struct fake_snapshot {
     char id[32], disk[32], name[128], word[24];
     int64_t created;
     unsigned percent, images;
+    bool deletion_failed;
 };
 
 /* What becomes of a call. */
@@ -71,7 +72,10 @@ struct fake_cloud {
     unsigned in_flight, most_in_flight;
     int64_t total_lie; /* added to every TotalCount */
     bool total_unknown;
-    bool silent; /* no question is answered before its deadline */
+    bool marks;          /* pages follow markers, and a full one names the next */
+    size_t page_most;    /* the largest page that is given then; 0: what is asked for */
+    bool deletes_slowly; /* what is deleted is DELETING first */
+    bool silent;         /* no question is answered before its deadline */
     /* Called before a call is carried out: the place to change the world between two pages. */
     void (*before)(const struct cloud_call *call);
     /* Called with each answer before the store gets it: the place for records that are no good. */
@@ -82,7 +86,7 @@ struct fake_cloud {
 
 extern struct fake_cloud fake;
 extern struct store *store;
-extern const struct provider fake_store_provider;
+extern struct provider fake_store_provider; /* fake_world_set_up() undoes what a test changes */
 
 int fake_world_set_up(void **state);
 int fake_world_tear_down(void **state);

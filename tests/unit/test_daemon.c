@@ -22,8 +22,9 @@
 
 static char text[2048];
 
-static void forget(void)
+static void forget(void *data)
 {
+    (void)data;
 }
 
 /* Runs `start` in a process of its own; its exit status, or -1. What it wrote on stderr is in
@@ -42,7 +43,7 @@ static int run(void (*start)(struct daemon *daemon), bool foreground, int64_t li
         dup2(pipes[1], STDERR_FILENO);
         close(pipes[0]);
         close(pipes[1]);
-        if (daemon_protect() != 0 || daemon_begin(&daemon, foreground, limit, forget) != 0)
+        if (daemon_protect() != 0 || daemon_begin(&daemon, foreground, limit, forget, NULL) != 0)
             _exit(99);
         start(&daemon);
         daemon_end(&daemon);

@@ -168,6 +168,52 @@ static void test_rename(void **state)
     assert_string_equal(entry_id(DISK, "first"), "snap-00000002");
 }
 
+/* Accepted, and then? */
+static void test_slow_deletions(void **state)
+{
+    (void)state;
+    struct order order;
+    fake.deletes_slowly = true;
+    assert_int_equal(delete (&order, "snap-00000001"), 0);
+    assert_string_equal(entry_id(DISK, "first"), "");
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_string_equal(entry_id(DISK, "first"), "");
+    /* However long it takes. */
+    world_run(200000);
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_string_equal(entry_id(DISK, "first"), "");
+    assert_int_equal(strlen(shown(store_put_errors)), 0);
+    struct fake_snapshot *snapshot = fake_find("snap-00000001");
+    snprintf(snapshot->word, sizeof(snapshot->word), "ERROR");
+    snapshot->deletion_failed = true;
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_string_equal(entry_id(DISK, "first"), "snap-00000001");
+    assert_string_equal(snapshot_word(known("snap-00000001")), "ERROR");
+    const char *errors = shown(store_put_errors);
+    assert_non_null(strstr(errors, "\"operation\":\"rmdir\""));
+    assert_non_null(strstr(errors, "could not carry it out"));
+    /* It is told once. */
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_null(strchr(strchr(shown(store_put_errors), '\n') + 1, '\n'));
+}
+
+/* The answer was lost, and the deletion that is sent again is refused because the first is under
+ * way. */
+static void test_slow_deletion_sent_again(void **state)
+{
+    (void)state;
+    struct order order;
+    fake.deletes_slowly = true;
+    fake_fate(CLOUD_DELETE_SNAPSHOT, 0, FATE_INTERNAL_DONE, -EREMOTEIO);
+    fake_fate(CLOUD_DELETE_SNAPSHOT, 1, FATE_REFUSED, -EBUSY);
+    assert_int_equal(delete (&order, "snap-00000001"), 0);
+    assert_string_equal(entry_id(DISK, "first"), "");
+}
+
 static void test_delete(void **state)
 {
     (void)state;
@@ -313,13 +359,14 @@ int main(void)
 {
 #define JOBS_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, fake_world_tear_down)
     const struct CMUnitTest tests[] = {
-        JOBS_TEST(test_create),        JOBS_TEST(test_create_refused_here),
-        JOBS_TEST(test_refused_there), JOBS_TEST(test_never_sent),
-        JOBS_TEST(test_rollback),      JOBS_TEST(test_rollback_refused_here),
-        JOBS_TEST(test_rename),        JOBS_TEST(test_delete),
-        JOBS_TEST(test_cancel),        JOBS_TEST(test_no_cancel_of_a_repetition),
-        JOBS_TEST(test_forget),        JOBS_TEST(test_dropped),
-        JOBS_TEST(test_jobs_kept),     JOBS_TEST(test_errors_kept),
+        JOBS_TEST(test_create),         JOBS_TEST(test_create_refused_here),
+        JOBS_TEST(test_refused_there),  JOBS_TEST(test_never_sent),
+        JOBS_TEST(test_rollback),       JOBS_TEST(test_rollback_refused_here),
+        JOBS_TEST(test_rename),         JOBS_TEST(test_delete),
+        JOBS_TEST(test_slow_deletions), JOBS_TEST(test_slow_deletion_sent_again),
+        JOBS_TEST(test_cancel),         JOBS_TEST(test_no_cancel_of_a_repetition),
+        JOBS_TEST(test_forget),         JOBS_TEST(test_dropped),
+        JOBS_TEST(test_jobs_kept),      JOBS_TEST(test_errors_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

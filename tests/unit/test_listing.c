@@ -45,6 +45,114 @@ static void test_pages_at_rest(void **state)
     }
 }
 
+/* --- pages that follow markers ------------------------------------------------------- */
+
+static void test_markers_at_rest(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t count, page_most;
+        unsigned calls;
+    } cases[] = {{0, 0, 1},  {9, 0, 1},   {10, 0, 2},  {11, 0, 2},
+                 {45, 0, 5}, {45, 4, 12}, {399, 0, 40}};
+    fake.marks = true;
+    learn_disks();
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        size_t which = i / 2;
+        fake.total_unknown = i % 2 == 1;
+        fake.page_most = cases[which].page_most;
+        fake.snapshot_count = 0;
+        fake_add_many(cases[which].count);
+        fake_forget_calls();
+        store_refresh(store);
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], cases[which].calls);
+        assert_int_equal(fake.most_in_flight, 1);
+        assert_same();
+        world_run(1000);
+    }
+}
+
+static const char *victim;
+
+/* Between the second page and the third. */
+static void remove_victim(const struct cloud_call *call)
+{
+    if (call->marker != NULL && strcmp(call->marker, "snap-00000019") == 0 && victim != NULL) {
+        fake_remove(victim);
+        victim = NULL;
+    }
+}
+
+static void test_markers_and_deletions(void **state)
+{
+    (void)state;
+    /* On a page that was read, the marker itself, on a page to come. */
+    static const char *const victims[] = {"snap-00000003", "snap-00000019", "snap-00000025"};
+    fake.marks = true;
+    learn_disks();
+    for (size_t i = 0; i < 2 * sizeof victims / sizeof *victims; i++) {
+        fake.total_unknown = i % 2 == 1;
+        fake.snapshot_count = 0;
+        fake_add_many(45);
+        fake.before = NULL;
+        store_refresh(store);
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_same();
+        victim = victims[i / 2];
+        fake.before = remove_victim;
+        store_refresh(store);
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_null(victim);
+        for (size_t at = 0; at < fake.snapshot_count; at++)
+            assert_non_null(known(fake.snapshots[at].id));
+        fake.before = NULL;
+        store_refresh(store);
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_same();
+    }
+}
+
+static void lead_in_a_circle(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb == CLOUD_DESCRIBE_SNAPSHOTS && call->marker != NULL)
+        answer->next = answer->snapshots[0].id;
+}
+
+/* And whoever ignores the marker. */
+static void test_markers_that_lead_nowhere(void **state)
+{
+    (void)state;
+    fake.marks = true;
+    learn_disks();
+    fake_add_many(25);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_same();
+    fake.spoil = lead_in_a_circle;
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -EPROTO);
+    assert_same();
+    fake.spoil = NULL;
+    world_run(60000);
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+}
+
+/* A first page that tells of more than come is read again, and then takes nothing away. */
+static void test_markers_and_a_total_that_lies(void **state)
+{
+    (void)state;
+    fake.marks = true;
+    learn_disks();
+    fake_add_many(25);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    fake.snapshot_count = 15;
+    fake.total_lie = 10;
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), -EPROTO);
+    assert_int_equal(visible(DISK), 25);
+}
+
 static void test_side_by_side(void **state)
 {
     (void)state;
@@ -635,6 +743,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WORLD_TEST(test_pages_at_rest),
         WORLD_TEST(test_side_by_side),
+        WORLD_TEST(test_markers_at_rest),
+        WORLD_TEST(test_markers_and_deletions),
+        WORLD_TEST(test_markers_that_lead_nowhere),
+        WORLD_TEST(test_markers_and_a_total_that_lies),
         WORLD_TEST(test_answers_in_any_order),
         WORLD_TEST(test_changes_between_pages),
         WORLD_TEST(test_changes_within_a_second),

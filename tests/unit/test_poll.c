@@ -51,6 +51,49 @@ static void test_nobody_looks(void **state)
 
 static struct looker crowd[60];
 
+/* A cloud that takes one id in a call: the listing, where that is fewer calls. */
+static void test_one_id_a_call(void **state)
+{
+    (void)state;
+    fake_store_provider.id_limit = 1;
+    begin(3);
+    largest = 0;
+    fake.before = note_ids;
+    world_run(INTERVAL);
+    assert_true(look_begin(&crowd[0], WANT_STATUS, fake.snapshots[0].id));
+    fake.snapshots[2].percent = 33;
+    world_run(1000);
+    assert_int_equal(crowd[0].ready, 1);
+    assert_int_equal(crowd[0].status, 0);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 1);
+    assert_int_equal(largest, 0);
+    assert_int_equal(known(fake.snapshots[2].id)->percent, 33);
+    set_word(fake.snapshots[1].id, "NORMAL", 100);
+    set_word(fake.snapshots[2].id, "NORMAL", 100);
+    world_run(INTERVAL);
+    assert_true(look_begin(&crowd[1], WANT_STATUS, fake.snapshots[0].id));
+    world_run(1000);
+    fake_forget_calls();
+    world_run(INTERVAL);
+    assert_true(look_begin(&crowd[2], WANT_STATUS, fake.snapshots[0].id));
+    world_run(1000);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 1);
+    assert_int_equal(largest, 1);
+    /* A round that cannot be had says so. */
+    fake_store_provider.id_limit = 4;
+    set_word(fake.snapshots[1].id, "CREATING", 1);
+    set_word(fake.snapshots[2].id, "CREATING", 1);
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    fake_store_provider.id_limit = 1;
+    world_run(INTERVAL);
+    fake_forget_calls();
+    fake_fate(CLOUD_DESCRIBE_SNAPSHOTS, 0, FATE_REFUSED, -EACCES);
+    assert_true(look_begin(&crowd[3], WANT_STATUS, fake.snapshots[0].id));
+    world_run(1000);
+    assert_int_equal(crowd[3].status, -EACCES);
+}
+
 /* As many calls a round as the ids need, however many look. */
 static void test_together(void **state)
 {
@@ -249,11 +292,17 @@ static void test_dropped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WORLD_TEST(test_nobody_looks),  WORLD_TEST(test_together),
-        WORLD_TEST(test_wait),          WORLD_TEST(test_settled_already),
-        WORLD_TEST(test_vanished),      WORLD_TEST(test_settled_by_a_listing),
-        WORLD_TEST(test_failing_round), WORLD_TEST(test_rollback_progress),
-        WORLD_TEST(test_watch),         WORLD_TEST(test_dropped),
+        WORLD_TEST(test_nobody_looks),
+        WORLD_TEST(test_one_id_a_call),
+        WORLD_TEST(test_together),
+        WORLD_TEST(test_wait),
+        WORLD_TEST(test_settled_already),
+        WORLD_TEST(test_vanished),
+        WORLD_TEST(test_settled_by_a_listing),
+        WORLD_TEST(test_failing_round),
+        WORLD_TEST(test_rollback_progress),
+        WORLD_TEST(test_watch),
+        WORLD_TEST(test_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

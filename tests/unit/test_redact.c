@@ -90,6 +90,32 @@ static void test_without_secrets(void **state)
     expect("short " SIGNATURE, false, "short " SIGNATURE);
 }
 
+static void expect_login(const char *body, const char *text, const char *expected)
+{
+    char copy[256];
+    free(request.body);
+    request.body = strdup(body);
+    snprintf(copy, sizeof copy, "%s", text);
+    http_request_redact_login(&request, copy, strlen(copy));
+    assert_string_equal(copy, expected);
+}
+
+static void test_logins(void **state)
+{
+    (void)state;
+    static const char body[] =
+        "{\"user\":{\"name\":\"demo\",\"password\":\"hunter2\"},\"secret\":\"a\\u0022b\\u005cc\","
+        "\"token\":{\"id\":\"gAAAAA-token\"},\"id\":\"identity\"}";
+    expect_login(body, "On instance: {'password': 'hunter2'}, demo", /* and of names nothing */
+                 "On instance: {'password': '*******'}, demo");
+    expect_login(body, "a\"b\\c and a\\u0022b\\u005cc", "***** and ***************");
+    expect_login(body, "gAAAAA-token identity", "************ identity");
+    expect_login("{\"password\":\"abc\"}", "abc", "abc");
+    expect_login("{\"password\":\"", "anything", "anything");
+    expect_login("{\"password\":\"abcd\\", "abcd\\", "*****");
+    expect_login("password=hunter2", "hunter2", "hunter2");
+}
+
 static void test_wiped_memory(void **state)
 {
     (void)state;
@@ -144,6 +170,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_is_secret, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_secrets, set_up, tear_down),
+        cmocka_unit_test_teardown(test_logins, tear_down),
         cmocka_unit_test(test_wiped_memory),
         cmocka_unit_test(test_secret_documents),
     };

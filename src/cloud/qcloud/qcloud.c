@@ -23,6 +23,7 @@ const struct provider provider_qcloud = {
     .name_limit = 60,
     .snapshot_prefix = "snap-",
     .disk_prefix = "disk-",
+    .creating_state = "creating",
     .default_names = default_names,
     .action = qcloud_action,
     .endpoint = qcloud_endpoint,

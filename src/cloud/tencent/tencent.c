@@ -16,6 +16,7 @@ const struct provider provider_tencent = {
     .name_limit = 60,
     .snapshot_prefix = "snap-",
     .disk_prefix = "disk-",
+    .creating_state = "CREATING",
     .default_names = default_names,
     .action = tencent_action,
     .endpoint = tencent_endpoint,

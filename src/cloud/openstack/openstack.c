@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "openstack.h"
+
+#include "../codec.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const no_default_names[] = {NULL};
+
+static const char *refuse_words(const struct cloud_call *call, const char *reason)
+{
+    return call->verb == CLOUD_APPLY_SNAPSHOT && call->stop_instance ? reason : NULL;
+}
+
+/* --- Cinder -------------------------------------------------------------------------- */
+
+const char *openstack_action(enum cloud_verb verb)
+{
+    switch (verb) {
+    case CLOUD_DESCRIBE_DISKS:
+        return "ListVolumes";
+    case CLOUD_DESCRIBE_SNAPSHOTS:
+        return "ListSnapshots";
+    case CLOUD_CREATE_SNAPSHOT:
+        return "CreateSnapshot";
+    case CLOUD_APPLY_SNAPSHOT:
+        return "RevertToSnapshot";
+    case CLOUD_RENAME_SNAPSHOT:
+        return "UpdateSnapshot";
+    case CLOUD_DELETE_SNAPSHOT:
+        return "DeleteSnapshot";
+    }
+    return "";
+}
+
+int openstack_endpoint(const struct cloud_account *account, char *url, size_t size)
+{
+    /* Only Keystone's catalogue knows it. */
+    if (account->endpoint == NULL)
+        return -EINVAL;
+    int length = snprintf(url, size, "%s", account->endpoint);
+    return length < 0 || (size_t)length >= size ? -EINVAL : 0;
+}
+
+static const char *openstack_refusal(const struct cloud_call *call)
+{
+    return refuse_words(call, "Cinder cannot stop an instance; detach the volume yourself, then "
+                              "roll back");
+}
+
+const struct provider provider_openstack = {
+    .name = "openstack",
+    .title = "OpenStack Block Storage (Cinder v3)",
+    .page_limit = 1000,
+    .id_limit = 1,
+    .rate = 20,
+    .name_limit = 255,
+    .snapshot_prefix = NULL,
+    .disk_prefix = NULL,
+    .trims_names = true,
+    .reverts_newest_only = true,
+    .creating_state = "creating",
+    .default_names = no_default_names,
+    .action = openstack_action,
+    .endpoint = openstack_endpoint,
+    .refusal = openstack_refusal,
+    .encode = openstack_encode,
+    .decode = openstack_decode,
+};
+
+/* --- EVS ----------------------------------------------------------------------------- */
+
+const char *evs_action(enum cloud_verb verb)
+{
+    return verb == CLOUD_APPLY_SNAPSHOT ? "RollbackSnapshot" : openstack_action(verb);
+}
+
+/* Open Telekom Cloud's regions; all others are Huawei Cloud's (openstack facts 4.1). */
+static const char *domain_of(const char *region)
+{
+    if (strcmp(region, "eu-de") == 0 || strcmp(region, "eu-nl") == 0)
+        return "otc.t-systems.com";
+    if (strcmp(region, "eu-ch2") == 0)
+        return "sc.otc.t-systems.com";
+    return "myhuaweicloud.com";
+}
+
+int evs_endpoint(const struct cloud_account *account, char *url, size_t size)
+{
+    if (account->endpoint != NULL)
+        return openstack_endpoint(account, url, size);
+    if (!codec_region_is_valid(account->region))
+        return -EINVAL;
+    int length =
+        snprintf(url, size, "https://evs.%s.%s", account->region, domain_of(account->region));
+    return length < 0 || (size_t)length >= size ? -EINVAL : 0;
+}
+
+static const char *evs_refusal(const struct cloud_call *call)
+{
+    return refuse_words(call,
+                        "EVS cannot stop an instance; detach the disk yourself, then roll back");
+}
+
+const struct provider provider_evs = {
+    .name = "evs",
+    .title = "Elastic Volume Service (Huawei Cloud, Open Telekom Cloud)",
+    .page_limit = 100, /* the vendor advises small pages, and takes up to 1000 (facts 4.2) */
+    .id_limit = 1,
+    .rate = 20,
+    .snapshot_quota = 7,
+    .name_limit = 255,
+    .name_characters = 64,
+    .backup_prefix = "autobk_snapshot_",
+    .snapshot_prefix = NULL,
+    .disk_prefix = NULL,
+    .trims_names = true,
+    .creating_state = "creating",
+    .default_names = no_default_names,
+    .action = evs_action,
+    .endpoint = evs_endpoint,
+    .refusal = evs_refusal,
+    .encode = evs_encode,
+    .decode = evs_decode,
+};
