@@ -180,6 +180,16 @@ class Simulator(Daemon):
     def endpoint(self):
         return f"http://127.0.0.1:{self.port}"
 
+    region = REGION
+
+    @property
+    def credentials(self):
+        """Variables for whoever mounts this account."""
+        return {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
+
+    def mount_options(self, endpoint=None):
+        return [f"endpoint={endpoint or self.endpoint}"]
+
     def control(self, method, path, body=None):
         request = urllib.request.Request(self.endpoint + path, method=method,
                                          data=None if body is None else json.dumps(body).encode())
@@ -273,7 +283,7 @@ class Simulator(Daemon):
 class Mount(Daemon):
     """One kernel mount.  The constructor returns when it is mounted, or raises with cbsfs's own words."""
 
-    def __init__(self, directory, simulator, *options, source=REGION, background=False, endpoint=None,
+    def __init__(self, directory, simulator, *options, source=True, background=False, endpoint=None,
                  environment=None, arguments=()):
         super().__init__(directory)
         self.simulator = simulator
@@ -283,14 +293,17 @@ class Mount(Daemon):
         os.makedirs(self.home, exist_ok=True)
         self.background = background
         self.pid = None
-        words = [f"endpoint={endpoint or simulator.endpoint}", *providers.OPTIONS, *options]
+        source = simulator.region if source is True else source
+        words = [*simulator.mount_options(endpoint), *providers.OPTIONS, *options]
         if SLOWER > 1 and not any(word.startswith("timeout=") for word in options):
             words.append(f"timeout={int(10 * SLOWER)}")
         wrapper = shlex.split(WRAPPER.replace("{log}", os.path.join(self.directory, "wrapper")))
         self.argv = [*wrapper, CBSFS, *arguments, *([source] if source else []), self.point, "-o", ",".join(words)]
         if not background:
             self.argv.append("-f")
-        self.environment = clean_environment(self.home, self.directory, environment)
+        self.environment = clean_environment(self.home, self.directory,
+                                             {"TENCENTCLOUD_SECRET_ID": None, "TENCENTCLOUD_SECRET_KEY": None,
+                                              **simulator.credentials, **(environment or {})})
         self.start()
 
     def start(self):

@@ -4,7 +4,13 @@ import os
 import threading
 from contextlib import contextmanager
 
+import providers
 from harness import Mount, Simulator
+
+if providers.PROVIDER == "openstack":
+    from real_cloud import CloudAccount as Account
+else:
+    Account = Simulator
 
 
 class Stage:
@@ -21,7 +27,7 @@ class Stage:
         return os.path.join(self.directory, f"{kind}{len(self.daemons)}")
 
     def simulator(self, *arguments, **keywords):
-        simulator = Simulator.__new__(Simulator)
+        simulator = Account.__new__(Account)
         self.daemons.append(simulator)
         simulator.__init__(self.place("simulator"), *arguments, **keywords)
         return simulator
@@ -41,7 +47,7 @@ class Stage:
         return [daemon for daemon in self.daemons if isinstance(daemon, Mount)]
 
     def simulators(self):
-        return [daemon for daemon in self.daemons if isinstance(daemon, Simulator)]
+        return [daemon for daemon in self.daemons if isinstance(daemon, Account)]
 
     def leftovers(self, jobs=False):
         """What tests have left behind in the daemons of this stage."""

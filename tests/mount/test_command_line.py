@@ -12,6 +12,8 @@ from commands import assert_done, run, shell, wait_until
 from harness import (CBSFS, SECRET_ID, SECRET_KEY, clean_environment, find_process, mount_type,
                      process_is_running, read_text)
 
+pytestmark = pytest.mark.needs("simulator")
+
 SIMULATOR = ("--region", "ap-guangzhou")
 
 

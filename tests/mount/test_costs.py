@@ -211,6 +211,7 @@ def test_a_listing_that_changes_while_it_is_paged(own):
     assert not untouched - set(names), "nothing lost"
 
 
+@pytest.mark.needs("staleness")
 @pytest.mark.core
 def test_a_new_snapshot_stays_though_the_listing_lags(own):
     sim = own.simulator("--create-time", "0.2")
@@ -272,6 +273,7 @@ def test_what_is_known_is_served_while_the_api_is_down(own):
     wait_until(lambda: "recovered" in mount.snapshots(disk), 5)
 
 
+@pytest.mark.needs("simulator")
 def test_a_simulator_that_went_away_and_came_back(own):
     sim = own.simulator()
     disk = sim.add_disk()
@@ -305,6 +307,7 @@ def test_throttled_questions_are_asked_again(own):
     assert len(mount.snapshots(disk)) == 2
 
 
+@pytest.mark.needs("simulator")
 def test_a_clock_that_is_wrong_is_corrected(own):
     sim = own.simulator("--create-time", "0.2")
     disk, _ = some_disk(sim, 2)

@@ -74,6 +74,7 @@ def test_new_folder_rename_and_delete(own, browse):
     assert count.change_requests == 3
 
 
+@pytest.mark.needs("quota")
 @pytest.mark.limit(120)
 def test_a_refusal_is_told(own, browse):
     """The reason reaches the person: a second window, and nothing in the cloud."""

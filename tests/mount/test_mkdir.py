@@ -6,6 +6,7 @@ import json
 import pytest
 
 from commands import assert_done, assert_refused, finish, run, start, wait_until
+from providers import is_snapshot_id
 
 SIMULATOR = ("--create-time", "3", "--quota", "6")
 OPTIONS = ("ttl=1", "timeout=3")
@@ -28,7 +29,7 @@ def test_the_directory_is_there_at_once_everywhere(mnt, disk):
     assert_done(run("mkdir", mnt.snapshot(disk, "now")))
     assert mnt.snapshots(disk) == ["now"]
     snapshot = mnt.value(mnt.snapshot(disk, "now", "id"))
-    assert snapshot.startswith("snap-")
+    assert is_snapshot_id(snapshot)
     assert snapshot in mnt.list("snapshots")
     assert [record["id"] for record in json.loads(mnt.read(mnt.disk(disk, "snapshots.json")))] == [snapshot]
     assert mnt.value(mnt.path("snapshots", snapshot, "name")) == "now"
@@ -108,6 +109,7 @@ def test_mkdir_elsewhere(mnt, sim, disk, place):
     assert count.change_requests == 0
 
 
+@pytest.mark.needs("quota")
 def test_the_quota(mnt, sim, disk):
     for i in range(6):
         mnt.add_snapshot(disk, f"full-{i}")
@@ -117,6 +119,7 @@ def test_the_quota(mnt, sim, disk):
     assert len(mnt.snapshots(disk)) == 6
 
 
+@pytest.mark.needs("attributes")
 def test_a_disk_that_cannot_have_snapshots(mnt):
     disk = mnt.add_disk(SnapshotAbility=False)
     assert_refused(run("mkdir", mnt.snapshot(disk, "never")), errno.EOPNOTSUPP)
@@ -124,6 +127,7 @@ def test_a_disk_that_cannot_have_snapshots(mnt):
     assert mnt.read(mnt.disk(disk, "error")) != ""
 
 
+@pytest.mark.needs("orphans")
 def test_the_disk_of_an_orphan(mnt, sim):
     disk = sim.identifier("disk")
     mnt.add_snapshot(disk, "orphan")
@@ -167,6 +171,7 @@ def test_an_answer_that_was_spoilt_is_found_out(mnt, sim, disk, fault):
     assert mnt.snapshots(disk) == (["spoilt"] if result.status == 0 else [])
 
 
+@pytest.mark.needs("words")
 @pytest.mark.parametrize("code", ["InternalError", "InternalError.ComponentError"])
 def test_an_internal_error_without_a_trace_is_undecided(mnt, sim, disk, code):
     """It may still happen: no second one can be made meanwhile, and the cloud's own words can be read."""

@@ -11,15 +11,15 @@ import pytest
 
 from commands import assert_done, assert_refused, in_namespace, run, wait_until
 from conftest import open_stage
-from harness import CBSFS, REGION, SECRET_ID, SECRET_KEY, mount_type
+from harness import CBSFS, mount_type
 from providers import CHANGES as CHANGES_OF_THE_CLOUD
+from providers import OPTIONS, own_state
 from person import NEEDS_ROOT, Person, PersonalMount, closed_device, open_device, personal_mount, public_directory
 
 SIMULATOR = ("--create-time", "0.2", "--rollback-time", "0.2", "--rate", "0")
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason=NEEDS_ROOT)
 
-CREDENTIALS = {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
 
 # What every kind of thing in the tree may be used for, before umask= takes bits away.
 MODES = {
@@ -92,8 +92,8 @@ def works(run, path):
 def run_cbsfs(sim, directory, *options):
     point = directory / "mnt"
     point.mkdir(exist_ok=True)
-    result = run(CBSFS, REGION, point, "-o", ",".join([f"endpoint={sim.endpoint}", *options]),
-                 env=CREDENTIALS)
+    result = run(CBSFS, sim.region, point, "-o", ",".join([*sim.mount_options(), *OPTIONS, *options]),
+                 env=sim.credentials)
     assert mount_type(str(point)) is None
     return result
 
@@ -220,7 +220,7 @@ def tour(mount, sim, disk, person):
         assert person.run("cat", f"{path}/snapshots/new/wait").out == "NORMAL 100\n"
         assert_done(person.run("mv", f"{path}/snapshots/new", f"{path}/snapshots/named"))
         assert_done(person.shell('echo 1 > "$1/snapshots/named/rollback"', path))
-        wait_until(lambda: person.run("cat", f"{path}/state").out == "UNATTACHED\n", 10, "the end of the rollback")
+        wait_until(lambda: person.run("cat", f"{path}/state").out == own_state("UNATTACHED") + "\n", 10, "the end of the rollback")
         assert person.run("rm", "-rf", path).status == 1
         assert person.run("find", path, "-delete").status == 1
         assert_done(person.run("rmdir", f"{path}/snapshots/a"))
@@ -295,7 +295,7 @@ def refused_mount(sim, person, *options, point_owner=None):
     mount.__init__(directory, sim, *options, person=person, background=True)
     if point_owner is not None:
         os.chown(mount.point, point_owner, point_owner)
-    result = person.run(mount.program, *mount.argv[1:], env=CREDENTIALS)
+    result = person.run(mount.program, *mount.argv[1:], env=sim.credentials)
     assert result.status == 1 and result.out == ""
     assert len(result.err.splitlines()) == 1 and result.err.startswith("cbsfs: "), result.err
     assert mount_type(mount.point) is None
@@ -335,7 +335,7 @@ def with_fuse_conf(sim, somebody, stranger):
         prepare = 'mount --bind "$1" /etc/fuse.conf && shift && cd / && exec bash -c "$@"'
         arguments = (mount.program, *mount.argv[1:])
         return run(*in_namespace(prepare, "sh", conf, script, "bash", mount.point, *arguments),
-                   env={**CREDENTIALS, "HOME": mount.home, "SOMEBODY": shlex.join(somebody.words()),
+                   env={**sim.credentials, "HOME": mount.home, "SOMEBODY": shlex.join(somebody.words()),
                         "STRANGER": shlex.join(stranger.words())})
 
     with open_device():

@@ -2,11 +2,12 @@
 """The control file `rollback` (design 4): what triggers it, what never does, and its dry run."""
 import errno
 import os
+from datetime import timedelta
 
 import pytest
 
-from commands import assert_done, assert_refused, finish, run, shell, start, wait_until
-from providers import own_state
+from commands import assert_done, assert_refused, beijing, finish, now, run, shell, start, wait_until
+from providers import own_instance, own_state
 
 SIMULATOR = ("--create-time", "1", "--rollback-time", "3")
 OPTIONS = ("ttl=1", "timeout=3")
@@ -132,7 +133,8 @@ for _ in range(3):
 @pytest.mark.core
 @pytest.mark.parametrize("fields", [
     {"SnapshotState": "CREATING", "Percent": 30}, {"SnapshotState": "ROLLBACKING"},
-    {"SnapshotState": "COPYING_FROM_REMOTE"}, {"SnapshotState": "BRANDNEW"}],
+    *(pytest.param({"SnapshotState": state}, marks=pytest.mark.needs("words"), id=state)
+      for state in ("COPYING_FROM_REMOTE", "BRANDNEW"))],
     ids=lambda fields: fields["SnapshotState"])
 def test_what_is_not_normal_is_busy_without_a_call(mnt, sim, disk, fields):
     mnt.add_snapshot(disk, "unready", **fields)
@@ -145,7 +147,7 @@ def test_what_is_not_normal_is_busy_without_a_call(mnt, sim, disk, fields):
 @pytest.mark.core
 def test_a_disk_that_rolls_back_already_is_busy_without_a_call(mnt, sim, snapshot):
     disk, _, _, control = snapshot
-    mnt.add_snapshot(disk, "other")
+    mnt.add_snapshot(disk, "other", CreateTime=beijing(now() - timedelta(days=99)))
     with sim.counting() as count:
         assert_done(shell('echo 1 > "$1"', control))
         assert_refused(shell('echo 1 > "$1"', control), errno.EBUSY)
@@ -171,7 +173,7 @@ def test_an_attached_disk_is_busy(mnt, sim):
         assert_refused(shell('echo 1 > "$1"', control), errno.EBUSY)
     assert count.executed["ApplySnapshot"] == 0
     assert mnt.read(mnt.snapshot(disk, "good", "error")) != ""
-    assert "FAIL" in mnt.read(control) and "ins-aaaa1111" in mnt.read(control)
+    assert "FAIL" in mnt.read(control) and own_instance("ins-aaaa1111") in mnt.read(control)
 
 
 @pytest.mark.only("tencent")
@@ -188,6 +190,7 @@ def test_stop_and_start(mnt, sim, words, stop, begin):
     assert bool(params.get("AutoStartInstance")) is begin
 
 
+@pytest.mark.needs("any snapshot")
 @pytest.mark.core
 def test_the_dry_run(mnt, sim, snapshot):
     disk, _, _, control = snapshot
@@ -231,6 +234,7 @@ def test_the_dry_run_can_be_crawled(mnt, sim, snapshot):
     assert count.change_requests == 0
 
 
+@pytest.mark.needs("orphans")
 def test_an_orphan_cannot_be_rolled_back(mnt, sim):
     disk = sim.identifier("disk")
     mnt.add_snapshot(disk, "orphan")

@@ -11,6 +11,8 @@ import pytest
 from commands import assert_done, run, shell
 from harness import REGION, REPOSITORY, SECRET_ID, SECRET_KEY
 
+pytestmark = pytest.mark.needs("simulator")
+
 SIMULATOR = ("--create-time", "0.5", "--rollback-time", "4")
 OPTIONS = ("ttl=600", "allow_delete")
 SDK = os.environ.get("CBSFS_SDK", os.path.join(REPOSITORY, ".check", "sdk"))

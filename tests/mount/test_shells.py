@@ -162,6 +162,7 @@ def test_what_the_cloud_refuses_is_seen_and_sent_once(sim, control, words, write
     assert count.requests["ApplySnapshot"] == 1
 
 
+@pytest.mark.needs("words")
 @pytest.mark.parametrize("writer", [*(f"{name} echo" for name in SHELLS), "python with", "perl", "node writeFileSync",
                                     "cp", "tee", "rsync --inplace"])
 def test_a_key_that_is_refused_is_seen_and_tried_once(sim, mnt, control, words, writer):

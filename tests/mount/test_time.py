@@ -22,6 +22,8 @@ from commands import assert_done, assert_refused, finish, holds_for, run, start,
 from harness import CBSFS, REGION, SECRET_ID, SECRET_KEY, clean_environment, find_process, sanitizer_environment
 from line import Line
 
+pytestmark = pytest.mark.needs("simulator")
+
 LIBRARY = os.path.join(os.path.dirname(CBSFS), "tests", "mount", "bend_time.so")
 TIMEOUT = 2
 AT_ONCE = 0.05  # what is known, while the cloud hangs
