@@ -48,8 +48,12 @@ static const struct {
     {"LimitExceeded.", 413, "EVS.5413"},
     {"InternalError", 500, "EVS.5500"},
     {"InternalError.", 500, "EVS.5500"},
-    {"ResourceUnavailable.", 400, "EVS.2043"},
+    {"InvalidDisk.", 400, "EVS.2043"},
     {"ResourceBusy", 400, "EVS.2043"},
+    {"ResourceInUse.", 400, "EVS.2043"},
+    {"ResourceUnavailable.", 400, "EVS.2043"},
+    {"UnsupportedOperation", 400, "EVS.2043"},
+    {"UnsupportedOperation.", 400, "EVS.2043"},
 };
 
 static unsigned int status_of(const char **code)

@@ -122,22 +122,48 @@ json_t *evs_snapshot(const struct account *account, const struct snapshot *snaps
     return with_own_members(record, &snapshot->head);
 }
 
+static int attach(json_t *list, const char *uuid, const char *instance)
+{
+    return json_array_append_new(list,
+                                 json_pack("{s:s, s:s, s:s, s:s, s:n, s:s}", "id", uuid,
+                                           "attachment_id", uuid, "volume_id", uuid, "server_id",
+                                           instance, "host_name", "device", "/dev/vdb"));
+}
+
+/* The one that it is attached to, and those beside it; a patch may name only the one. */
 static json_t *attachments_of(const json_t *shown, const char *uuid)
 {
     const json_t *instances = json_object_get(shown, "InstanceIdList");
+    const char *first = field_text(shown, "InstanceId", "");
     json_t *list = json_array();
     size_t index;
     json_t *instance;
 
+    if (*first)
+        attach(list, uuid, first);
     json_array_foreach(instances, index, instance)
     {
-        if (json_is_string(instance))
-            json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:s, s:O, s:n, s:s}", "id", uuid,
-                                            "attachment_id", uuid, "volume_id", uuid, "server_id",
-                                            instance, "host_name", "device", "/dev/vdb"));
+        if (json_array_size(instances) > 1 && json_is_string(instance) &&
+            strcmp(json_string_value(instance), first) != 0)
+            attach(list, uuid, json_string_value(instance));
     }
     return list;
+}
+
+/* EVS's word for a type that the simulator's own disks have; a patched one stays. */
+static json_t *type_member(const json_t *shown)
+{
+    static const char *const types[][2] = {{"CLOUD_BSSD", "GPSSD"},
+                                           {"CLOUD_HSSD", "SAS"},
+                                           {"CLOUD_SSD", "SSD"},
+                                           {"CLOUD_BASIC", "SATA"}};
+    const char *type = field_text(shown, "DiskType", "");
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (strcmp(types[i][0], type) == 0)
+            return json_string(types[i][1]);
+    }
+    return member(shown, "DiskType");
 }
 
 static json_t *links_of(const char *project, const char *uuid)
@@ -159,18 +185,18 @@ json_t *evs_disk(const struct account *account, const struct disk *disk, int64_t
     evs_project_id(account, project);
     uuid_of_id(disk->head.id, uuid);
     record = json_pack(
-        "{s:o, s:o, s:n, s:o, s:o, s:o, s:n, s:o, s:s, s:n, s:n, s:s, s:b, s:b, s:o, s:{}, s:o,"
+        "{s:o, s:o, s:n, s:o, s:o, s:o, s:n, s:o, s:o, s:n, s:n, s:s, s:b, s:b, s:o, s:{}, s:o,"
         " s:s, s:n, s:{}, s:{}, s:s, s:s, s:s, s:n}",
         "id", id_member(shown, "DiskId"), "name", member(shown, "DiskName"), "description",
         "status", state_member(shown, "DiskState"), "size", member(shown, "DiskSize"), "created_at",
         time_member(shown, "CreateTime"), "updated_at", "availability_zone",
-        member(json_object_get(shown, "Placement"), "Zone"), "volume_type",
-        disk->system ? "SSD" : "SAS", "snapshot_id", "source_volid", "bootable",
-        disk->system ? "true" : "false", "encrypted", field_boolean(shown, "Encrypt", false),
-        "multiattach", false, "attachments", attachments_of(shown, uuid), "metadata", "links",
-        links_of(project, uuid), "os-vol-tenant-attr:tenant_id", project, "replication_status",
-        "volume_image_metadata", "tags", "wwn", "688860300000d136fa16f48f05992360", "service_type",
-        "EVS", "enterprise_project_id", "0", "dedicated_storage_id");
+        member(json_object_get(shown, "Placement"), "Zone"), "volume_type", type_member(shown),
+        "snapshot_id", "source_volid", "bootable", disk->system ? "true" : "false", "encrypted",
+        field_boolean(shown, "Encrypt", false), "multiattach", false, "attachments",
+        attachments_of(shown, uuid), "metadata", "links", links_of(project, uuid),
+        "os-vol-tenant-attr:tenant_id", project, "replication_status", "volume_image_metadata",
+        "tags", "wwn", "688860300000d136fa16f48f05992360", "service_type", "EVS",
+        "enterprise_project_id", "0", "dedicated_storage_id");
     json_decref(shown);
     return with_own_members(record, &disk->head);
 }

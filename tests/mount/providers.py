@@ -30,6 +30,8 @@ OWN_CODES = {"openstack": {"UnauthorizedOperation": "forbidden", "InternalError"
 HAS_UUIDS = PROVIDER in ("openstack", "evs")
 A_SNAPSHOT = "0b6c8c9a-94b5-4dd8-9d5e-27be81a8a9ff" if HAS_UUIDS else "snap-0jfkjwl1"  # of nobody
 NAME_LIMIT = {"openstack": 255, "evs": 64}.get(PROVIDER, 60)
+WIDE_NAME_LIMIT = {"openstack": 85, "evs": 64}.get(PROVIDER, 20)  # characters of three bytes
+QUOTA = 7 if PROVIDER == "evs" else 64
 DEFAULT_NAMES = [] if HAS_UUIDS else ["Unnamed", "未命名"]
 # What every simulator is started with: tests fill disks further than EVS allows.
 SIMULATOR = ["--quota", "64"] if PROVIDER == "evs" else []
