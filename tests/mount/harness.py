@@ -185,7 +185,7 @@ class Simulator(Daemon):
     @property
     def credentials(self):
         """Variables for whoever mounts this account."""
-        return providers.credentials(self.endpoint, REGION, SECRET_ID, SECRET_KEY)
+        return providers.credentials(self.endpoint, REGION, SECRET_ID, self.secret_key)
 
     def mount_options(self, endpoint=None):
         """With EVS the token says where the account is, unless it is to be elsewhere."""
