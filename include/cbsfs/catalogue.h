@@ -116,6 +116,8 @@ struct disk {
     int64_t rollback_until; /* clock ms: an accepted rollback may not show before this */
     int64_t refreshed;      /* clock ms: what was asked before this is not fresh */
     uint64_t seen;
+    uint32_t entries_version; /* counts changes of its set of entries */
+    uint32_t entries_told;    /* the version that store_note_listed() last said was news */
     unsigned rollback_percent;
     bool exists; /* the cloud lists it; false: only its snapshots are known */
     bool rolling_back, encrypted, attached, portable, snapshot_ability;

@@ -39,7 +39,7 @@ struct openstack_login_settings {
  * source->get() reads the files again before each log-in.  A credential's secret_id is the
  * beginning of the token's hash; its secret_key is "" unless access keys are used.  Errors:
  * -EKEYREJECTED, -EKEYEXPIRED (a token that cannot be replaced), -EACCES, -EHOSTUNREACH (also: no
- * block storage in the catalogue), -ECONNREFUSED, -ECONNRESET, -ETIMEDOUT, -EPROTO, -EREMOTEIO,
+ * block storage in the catalogue), -ECONNREFUSED, -ETIMEDOUT, -EPROTO, -EREMOTEIO,
  * -EAGAIN, -ENOMEM.
  */
 int openstack_login_new(struct http *http, const struct openstack_login_settings *settings,

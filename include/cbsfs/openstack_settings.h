@@ -75,6 +75,9 @@ struct openstack_environment;
 struct openstack_environment *openstack_environment_take(const char *home);
 /* Overwrites the secrets. Harmless on NULL. */
 void openstack_environment_free(struct openstack_environment *environment);
+/* Overwrites what it holds of secrets. What is read from a file is the same afterwards; what the
+ * environment alone told cannot be read again. */
+void openstack_environment_drop_secrets(struct openstack_environment *environment);
 /* Overwrites and removes the secret variables without a look at them. */
 void openstack_environment_forget(void);
 

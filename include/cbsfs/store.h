@@ -147,6 +147,9 @@ int store_put_error(const struct store *store, const char *disk_id, const char *
 int store_put_errors(const struct store *store, struct buffer *out);
 int store_put_jobs(const struct store *store, struct buffer *out);
 int store_put_stats(const struct store *store, struct buffer *out);
+/* True if the entries of this directory may have changed since this was last asked about it:
+ * WANT_DISK_SNAPSHOTS with a disk, WANT_DISKS or WANT_SNAPSHOTS. */
+bool store_note_listed(struct store *store, enum store_want want, const struct disk *disk);
 /* How many visible snapshots of its disk are newer. Linear in the disk's. */
 size_t store_newer(const struct snapshot *snapshot);
 /* What the last rollback of this snapshot came to, one line, or nothing. */

@@ -148,7 +148,8 @@ static void check_cloud(const struct check_subject *subject, struct table *table
     bool openstack = options_speak_openstack(subject->options);
 
     if (subject->client == NULL || subject->options->region == NULL) {
-        put_row(table, false, "region", "none; give one: cbsfs --check ap-guangzhou");
+        put_row(table, false, "region", "none; give one: cbsfs --check %s",
+                openstack ? "eu-de" : "ap-guangzhou");
         return;
     }
     probe_ask(subject->loop, subject->client, CLOUD_DESCRIBE_DISKS, timeout, &error);

@@ -197,6 +197,16 @@ void openstack_environment_free(struct openstack_environment *environment)
     free(environment);
 }
 
+void openstack_environment_drop_secrets(struct openstack_environment *environment)
+{
+    for (size_t i = 0; i < OPENSTACK_SETTING_COUNT; i++)
+        if (setting_table[i].secret) {
+            wipe_text(environment->values[i]);
+            free(environment->values[i]);
+            environment->values[i] = NULL;
+        }
+}
+
 void openstack_environment_forget(void)
 {
     for (size_t i = 0; i < OPENSTACK_SETTING_COUNT; i++)

@@ -27,15 +27,15 @@ static void sheet_free(struct sheet *sheet)
     *sheet = (struct sheet){0};
 }
 
-/* Takes `path` over. -ENOENT if there is none. */
-static int sheet_read(const struct openstack_environment *environment, char *path,
+/* -ENOENT if there is none. */
+static int sheet_read(const struct openstack_environment *environment, const char *path,
                       struct sheet *sheet, struct cloud_error *error)
 {
     struct buffer content;
     char reason[160];
 
-    *sheet = (struct sheet){.path = path};
-    if (path == NULL)
+    *sheet = (struct sheet){.path = path != NULL ? strdup(path) : NULL};
+    if (sheet->path == NULL)
         return credential_fail(error, -ENOMEM, "out of memory");
     credential_path_shorten(&environment->home, path, sheet->shown, sizeof sheet->shown);
     buffer_init(&content, FILE_LIMIT);
@@ -66,6 +66,7 @@ static int sheet_find(const struct openstack_environment *environment, const cha
         if (asprintf(&path, "%s/%s.%s", folder, name, endings[i]) < 0)
             path = NULL;
         status = sheet_read(environment, path, sheet, error);
+        free(path);
     }
     return status;
 }
@@ -76,7 +77,7 @@ static int sheet_search(const struct openstack_environment *environment, const c
                         struct cloud_error *error)
 {
     if (named != NULL) {
-        int status = sheet_read(environment, strdup(named), sheet, error);
+        int status = sheet_read(environment, named, sheet, error);
         if (status == -ENOENT)
             return credential_fail(error, -EKEYREJECTED, "%s names %s, which does not exist",
                                    variable, named);

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cbsfs/openstack_login.h"
-
-#include "openstack_parts.h"
+#include "openstack_token.h"
 
 #include "cbsfs/clock.h"
 #include "cbsfs/http.h"
-#include "cbsfs/keystone.h"
 #include "cbsfs/log.h"
 #include "cbsfs/timestamp.h"
 
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,48 +17,8 @@
 #define CALM_PAUSE     30000  /* ms, after failures while the old token works */
 #define LOCKOUT_PAUSE  300000 /* ms until a refused log-in is sent again */
 #define YOUNG          60000  /* ms: a token that is refused sooner was never good */
-#define RENEW_BEFORE   60     /* seconds */
-#define SECRET_ID_SIZE 17     /* 16 hexadecimal digits */
 
-struct waiter {
-    void (*ready)(void *data, int status);
-    void *data;
-    struct waiter *next;
-};
-
-struct openstack_login {
-    struct http *http;
-    struct openstack_environment *environment;
-    char *profile, *region, *endpoint; /* the user's own words, or NULL */
-    bool evs;
-    int64_t timeout;
-    struct openstack_settings settings;
-    int64_t next_look; /* clock_now() ms: when the files are read again at the soonest */
-
-    struct credential credential; /* empty until a log-in succeeded */
-    char region_found[128];
-    int64_t renew_before; /* seconds */
-    int64_t clock_offset; /* seconds: Keystone's clock minus ours */
-    int64_t since;        /* clock_now() ms of the credential */
-    unsigned young;       /* tokens in a row that were refused soon */
-
-    struct keystone_token pending; /* during the second exchange */
-    char *versions_of;             /* the endpoint that api_minor is of */
-    unsigned api_minor;
-
-    bool refused;       /* Keystone refused the log-in with these settings */
-    int failure;        /* of the last log-in; 0 */
-    int64_t pause;      /* ms from the last log-in to the next */
-    int64_t next_login; /* clock_now() ms */
-    struct cloud_error error;
-    struct http_exchange *exchange;
-    struct waiter *waiting, *due;
-};
-
-static int fail(struct cloud_error *error, int status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int fail(struct cloud_error *error, int status, const char *format, ...)
+int openstack_login_fail(struct cloud_error *error, int status, const char *format, ...)
 {
     char message[sizeof error->message];
     va_list arguments;
@@ -75,9 +31,17 @@ static int fail(struct cloud_error *error, int status, const char *format, ...)
     return status;
 }
 
-static const char *value_of(const struct openstack_login *login, enum openstack_setting setting)
+const char *openstack_login_value(const struct openstack_login *login,
+                                  enum openstack_setting setting)
 {
     return login->settings.values[setting];
+}
+
+const char *openstack_login_wanted_region(const struct openstack_login *login)
+{
+    return login->region != NULL && *login->region != '\0'
+               ? login->region
+               : openstack_login_value(login, OPENSTACK_REGION);
 }
 
 /* --- the settings -------------------------------------------------------------------- */
@@ -88,12 +52,14 @@ static bool look_again(struct openstack_login *login)
     struct openstack_settings found;
     struct cloud_error error;
 
-    if (clock_now() < login->next_look)
+    /* The environment does not change, and its secrets are in one place only. */
+    if (login->settings.cloud == NULL || clock_now() < login->next_look)
         return false;
     login->next_look = clock_now() + LOGIN_INTERVAL;
     int status = openstack_settings_read(login->environment, login->profile, &found, &error);
-    if (status < 0)
+    if (status < 0 && !login->complained)
         log_warning("keeping the settings that are known: %s", error.message);
+    login->complained = status < 0;
     if (status < 0 || openstack_settings_are_same(&found, &login->settings)) {
         openstack_settings_free(&found);
         return false;
@@ -105,7 +71,7 @@ static bool look_again(struct openstack_login *login)
 
 /* --- the end of a log-in ------------------------------------------------------------- */
 
-static int64_t seconds_left(const struct openstack_login *login)
+int64_t openstack_login_seconds_left(const struct openstack_login *login)
 {
     if (login->credential.secret_id == NULL)
         return 0;
@@ -116,7 +82,7 @@ static int64_t seconds_left(const struct openstack_login *login)
 
 static int64_t pause_after(const struct openstack_login *login, int status)
 {
-    int64_t longest = seconds_left(login) > 0 ? CALM_PAUSE : LONGEST_PAUSE;
+    int64_t longest = openstack_login_seconds_left(login) > 0 ? CALM_PAUSE : LONGEST_PAUSE;
 
     if (login->refused)
         return LOCKOUT_PAUSE;
@@ -130,7 +96,7 @@ static int64_t pause_after(const struct openstack_login *login, int status)
 
 static void plan_login(struct openstack_login *login, int status)
 {
-    if (status < 0 && login->failure == 0 && seconds_left(login) > 0)
+    if (status < 0 && login->failure == 0 && openstack_login_seconds_left(login) > 0)
         log_warning("the token cannot be renewed: %s", login->error.message);
     login->pause = pause_after(login, status);
     login->failure = status;
@@ -139,7 +105,7 @@ static void plan_login(struct openstack_login *login, int status)
 
 /* A waiter may ask or cancel again from its call: those who are due stand in a list of their own.
  */
-static void finish_login(struct openstack_login *login, int status)
+void openstack_login_finish(struct openstack_login *login, int status)
 {
     plan_login(login, status);
     struct waiter **end = &login->due;
@@ -155,280 +121,66 @@ static void finish_login(struct openstack_login *login, int status)
     }
 }
 
-static int out_of_memory(struct openstack_login *login)
-{
-    return fail(&login->error, -ENOMEM, "out of memory");
-}
-
-/* --- the second exchange: which versions --------------------------------------------- */
-
-/* Tells tokens apart and is none. */
-static int write_secret_id(const char *token, char id[SECRET_ID_SIZE])
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    size_t length = 0;
-
-    if (EVP_Q_digest(NULL, "SHA256", NULL, token, strlen(token), digest, &length) != 1)
-        return -ENOMEM;
-    for (size_t i = 0; i < (SECRET_ID_SIZE - 1) / 2; i++)
-        snprintf(id + 2 * i, 3, "%02x", digest[i]);
-    return 0;
-}
-
-static int take_token(struct openstack_login *login)
-{
-    struct keystone_token *token = &login->pending;
-    struct credential made;
-    char id[SECRET_ID_SIZE];
-
-    credential_init(&made);
-    if (write_secret_id(token->token, id) < 0)
-        return out_of_memory(login);
-    made.secret_id = strdup(id);
-    made.secret_key = strdup("");
-    if (made.secret_id == NULL || made.secret_key == NULL) {
-        credential_free(&made);
-        return out_of_memory(login);
-    }
-    made.token = token->token;
-    made.expires = token->expires;
-    made.project = token->project;
-    made.endpoint = token->endpoint;
-    made.api_minor = login->api_minor;
-    memcpy(login->region_found, token->region, sizeof login->region_found);
-    keystone_token_init(token);
-    credential_free(&login->credential);
-    login->credential = made;
-    login->since = clock_now();
-    int64_t tenth = seconds_left(login) / 10;
-    /* A token that was had for a token ends with it: there is nothing to be had before. */
-    login->renew_before = login->settings.method == OPENSTACK_TOKEN_LOGIN ? 0
-                          : tenth < RENEW_BEFORE                          ? tenth
-                                                                          : RENEW_BEFORE;
-    return 0;
-}
-
-static void versions_arrived(void *data, const struct http_reply *reply)
-{
-    struct openstack_login *login = data;
-    login->exchange = NULL;
-    login->api_minor = keystone_decode_versions(reply);
-    free(login->versions_of);
-    login->versions_of = NULL;
-    if (login->api_minor > 0)
-        login->versions_of = strdup(login->pending.endpoint); /* without memory: asked again */
-    else
-        log_info("the block storage does not tell its versions: 3.0 is spoken");
-    finish_login(login, take_token(login));
-}
-
-static int start_exchange(struct openstack_login *login, struct http_request *request, bool once,
-                          void (*done)(void *data, const struct http_reply *reply))
-{
-    int status = http_start(login->http, request, clock_now() + login->timeout, once, done, login,
-                            &login->exchange);
-    if (status < 0)
-        login->exchange = NULL;
-    return status;
-}
-
-/* 0: under way; else it is not to be had, which is no reason to fail. */
-static int ask_versions(struct openstack_login *login)
-{
-    struct http_request request;
-
-    http_request_init(&request);
-    int status = keystone_encode_versions(login->pending.endpoint, &request);
-    if (status == 0)
-        status = start_exchange(login, &request, false, versions_arrived);
-    return status;
-}
-
-/* --- the first exchange: the token --------------------------------------------------- */
-
-/* What Keystone's refusal means here. */
-static int explain_refusal(struct openstack_login *login, const struct cloud_error *refusal)
-{
-    static const char *const wrong[] = {
-        [OPENSTACK_PASSWORD_LOGIN] = "user, password, project or domain is wrong",
-        [OPENSTACK_APPLICATION_LOGIN] = "the application credential is wrong, ended or deleted",
-        [OPENSTACK_TOKEN_LOGIN] = "the token has ended, or is not for this project",
-        [OPENSTACK_KEYS] = "",
-    };
-    char place[384];
-    const char *url = value_of(login, OPENSTACK_AUTH_URL);
-
-    openstack_settings_describe(&login->settings, place, sizeof place);
-    switch (refusal->status) {
-    case -EKEYREJECTED:
-        if (refusal->http_status != 401)
-            return fail(&login->error, -EKEYREJECTED, "%s", refusal->message);
-        login->refused = true;
-        return fail(&login->error, -EKEYREJECTED,
-                    "%.128s refuses the log-in: %s (%s); it is not sent again for 5 minutes unless "
-                    "that changes",
-                    url, wrong[login->settings.method], place);
-    case -EINVAL:
-        return fail(&login->error, -EKEYREJECTED, "%.128s does not understand the log-in: %s", url,
-                    refusal->message);
-    case -EACCES:
-        return fail(&login->error, -EACCES, "%.128s does not allow the log-in: %s", url,
-                    refusal->message);
-    case -EADDRNOTAVAIL:
-        return fail(&login->error, -EHOSTUNREACH, "%s", refusal->message);
-    default:
-        return fail(&login->error, refusal->status, "cannot log in at %.128s: %s", url,
-                    refusal->message);
-    }
-}
-
-/* "https://evs.REGION.DOMAIN" for "https://iam.REGION.DOMAIN" (openstack facts 4.1), or "". */
-static void guess_endpoint(const struct openstack_login *login, const char *region, char *url,
-                           size_t size)
-{
-    static const char iam[] = "https://iam.";
-    const char *auth_url = value_of(login, OPENSTACK_AUTH_URL);
-
-    *url = '\0';
-    if (!login->evs || auth_url == NULL || strncmp(auth_url, iam, sizeof iam - 1) != 0)
-        return;
-    const char *rest = auth_url + sizeof iam - 1;
-    size_t length = strcspn(rest, ":/");
-    bool is_global = strncmp(rest, "myhuaweicloud.", 14) == 0;
-    if (!is_global)
-        snprintf(url, size, "https://evs.%.*s", (int)length, rest);
-    else if (region != NULL)
-        snprintf(url, size, "https://evs.%s.%.*s", region, (int)length, rest);
-}
-
-static void token_arrived(void *data, const struct http_reply *reply)
-{
-    struct openstack_login *login = data;
-    struct cloud_error error;
-    char guess[256];
-    int64_t now = reply->date != TIMESTAMP_NONE ? reply->date : clock_wall() / 1000;
-
-    login->exchange = NULL;
-    if (reply->failure != HTTP_OK) {
-        finish_login(login, fail(&login->error, reply->error, "cannot log in: %s", reply->message));
-        return;
-    }
-    const char *region = login->region != NULL && *login->region != '\0'
-                             ? login->region
-                             : value_of(login, OPENSTACK_REGION);
-    guess_endpoint(login, region, guess, sizeof guess);
-    const struct keystone_wish wish = {
-        .interface = value_of(login, OPENSTACK_INTERFACE),
-        .region = region,
-        .endpoint = login->endpoint != NULL ? login->endpoint : value_of(login, OPENSTACK_ENDPOINT),
-        .fallback = *guess != '\0' ? guess : NULL,
-        .evs = login->evs,
-    };
-    keystone_decode(reply, &wish, &login->pending, &error);
-    http_redact(reply, error.message);
-    if (error.status < 0) {
-        finish_login(login, explain_refusal(login, &error));
-        return;
-    }
-    login->clock_offset = now - clock_wall() / 1000;
-    bool known =
-        login->versions_of != NULL && strcmp(login->versions_of, login->pending.endpoint) == 0;
-    if (!known)
-        login->api_minor = 0;
-    /* EVS has no microversions. */
-    if (known || login->evs || ask_versions(login) < 0)
-        finish_login(login, take_token(login));
-}
-
-static void fill_login(const struct openstack_login *login, struct keystone_login *out)
-{
-    static const enum keystone_method methods[] = {
-        [OPENSTACK_PASSWORD_LOGIN] = KEYSTONE_PASSWORD,
-        [OPENSTACK_APPLICATION_LOGIN] = KEYSTONE_APPLICATION_CREDENTIAL,
-        [OPENSTACK_TOKEN_LOGIN] = KEYSTONE_TOKEN,
-        [OPENSTACK_KEYS] = KEYSTONE_PASSWORD,
-    };
-    *out = (struct keystone_login){
-        .method = methods[login->settings.method],
-        .auth_url = value_of(login, OPENSTACK_AUTH_URL),
-        .user_id = value_of(login, OPENSTACK_USER_ID),
-        .user_name = value_of(login, OPENSTACK_USERNAME),
-        .user_domain_id = value_of(login, OPENSTACK_USER_DOMAIN_ID),
-        .user_domain_name = value_of(login, OPENSTACK_USER_DOMAIN_NAME),
-        .password = value_of(login, OPENSTACK_PASSWORD),
-        .application_id = value_of(login, OPENSTACK_APPLICATION_ID),
-        .application_name = value_of(login, OPENSTACK_APPLICATION_NAME),
-        .application_secret = value_of(login, OPENSTACK_APPLICATION_SECRET),
-        .token = value_of(login, OPENSTACK_TOKEN),
-        .project_id = value_of(login, OPENSTACK_PROJECT_ID),
-        .project_name = value_of(login, OPENSTACK_PROJECT_NAME),
-        .project_domain_id = value_of(login, OPENSTACK_PROJECT_DOMAIN_ID),
-        .project_domain_name = value_of(login, OPENSTACK_PROJECT_DOMAIN_NAME),
-    };
-}
-
-static int begin_login(struct openstack_login *login)
-{
-    struct keystone_login words;
-    struct http_request request;
-
-    http_request_init(&request);
-    fill_login(login, &words);
-    int status = keystone_encode(&words, &request);
-    /* A connection of its own: libcurl must not send a password twice by itself. */
-    if (status == 0)
-        status = start_exchange(login, &request, true, token_arrived);
-    if (status == -ENOMEM)
-        return out_of_memory(login);
-    if (status < 0)
-        return fail(&login->error, -EKEYREJECTED, "%.128s cannot be asked: it is no URL",
-                    words.auth_url);
-    return 0;
-}
-
 /* --- giving out ---------------------------------------------------------------------- */
 
 static int give(const struct credential *known, struct credential *out, struct cloud_error *error)
 {
     int status = credential_copy(out, known);
-    return status < 0 ? fail(error, status, "out of memory") : 0;
+    return status < 0 ? openstack_login_fail(error, status, "out of memory") : 0;
+}
+
+static int copy(char **place, const char *text)
+{
+    return text != NULL ? openstack_store(place, text) : 0;
+}
+
+/* The secrets are copied from the settings for each caller; the login keeps the rest. */
+static int make_keys(struct openstack_login *login, struct credential *out)
+{
+    const char *endpoint = login->endpoint != NULL
+                               ? login->endpoint
+                               : openstack_login_value(login, OPENSTACK_ENDPOINT);
+    struct credential *known = &login->credential;
+    char guess[256];
+
+    openstack_token_guess_endpoint(login, guess, sizeof guess);
+    if (endpoint == NULL && *guess != '\0')
+        endpoint = guess;
+    credential_free(known);
+    credential_free(out);
+    if (copy(&known->secret_id, openstack_login_value(login, OPENSTACK_ACCESS_KEY)) < 0 ||
+        copy(&known->project, openstack_login_value(login, OPENSTACK_PROJECT_ID)) < 0)
+        return -ENOMEM;
+    int status = endpoint != NULL
+                     ? keystone_complete_endpoint(endpoint, known->project, &known->endpoint)
+                     : 0;
+    if (status == 0)
+        status = credential_copy(out, known);
+    if (status == 0 &&
+        (copy(&out->secret_key, openstack_login_value(login, OPENSTACK_SECRET_KEY)) < 0 ||
+         copy(&out->token, openstack_login_value(login, OPENSTACK_SECURITY_TOKEN)) < 0))
+        status = -ENOMEM;
+    return status;
 }
 
 static int give_keys(struct openstack_login *login, const char *refused, struct credential *out,
                      struct cloud_error *error)
 {
-    const char *endpoint =
-        login->endpoint != NULL ? login->endpoint : value_of(login, OPENSTACK_ENDPOINT);
-    char guess[256], place[384];
-    const char *region = login->region != NULL && *login->region != '\0'
-                             ? login->region
-                             : value_of(login, OPENSTACK_REGION);
-    struct credential *made = &login->credential;
+    char place[384];
 
-    if (refused != NULL && strcmp(refused, value_of(login, OPENSTACK_ACCESS_KEY)) == 0) {
+    if (refused != NULL &&
+        strcmp(refused, openstack_login_value(login, OPENSTACK_ACCESS_KEY)) == 0) {
         openstack_settings_describe(&login->settings, place, sizeof place);
-        return fail(error, -EKEYREJECTED, "the cloud refuses the access key of %s", place);
+        return openstack_login_fail(error, -EKEYREJECTED, "the cloud refuses the access key of %s",
+                                    place);
     }
-    guess_endpoint(login, region, guess, sizeof guess);
-    if (endpoint == NULL && *guess != '\0')
-        endpoint = guess;
-    credential_free(made);
-    made->secret_id = strdup(value_of(login, OPENSTACK_ACCESS_KEY));
-    made->secret_key = strdup(value_of(login, OPENSTACK_SECRET_KEY));
-    made->project = strdup(value_of(login, OPENSTACK_PROJECT_ID));
-    const char *token = value_of(login, OPENSTACK_SECURITY_TOKEN);
-    made->token = token != NULL ? strdup(token) : NULL;
-    int status = made->secret_id == NULL || made->secret_key == NULL || made->project == NULL ||
-                         (token != NULL && made->token == NULL)
-                     ? -ENOMEM
-                     : 0;
-    if (status == 0 && endpoint != NULL)
-        status = keystone_complete_endpoint(endpoint, made->project, &made->endpoint);
+    int status = make_keys(login, out);
     if (status == 0)
-        return give(made, out, error);
-    credential_free(made);
-    return status == -ENOMEM ? fail(error, status, "out of memory")
-                             : fail(error, -EKEYREJECTED, "the endpoint is no URL");
+        return 0;
+    credential_free(&login->credential);
+    credential_free(out);
+    return status == -ENOMEM ? openstack_login_fail(error, status, "out of memory")
+                             : openstack_login_fail(error, -EKEYREJECTED, "the endpoint is no URL");
 }
 
 static int explain(const struct openstack_login *login, bool refused, struct cloud_error *error)
@@ -440,10 +192,11 @@ static int explain(const struct openstack_login *login, bool refused, struct clo
     char place[384];
     openstack_settings_describe(&login->settings, place, sizeof place);
     if (refused)
-        return fail(error, -EKEYREJECTED, "the block storage refuses the token that %.128s gives",
-                    value_of(login, OPENSTACK_AUTH_URL));
-    return fail(error, -EKEYEXPIRED, "the token has ended, and another is not to be had yet (%s)",
-                place);
+        return openstack_login_fail(error, -EKEYREJECTED,
+                                    "the block storage refuses the token that %.128s gives",
+                                    openstack_login_value(login, OPENSTACK_AUTH_URL));
+    return openstack_login_fail(
+        error, -EKEYEXPIRED, "the token has ended, and another is not to be had yet (%s)", place);
 }
 
 static int wait_for_login(struct openstack_login *login, struct cloud_error *error,
@@ -451,22 +204,25 @@ static int wait_for_login(struct openstack_login *login, struct cloud_error *err
 {
     struct waiter *waiter = malloc(sizeof *waiter);
     if (waiter == NULL)
-        return fail(error, -ENOMEM, "out of memory");
+        return openstack_login_fail(error, -ENOMEM, "out of memory");
     *waiter = (struct waiter){.ready = ready, .data = data, .next = login->waiting};
     login->waiting = waiter;
     return -EINPROGRESS;
 }
 
-/* Whether Keystone may be asked now: not too soon, and never again with what it has refused. */
-static bool may_log_in(struct openstack_login *login)
+/* Whether Keystone may be asked now: not too soon, but for the first token that is refused; and
+ * never again with what it has refused. */
+static bool may_log_in(struct openstack_login *login, bool token_is_refused)
 {
+    bool first = token_is_refused && login->young == 0 && login->failure == 0;
+
     if (login->exchange != NULL)
         return false;
     if (login->refused && look_again(login)) {
         login->refused = false;
         return true;
     }
-    if (clock_now() < login->next_login)
+    if (clock_now() < login->next_login && !first)
         return false;
     look_again(login);
     login->refused = false;
@@ -489,13 +245,13 @@ static int source_get(void *self, const char *refused, struct credential *out,
         have = is_refused = false;
         credential_free(&login->credential);
     }
-    int64_t left = seconds_left(login);
+    int64_t left = openstack_login_seconds_left(login);
     bool usable = have && !is_refused && left > 0;
-    if ((!usable || left <= login->renew_before) && may_log_in(login)) {
+    if ((!usable || left <= login->renew_before) && may_log_in(login, is_refused)) {
         login->young = is_refused && clock_now() - login->since < YOUNG ? login->young + 1 : 0;
         if (login->settings.method == OPENSTACK_KEYS)
             return give_keys(login, NULL, out, error);
-        int status = begin_login(login);
+        int status = openstack_token_fetch(login);
         if (status < 0)
             plan_login(login, status);
     }
@@ -528,18 +284,13 @@ static void source_cancel(void *self, void *data)
 
 /* --- the whole ----------------------------------------------------------------------- */
 
-static int copy(char **place, const char *text)
-{
-    return text != NULL ? openstack_store(place, text) : 0;
-}
-
 int openstack_login_new(struct http *http, const struct openstack_login_settings *settings,
                         struct credential_source *source, struct openstack_login **login,
                         struct cloud_error *error)
 {
     struct openstack_login *made = calloc(1, sizeof *made);
     if (made == NULL)
-        return fail(error, -ENOMEM, "out of memory");
+        return openstack_login_fail(error, -ENOMEM, "out of memory");
     made->http = http;
     made->environment = settings->environment;
     made->evs = settings->evs;
@@ -549,13 +300,14 @@ int openstack_login_new(struct http *http, const struct openstack_login_settings
     int status = 0;
     if (copy(&made->profile, settings->profile) < 0 || copy(&made->region, settings->region) < 0 ||
         copy(&made->endpoint, settings->endpoint) < 0)
-        status = fail(error, -ENOMEM, "out of memory");
+        status = openstack_login_fail(error, -ENOMEM, "out of memory");
     if (status == 0)
         status = openstack_settings_read(made->environment, made->profile, &made->settings, error);
     if (status < 0) {
         openstack_login_free(made);
         return status;
     }
+    openstack_environment_drop_secrets(made->environment);
     made->next_look = clock_now() + LOGIN_INTERVAL;
     *source = (struct credential_source){.get = source_get, .cancel = source_cancel, .self = made};
     *login = made;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "openstack_parts.h"
 
+#include "cbsfs/buffer.h"
 #include "cbsfs/http.h"
 #include "cbsfs/log.h"
 #include "cbsfs/utf8.h"
@@ -40,10 +41,18 @@ bool openstack_settings_are_same(const struct openstack_settings *a,
 
 void openstack_settings_describe(const struct openstack_settings *settings, char *text, size_t size)
 {
-    if (settings->cloud == NULL)
+    if (settings->cloud == NULL) {
         snprintf(text, size, "environment (OS_*)");
-    else
-        snprintf(text, size, "clouds.yaml cloud %s in %s", settings->cloud, settings->file);
+    } else {
+        struct buffer words;
+        buffer_init(&words, 0);
+        buffer_puts(&words, "clouds.yaml cloud ");
+        buffer_put_printable(&words, settings->cloud);
+        buffer_puts(&words, " in ");
+        buffer_put_printable(&words, settings->file);
+        snprintf(text, size, "%s", words.error == 0 ? words.data : "clouds.yaml");
+        buffer_free(&words);
+    }
 }
 
 /* --- whose cloud it is --------------------------------------------------------------- */

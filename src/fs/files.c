@@ -347,7 +347,8 @@ static int control_stats(struct fs *fs, const struct node *node, struct buffer *
     }
     buffer_printf(out, "jobs_running %u\nparked %u\n", store_running_jobs(fs->store),
                   requests_parked(fs));
-    buffer_printf(out, "handles %u\npolls %u\n", handles, polls);
+    buffer_printf(out, "handles %u\npolls %u\nrequests %" PRIu64 "\n", handles, polls,
+                  fs->requests);
     /* What is allocated, whatever of it malloc has from the kernel: a leak shows here first. */
     struct mallinfo2 memory = mallinfo2();
     return buffer_printf(out, "memory %zu\n", memory.uordblks + memory.hblkhd);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,16 @@ const struct fuse_lowlevel_ops fs_operations = {
     .poll = op_poll,
 };
 
+/* Of what the kernel forgets it tells in its own time, and waits for nothing. */
+static bool awaits_answer(const struct fuse_buf *input)
+{
+    struct fuse_in_header header;
+    if (input->size < sizeof(header))
+        return false;
+    memcpy(&header, input->mem, sizeof(header));
+    return header.opcode != FUSE_FORGET && header.opcode != FUSE_BATCH_FORGET;
+}
+
 static void receive(void *data)
 {
     struct fs *fs = data;
@@ -64,6 +75,7 @@ static void receive(void *data)
             continue;
         if (received <= 0)
             break;
+        fs->requests += awaits_answer(&fs->input);
         if (fs->is_greeted)
             fuse_session_process_buf(fs->session, &fs->input);
         else

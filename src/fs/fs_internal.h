@@ -199,7 +199,8 @@ struct fs {
     struct request *parked;
     struct handle *handles;
     struct guard guard;
-    int64_t mounted; /* seconds: the time of what has no other */
+    uint64_t requests; /* of the kernel that wanted an answer */
+    int64_t mounted;   /* seconds: the time of what has no other */
     bool is_mounted;
     bool is_greeted;        /* the first request was answered */
     uint64_t entries_freed; /* of the catalogue, when the kernel was last told */

@@ -5,6 +5,10 @@
  * What a directory holds is noted when an open directory is first read, as keys; the offset that
  * the kernel comes back with is a position in that note.  So a directory that changes while it is
  * being read shows nothing twice and skips nothing that stayed.
+ *
+ * The kernel keeps what it has read of a directory until it is told otherwise when the directory is
+ * opened.  So each opening decides: what has not changed since the last one, and is not older than
+ * it may be, is not read again.
  */
 #include "fs_internal.h"
 
@@ -266,14 +270,38 @@ void op_readdirplus(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offse
     read_directory(fuse, number, size, offset, file, true);
 }
 
+/* Whether the kernel's copy of the directory, if it has one, still holds. */
+static bool may_keep(struct fs *fs, fuse_ino_t number)
+{
+    struct node directory;
+    enum store_want want = WANT_DISK_SNAPSHOTS;
+    if (node_find(fs, number, &directory) != 0)
+        return false;
+    bool is_static = directory.kind == NODE_STATIC;
+    if (is_static && directory.file != STATIC_DISKS && directory.file != STATIC_SNAPSHOTS)
+        return true;
+    if (directory.kind == NODE_SNAPSHOT)
+        return true;
+    if (is_static)
+        want = directory.file == STATIC_DISKS ? WANT_DISKS : WANT_SNAPSHOTS;
+    else if (!node_is_snapshots(&directory))
+        return false; /* whether there is a `latest` changes with more than entries */
+    bool is_news = store_note_listed(fs->store, want, directory.disk);
+    return !is_news && store_life(fs->store, want, directory.disk) > 0 &&
+           (want != WANT_DISKS || store_life(fs->store, WANT_SNAPSHOTS, NULL) > 0);
+}
+
 void op_opendir(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
 {
-    struct handle *handle = handle_new(fuse_req_userdata(fuse), number);
+    struct fs *fs = fuse_req_userdata(fuse);
+    struct handle *handle = handle_new(fs, number);
     if (handle == NULL) {
         fuse_reply_err(fuse, ENOMEM);
         return;
     }
     file->fh = (uintptr_t)handle;
+    file->cache_readdir = 1;
+    file->keep_cache = may_keep(fs, number);
     if (fuse_reply_open(fuse, file) != 0)
         handle_free(handle);
 }

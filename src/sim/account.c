@@ -114,3 +114,43 @@ int account_replace_snapshot(struct account *account, struct snapshot *old, stru
         to->snapshot_count++;
     return 0;
 }
+
+/* When a snapshot is gone that is being deleted; INT64_MAX: it is not, or it stays. */
+static int64_t gone_at(const struct account *account, const struct snapshot *snapshot)
+{
+    const json_t *fields = snapshot->head.fields;
+
+    if (snapshot->delete_started == 0 || snapshot->delete_fails ||
+        json_object_get(fields, "SnapshotState") ||
+        json_object_get(json_object_get(fields, "evs"), "status"))
+        return INT64_MAX;
+    return snapshot->delete_started + account->delete_time;
+}
+
+int account_start_deletion(struct account *account, struct snapshot *old, struct snapshot *next,
+                           int64_t now)
+{
+    next->delete_started = now;
+    account->deletion_due = 0;
+    return account_replace_snapshot(account, old, next, now);
+}
+
+int account_settle(struct account *account, int64_t now)
+{
+    int64_t due = INT64_MAX;
+    int status = 0;
+
+    if (now < account->deletion_due)
+        return 0;
+    for (size_t i = account->snapshots.count; status == 0 && i-- > 0;) {
+        struct snapshot *snapshot = (struct snapshot *)account->snapshots.by_id[i];
+        int64_t gone = gone_at(account, snapshot);
+
+        if (gone <= now)
+            status = account_remove_snapshot(account, snapshot, now);
+        else if (gone < due)
+            due = gone;
+    }
+    account->deletion_due = status < 0 ? 0 : due;
+    return status;
+}

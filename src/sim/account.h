@@ -14,9 +14,12 @@ struct account {
     char region[64];
     int64_t create_time;   /* ms */
     int64_t rollback_time; /* ms */
+    int64_t delete_time;   /* ms, where deletions take their time */
     uint64_t random;       /* state of the id generator */
     struct table disks;
     struct table snapshots;
+    int64_t deletion_due; /* clock_now() at which the next one may be gone, INT64_MAX: none is under
+                             way */
 };
 
 /* Room for "2026-03-02 09:41:07" and "2026-03-02T09:41:07+08:00". */
@@ -46,9 +49,20 @@ int account_remove_snapshot(struct account *account, struct snapshot *snapshot, 
 int account_replace_snapshot(struct account *account, struct snapshot *old, struct snapshot *next,
                              int64_t now);
 
+/* Begins to delete: from now on another version, which is taken over, with delete_started. 0 or
+ * -ENOMEM. */
+int account_start_deletion(struct account *account, struct snapshot *old, struct snapshot *next,
+                           int64_t now);
+/* Removes what is due to be gone at `now`. 0 or -ENOMEM (the rest stays for the next time). */
+int account_settle(struct account *account, int64_t now);
+
 /* The records as the API shows them at `at` (clock_now()), complete. New reference or NULL. */
 json_t *snapshot_render(const struct account *account, const struct snapshot *snapshot, int64_t at);
 json_t *disk_render(const struct account *account, const struct disk *disk, int64_t at);
+
+/* Puts what was set by hand over a rendered record, which it takes over; see patch.h. The member
+ * "evs" is left out: it is for one dialect only. The record, or NULL without memory. */
+json_t *record_overlay(json_t *rendered, json_t *fields);
 
 /*
  * One member of a snapshot as text, without rendering it: "TRUE"/"FALSE" for booleans.  For filters

@@ -21,6 +21,11 @@ const struct action *action_find(const char *name);
  */
 int action_perform(struct api_request *request, const struct http_request *http);
 
+/* What was patched before counts until something new begins; then the life cycle shows again. */
+void forget_patched(struct record *head, const char *const *members);
+/* The disk goes back to the snapshot from now on; what has to be so was checked. 0 or -ENOMEM. */
+int start_rollback(struct api_request *request, struct snapshot *snapshot, struct disk *disk);
+
 /* What the table points at. */
 int describe_disks(struct api_request *request);
 int describe_snapshots(struct api_request *request);

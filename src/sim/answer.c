@@ -11,6 +11,7 @@
 #include "actions.h"
 #include "cbsfs/clock.h"
 #include "cbsfs/fields.h"
+#include "evs.h"
 #include "legacy.h"
 #include "patch.h"
 #include "spoil.h"
@@ -42,6 +43,8 @@ static void answer_text(struct answer *answer, unsigned int status, const char *
     answer->content_type = type;
     buffer_reset(&answer->body);
     buffer_puts(&answer->body, text);
+    json_decref(answer->headers);
+    answer->headers = NULL;
 }
 
 static void make_request_id(uint64_t *random, char id[37])
@@ -114,6 +117,14 @@ const struct dialect dialect_legacy = {
     .malformed = "{\"code\":0,\"totalCount\":,]",
 };
 
+const struct dialect dialect_evs = {
+    .read = evs_read,
+    .action = evs_action,
+    .perform = evs_perform,
+    .envelope = evs_envelope,
+    .malformed = "{\"count\":1,\"snapshots\":,]",
+};
+
 /* --- one request --------------------------------------------------------------------- */
 
 static void refuse_internally(struct api_request *request)
@@ -125,15 +136,17 @@ static void refuse_internally(struct api_request *request)
 /* The refusals among the faults, said in the API's own form. */
 static void refuse_by_fault(struct api_request *request, const struct fault *fault)
 {
-    if (fault->kind == FAULT_ERROR)
+    if (fault->kind == FAULT_ERROR) {
         api_refuse(request, fault->code, "%s", fault->message);
-    else if (fault->kind == FAULT_THROTTLE)
+        request->status = json_object_get(fault->entry, "status") ? fault->status : 0;
+    } else if (fault->kind == FAULT_THROTTLE) {
         api_refuse_plainly(request, "RequestLimitExceeded",
                            "Your current request times equals to `21` in a second, which exceeds"
                            " the frequency limit `20` for a second. Please reduce the frequency of"
                            " calls.");
-    else if (fault->kind == FAULT_EXPIRED_TOKEN)
+    } else if (fault->kind == FAULT_EXPIRED_TOKEN) {
         api_refuse_plainly(request, "AuthFailure.TokenFailure", "The provided token has expired.");
+    }
 }
 
 /* What the fault makes of the answer. */
@@ -179,6 +192,9 @@ static void spoil(const struct fault *fault, const struct dialect *dialect, stru
     case FAULT_EDIT: {
         json_t *document = json_loads(answer->body.data, 0, NULL);
 
+        /* An answer without a body has nothing to change. */
+        if (!document)
+            break;
         if (spoil_edit(fault->entry, document) < 0) {
             json_decref(document);
             document = NULL;
@@ -187,6 +203,7 @@ static void spoil(const struct fault *fault, const struct dialect *dialect, stru
         break;
     }
     case FAULT_PATCH:
+    case FAULT_FAIL:
     case FAULT_ERROR:
     case FAULT_THROTTLE:
     case FAULT_EXPIRED_TOKEN:
@@ -203,6 +220,18 @@ static void change_before(struct api_request *request, const struct fault *fault
 
     (void)patch_apply(&request->sim->accounts[0], json_object_get(fault->entry, "patch"),
                       request->now, request->wall, reason, sizeof reason);
+}
+
+/* Takes `document` and the request's headers over. */
+static void answer_document(struct api_request *request, json_t *document, struct answer *answer)
+{
+    unsigned int status = request->status ? request->status : 200;
+
+    if (json_is_null(document))
+        answer_text(answer, status, "text/html; charset=UTF-8", "");
+    else
+        answer_json(answer, status, document);
+    answer->headers = request->headers;
 }
 
 static void log_request(struct api_request *request, const struct http_request *http,
@@ -230,12 +259,14 @@ void answer_api(struct sim *sim, const struct http_request *http, const struct d
     int status = request.reply ? dialect->read(&request, http) : -ENOMEM;
     const char *known = dialect->action(&request, http);
     const char *action = known ? known : "(unknown)";
-    bool faulty = faults_take(&sim->faults, action, http->body, http->body_length, &fault);
+    bool faulty = faults_take(&sim->faults, action, request.parameters, http->body,
+                              http->body_length, &fault);
 
     traffic_arrived(&sim->traffic, action, request.now);
     if (faulty) {
         traffic_fault(&sim->traffic, fault_name(fault.kind));
         request.late = fault.late;
+        request.fails = fault.kind == FAULT_FAIL;
     }
     if (faulty && fault.kind == FAULT_STALE)
         request.as_of =
@@ -252,7 +283,7 @@ void answer_api(struct sim *sim, const struct http_request *http, const struct d
     log_request(&request, http, action, faulty ? &fault : NULL);
     if (*request.code)
         traffic_error(&sim->traffic, request.code);
-    answer_json(answer, 200, dialect->envelope(&request));
+    answer_document(&request, dialect->envelope(&request), answer);
     if (faulty)
         spoil(&fault, dialect, answer);
     json_decref(request.parameters);

@@ -16,7 +16,8 @@ enum answer_ending {
 struct answer {
     unsigned int status; /* HTTP */
     const char *content_type;
-    json_t *script; /* a fault that content_type and more headers are borrowed from, or NULL */
+    json_t *script;  /* a fault that content_type and more headers are borrowed from, or NULL */
+    json_t *headers; /* of the API itself, or NULL */
     struct buffer body;
     enum answer_ending ending;
     int64_t hold;        /* ms before the first byte */
@@ -31,13 +32,15 @@ struct dialect {
     const char *(*action)(const struct api_request *request, const struct http_request *http);
     /* 0 with request->reply, -EREMOTEIO with code and message, -ENOMEM. */
     int (*perform)(struct api_request *request, const struct http_request *http);
-    /* Takes request->reply over. New reference or NULL. */
+    /* Takes request->reply over; may set status and headers. New reference or NULL; JSON's null is
+     * an answer without a body. */
     json_t *(*envelope)(struct api_request *request);
     const char *malformed; /* what the fault of that name answers */
 };
 
 extern const struct dialect dialect_current; /* API 3.0, at / */
 extern const struct dialect dialect_legacy;  /* API v2, at /v2/index.php */
+extern const struct dialect dialect_evs;     /* EVS and its identity service, at /v2/ and /v3/ */
 
 /* A request to the API. The answer must be empty; it always says something afterwards. */
 void answer_api(struct sim *sim, const struct http_request *http, const struct dialect *dialect,

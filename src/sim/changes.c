@@ -16,6 +16,7 @@
 
 #define NAME_LIMIT   60
 #define DELETE_LIMIT 100
+#define QUOTA        64
 #define DAY          86400
 #define DEFAULT_NAME "未命名"
 
@@ -94,7 +95,7 @@ static bool is_creating_snapshot(const struct api_request *request, const char *
 
 static int check_disk_can_snapshot(struct api_request *request, const json_t *disk, const char *id)
 {
-    long quota = request->sim->options.quota;
+    long quota = request->sim->options.quota < 0 ? QUOTA : request->sim->options.quota;
 
     if (!field_boolean(disk, "SnapshotAbility", false))
         return api_refuse(request, "InvalidDisk.NotSupportSnapshot",
@@ -261,14 +262,21 @@ static int check_apply(struct api_request *request, const struct snapshot *snaps
     return status;
 }
 
-/* What was patched before counts until something new begins; then the life cycle shows again. */
-static void forget_patched(struct record *head, const char *const *members)
+void forget_patched(struct record *head, const char *const *members)
 {
+    json_t *of_dialect = json_object_get(head->fields, "evs");
+
     for (; *members; members++)
         json_object_del(head->fields, *members);
+    if (json_object_get(of_dialect, "status")) {
+        /* Versions share what lies deeper than their own members. */
+        of_dialect = json_copy(of_dialect);
+        json_object_del(of_dialect, "status");
+        json_object_set_new(head->fields, "evs", of_dialect);
+    }
 }
 
-static int start_rollback(struct api_request *request, struct snapshot *snapshot, struct disk *disk)
+int start_rollback(struct api_request *request, struct snapshot *snapshot, struct disk *disk)
 {
     static const char *const of_snapshot[] = {"SnapshotState", "Percent", NULL};
     static const char *const of_disk[] = {"DiskState", "Rollbacking", "RollbackPercent", NULL};
@@ -286,6 +294,7 @@ static int start_rollback(struct api_request *request, struct snapshot *snapshot
     forget_patched(&next_disk->head, of_disk);
     next->rollback_started = request->now;
     next_disk->rollback_started = request->now;
+    next_disk->rollback_fails = request->fails;
     status = account_replace_snapshot(account, snapshot, next, request->now);
     if (status < 0) {
         record_free(&next_disk->head);

@@ -31,6 +31,7 @@ static const struct {
     [FAULT_BODY] = {"body", false},
     [FAULT_EDIT] = {"edit", true},
     [FAULT_PATCH] = {"patch", true},
+    [FAULT_FAIL] = {"fail", true},
 };
 
 const char *fault_name(enum fault_kind kind)
@@ -157,15 +158,18 @@ void faults_free(struct faults *faults)
 }
 
 /* True if the request has the parameters that the fault asks for. */
-static bool has_parameters(const struct fault *fault, const char *body, size_t body_length)
+static bool has_parameters(const struct fault *fault, json_t *parameters, const char *body,
+                           size_t body_length)
 {
     const json_t *wanted = field_object(fault->entry, "where");
+    json_t *given = json_incref(parameters);
     char reason[160];
-    json_t *given =
-        wanted ? fields_parse(body ? body : "", body_length, reason, sizeof reason) : NULL;
     bool has = true;
     const char *name;
     json_t *value;
+
+    if (wanted && !given)
+        given = fields_parse(body ? body : "", body_length, reason, sizeof reason);
 
     json_object_foreach((json_t *)wanted, name, value)
     {
@@ -175,8 +179,8 @@ static bool has_parameters(const struct fault *fault, const char *body, size_t b
     return has;
 }
 
-bool faults_take(struct faults *faults, const char *action, const char *body, size_t body_length,
-                 struct fault *fault)
+bool faults_take(struct faults *faults, const char *action, json_t *parameters, const char *body,
+                 size_t body_length, struct fault *fault)
 {
     for (size_t i = 0; i < faults->count; i++) {
         struct fault *candidate = &faults->list[i];
@@ -185,7 +189,7 @@ bool faults_take(struct faults *faults, const char *action, const char *body, si
             continue;
         if (strcmp(candidate->action, "*") != 0 && strcmp(candidate->action, action) != 0)
             continue;
-        if (!has_parameters(candidate, body, body_length))
+        if (!has_parameters(candidate, parameters, body, body_length))
             continue;
         if (candidate->skip > 0) {
             candidate->skip--;

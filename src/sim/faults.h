@@ -32,7 +32,8 @@ enum fault_kind {
     FAULT_ENVELOPE,
     FAULT_BODY,
     FAULT_EDIT,
-    FAULT_PATCH
+    FAULT_PATCH,
+    FAULT_FAIL
 };
 
 struct fault {
@@ -65,10 +66,10 @@ int faults_replace(struct faults *faults, const json_t *script, int64_t now, cha
                    size_t reason_size);
 void faults_free(struct faults *faults);
 
-/* The fault that this request meets, copied to *fault; false if none. `body` is the request's, for
- * faults that ask for certain parameters. */
-bool faults_take(struct faults *faults, const char *action, const char *body, size_t body_length,
-                 struct fault *fault);
+/* The fault that this request meets, copied to *fault; false if none. For faults that ask for
+ * certain parameters: those that are known already, or NULL and the request's body. */
+bool faults_take(struct faults *faults, const char *action, json_t *parameters, const char *body,
+                 size_t body_length, struct fault *fault);
 
 /* "drop-before" and so on. */
 const char *fault_name(enum fault_kind kind);

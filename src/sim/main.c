@@ -84,6 +84,7 @@ static int make_accounts(struct sim *sim)
         snprintf(account->region, sizeof account->region, "%.*s", (int)length, region);
         account->create_time = options->create_time;
         account->rollback_time = options->rollback_time;
+        account->delete_time = options->delete_time;
         account->random = options->seed + i;
         region += length + (region[length] == ',');
     }

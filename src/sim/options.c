@@ -12,7 +12,7 @@
 
 static const char usage[] =
     "usage: cbsfs-sim [OPTION]...\n"
-    "A Tencent Cloud Block Storage account on 127.0.0.1, to try scripts and tests on.\n"
+    "A cloud account with block storage on 127.0.0.1, to try scripts and tests on.\n"
     "\n"
     "  --port N           listen on this port (default: any free one)\n"
     "  --port-file FILE   write the port to FILE once listening\n"
@@ -21,11 +21,14 @@ static const char usage[] =
     "  --seed N           another account and other ids (default 1)\n"
     "  --region R[,R]     regions that exist (default ap-guangzhou); the first has the data\n"
     "  --rate N           requests a second for each action (default 20; 0: no limit)\n"
-    "  --quota N          snapshots that a disk may have (default 64)\n"
+    "  --quota N          snapshots that a disk may have (default 64; EVS 7)\n"
     "  --latency MS       every answer takes this long (default 0)\n"
     "  --create-time S    how long a snapshot is CREATING (default 5)\n"
     "  --rollback-time S  how long a disk is ROLLBACKING (default 5)\n"
+    "  --delete-time S    how long a snapshot of EVS is deleting (default 1)\n"
     "  --token T          requests must carry this session token\n"
+    "  --token-life S     how long a token of EVS is good for (default 86400)\n"
+    "  --no-cloudsnapshots-rollback  EVS rolls back at its older path only\n"
     "  --fault-file FILE  start with this fault script\n"
     "  --help, --version\n"
     "\n"
@@ -44,7 +47,10 @@ enum option_key {
     OPTION_LATENCY,
     OPTION_CREATE_TIME,
     OPTION_ROLLBACK_TIME,
+    OPTION_DELETE_TIME,
     OPTION_TOKEN,
+    OPTION_TOKEN_LIFE,
+    OPTION_NO_CLOUDSNAPSHOTS_ROLLBACK,
     OPTION_FAULT_FILE,
     OPTION_HELP,
     OPTION_VERSION
@@ -62,7 +68,10 @@ static const struct option long_options[] = {
     {"latency", required_argument, NULL, OPTION_LATENCY},
     {"create-time", required_argument, NULL, OPTION_CREATE_TIME},
     {"rollback-time", required_argument, NULL, OPTION_ROLLBACK_TIME},
+    {"delete-time", required_argument, NULL, OPTION_DELETE_TIME},
     {"token", required_argument, NULL, OPTION_TOKEN},
+    {"token-life", required_argument, NULL, OPTION_TOKEN_LIFE},
+    {"no-cloudsnapshots-rollback", no_argument, NULL, OPTION_NO_CLOUDSNAPSHOTS_ROLLBACK},
     {"fault-file", required_argument, NULL, OPTION_FAULT_FILE},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -123,6 +132,10 @@ static int set_number(struct options *options, int key, const char *name, const 
         return parse_seconds(name, text, &options->create_time);
     case OPTION_ROLLBACK_TIME:
         return parse_seconds(name, text, &options->rollback_time);
+    case OPTION_DELETE_TIME:
+        return parse_seconds(name, text, &options->delete_time);
+    case OPTION_TOKEN_LIFE:
+        return parse_seconds(name, text, &options->token_life);
     default:
         return -EINVAL;
     }
@@ -139,6 +152,9 @@ static int set_option(struct options *options, int key, const char *name, const 
         return 0;
     case OPTION_TOKEN:
         options->token = text;
+        return 0;
+    case OPTION_NO_CLOUDSNAPSHOTS_ROLLBACK:
+        options->no_cloudsnapshots_rollback = true;
         return 0;
     case OPTION_FAULT_FILE:
         options->fault_file = text;
@@ -189,9 +205,11 @@ int options_parse(struct options *options, int argc, char **argv)
                                 .disks = -1,
                                 .seed = 1,
                                 .rate = 20,
-                                .quota = 64,
+                                .quota = -1,
                                 .create_time = 5000,
-                                .rollback_time = 5000};
+                                .rollback_time = 5000,
+                                .delete_time = 1000,
+                                .token_life = 86400000};
     while ((key = getopt_long(argc, argv, "", long_options, &index)) != -1) {
         int status;
 

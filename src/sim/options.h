@@ -3,6 +3,7 @@
 #ifndef CBSFS_SIM_OPTIONS_H
 #define CBSFS_SIM_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct options {
@@ -16,11 +17,14 @@ struct options {
     long disks;     /* -1: the hand-made account */
     long snapshots; /* per disk */
     uint64_t seed;
-    long rate; /* requests per action in any second; 0: no limit */
-    long quota;
-    int64_t latency;       /* ms */
-    int64_t create_time;   /* ms */
-    int64_t rollback_time; /* ms */
+    long rate;                       /* requests per action in any second; 0: no limit */
+    long quota;                      /* -1: each dialect's own */
+    int64_t latency;                 /* ms */
+    int64_t create_time;             /* ms */
+    int64_t rollback_time;           /* ms */
+    int64_t delete_time;             /* ms, in the EVS dialect */
+    int64_t token_life;              /* ms; of tokens of the EVS dialect */
+    bool no_cloudsnapshots_rollback; /* EVS as a region that has only the older path */
 };
 
 /*

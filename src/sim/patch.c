@@ -7,8 +7,27 @@
 
 #include "cbsfs/fields.h"
 #include "cbsfs/timestamp.h"
+#include "uuids.h"
 
 #define BEIJING 28800 /* seconds east of UTC */
+
+/* Ids may be given as any dialect shows them. 0 or -ENOMEM. */
+static int set_own_ids(json_t *fields)
+{
+    static const char *const names[] = {"DiskId", "SnapshotId"};
+    char id[RECORD_ID_SIZE];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *given = field_text(fields, names[i], NULL);
+
+        if (!given || strlen(given) >= RECORD_ID_SIZE)
+            continue;
+        id_of_uuid(given, id);
+        if (strcmp(id, given) != 0 && json_object_set_new(fields, names[i], json_string(id)) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
 
 /* {"__default__": true} gives a member back to the simulator. */
 static int set_fields(struct record *head, json_t *fields)
@@ -29,7 +48,7 @@ static int set_fields(struct record *head, json_t *fields)
     if (timestamp_parse(field_text(head->fields, "CreateTime", NULL), BEIJING, &created) == 0 &&
         created != TIMESTAMP_NONE)
         head->created = created;
-    return head->fields ? 0 : -ENOMEM;
+    return head->fields ? set_own_ids(head->fields) : -ENOMEM;
 }
 
 static uint32_t patched_size(const struct record *head, uint32_t size)
@@ -93,6 +112,7 @@ static int patch_snapshot(struct account *account, const char *id, json_t *field
     if (disk_id != next->disk_id)
         snprintf(next->disk_id, sizeof next->disk_id, "%s", disk_id);
     agree_snapshot(next);
+    account->deletion_due = 0; /* what keeps it may be among the members */
     return old ? account_replace_snapshot(account, old, next, now)
                : account_add_snapshot(account, next);
 }
@@ -142,11 +162,15 @@ static int remove_record(struct account *account, const char *id, int64_t now)
     return disk ? table_retire(&account->disks, &disk->head, now) : 0;
 }
 
-static int check(const char *id, const json_t *fields, char *reason, size_t reason_size)
+/* Whether a record may be patched so; its id as the account has it. */
+static int check(const char *given, const json_t *fields, char id[RECORD_ID_SIZE], char *reason,
+                 size_t reason_size)
 {
-    if (json_is_object(fields) && strlen(id) < RECORD_ID_SIZE)
+    if (json_is_object(fields) && strlen(given) < RECORD_ID_SIZE) {
+        id_of_uuid(given, id);
         return 0;
-    snprintf(reason, reason_size, "%.40s: must be an object, and ids shorter than %d", id,
+    }
+    snprintf(reason, reason_size, "%.40s: must be an object, and ids shorter than %d", given,
              RECORD_ID_SIZE);
     return -EINVAL;
 }
@@ -154,31 +178,34 @@ static int check(const char *id, const json_t *fields, char *reason, size_t reas
 int patch_apply(struct account *account, const json_t *patch, int64_t now, int64_t wall,
                 char *reason, size_t reason_size)
 {
-    const char *id;
+    const char *given;
+    char id[RECORD_ID_SIZE];
     json_t *fields;
     size_t index;
     json_t *gone;
     int status = 0;
 
     /* Disks first: a new snapshot takes its size from its disk. */
-    json_object_foreach(json_object_get(patch, "disks"), id, fields)
+    json_object_foreach(json_object_get(patch, "disks"), given, fields)
     {
         if (status == 0)
-            status = check(id, fields, reason, reason_size);
+            status = check(given, fields, id, reason, reason_size);
         if (status == 0)
             status = patch_disk(account, id, fields, now, wall);
     }
-    json_object_foreach(json_object_get(patch, "snapshots"), id, fields)
+    json_object_foreach(json_object_get(patch, "snapshots"), given, fields)
     {
         if (status == 0)
-            status = check(id, fields, reason, reason_size);
+            status = check(given, fields, id, reason, reason_size);
         if (status == 0)
             status = patch_snapshot(account, id, fields, now, wall);
     }
     json_array_foreach(json_object_get(patch, "remove"), index, gone)
     {
-        if (status == 0 && json_is_string(gone))
-            status = remove_record(account, json_string_value(gone), now);
+        if (status == 0 && json_is_string(gone)) {
+            id_of_uuid(json_string_value(gone), id);
+            status = remove_record(account, id, now);
+        }
     }
     return status;
 }

@@ -7,8 +7,8 @@
 
 /*
  * Applies {"snapshots": {ID: {MEMBER: VALUE}}, "disks": {...}, "remove": [ID]}.  Records that do
- * not exist are made.  Returns 0, -EINVAL with a readable reason (what came before it has been
- * applied) or -ENOMEM.
+ * not exist are made; ids may be given as UUIDs (uuids.h).  Returns 0, -EINVAL with a readable
+ * reason (what came before it has been applied) or -ENOMEM.
  */
 int patch_apply(struct account *account, const json_t *patch, int64_t now, int64_t wall,
                 char *reason, size_t reason_size);

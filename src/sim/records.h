@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECORD_ID_SIZE 32
+#define RECORD_ID_SIZE 40
 
 /* The common head. Times in `created` are seconds since the epoch, `born` and `died` clock_now().
  */
@@ -34,9 +34,12 @@ struct snapshot {
     int64_t modified;         /* likewise */
     int64_t started;          /* clock_now() when its creation began, 0 when it always existed */
     int64_t rollback_started; /* clock_now(), 0: never */
+    int64_t delete_started;   /* likewise: an order to delete that takes its time */
     uint32_t size;            /* GiB */
     bool system;
     bool encrypted;
+    bool create_fails; /* its creation ends in failure */
+    bool delete_fails;
     char name[];
 };
 
@@ -48,6 +51,7 @@ struct disk {
     bool system;
     bool attached;
     bool encrypted;
+    bool rollback_fails; /* the last one ends in failure */
     char name[];
 };
 

@@ -25,11 +25,18 @@ static int percent_done(int64_t started, int64_t duration, int64_t at)
 static struct progress snapshot_progress(const struct account *account,
                                          const struct snapshot *snapshot, int64_t at)
 {
+    if (snapshot->delete_started > 0 && at >= snapshot->delete_started &&
+        (!snapshot->delete_fails || under_way(snapshot->delete_started, account->delete_time, at)))
+        return (struct progress){"DELETING", 100};
+    if (snapshot->delete_started > 0 && at >= snapshot->delete_started)
+        return (struct progress){"ERROR_DELETING", 100};
     if (under_way(snapshot->started, account->create_time, at))
         return (struct progress){"CREATING",
                                  percent_done(snapshot->started, account->create_time, at)};
     if (under_way(snapshot->rollback_started, account->rollback_time, at))
         return (struct progress){"ROLLBACKING", 100};
+    if (snapshot->create_fails)
+        return (struct progress){"ERROR", 0};
     return (struct progress){"NORMAL", 100};
 }
 
@@ -39,7 +46,7 @@ static void zone_of(const struct account *account, char zone[80])
 }
 
 /* Members set by hand win over derived ones; {"__absent__": true} takes a member away. */
-static json_t *overlay(json_t *rendered, json_t *fields)
+json_t *record_overlay(json_t *rendered, json_t *fields)
 {
     const char *key;
     json_t *value;
@@ -48,6 +55,8 @@ static json_t *overlay(json_t *rendered, json_t *fields)
         return rendered;
     json_object_foreach(fields, key, value)
     {
+        if (strcmp(key, "evs") == 0)
+            continue;
         if (json_is_true(json_object_get(value, "__absent__")))
             json_object_del(rendered, key);
         else if (json_object_set(rendered, key, value) < 0) {
@@ -93,7 +102,7 @@ json_t *snapshot_render(const struct account *account, const struct snapshot *sn
         "ImageCount", 0, "ShareReference", 0, "SnapshotType", "PRIVATE_SNAPSHOT", "TimeStartShare",
         "", "CopyFromRemote", false, "CopyingToRegions", "IsLocked", false, "LatestModifyTime",
         modified, "AutoSnapshotPolicyId", "", "SnapshotMode", "STANDARD_SNAPSHOT");
-    return overlay(rendered, snapshot->head.fields);
+    return record_overlay(rendered, snapshot->head.fields);
 }
 
 /* Attachment, as far as it differs between the two kinds of disk that are generated. */
@@ -131,7 +140,8 @@ static json_t *disk_billing(void)
 json_t *disk_render(const struct account *account, const struct disk *disk, int64_t at)
 {
     bool rolling = under_way(disk->rollback_started, account->rollback_time, at);
-    const char *settled = disk->attached ? "ATTACHED" : "UNATTACHED";
+    const char *attachment_state = disk->attached ? "ATTACHED" : "UNATTACHED";
+    const char *settled = disk->rollback_fails ? "ERROR_ROLLBACKING" : attachment_state;
     int percent = rolling ? percent_done(disk->rollback_started, account->rollback_time, at) : 0;
     json_t *attachment = disk_attachment(disk);
     json_t *billing = disk_billing();
@@ -156,7 +166,7 @@ json_t *disk_render(const struct account *account, const struct disk *disk, int6
     }
     json_decref(attachment);
     json_decref(billing);
-    return overlay(rendered, disk->head.fields);
+    return record_overlay(rendered, disk->head.fields);
 }
 
 const char *scalar_text(const json_t *value, char scratch[32])

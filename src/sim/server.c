@@ -111,6 +111,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     buffer_free(&call->body);
     buffer_free(&call->answer.body);
     json_decref(call->answer.script);
+    json_decref(call->answer.headers);
     free(call->uri);
     free(call);
     *slot = NULL;
@@ -130,6 +131,30 @@ static void answer_too_large(struct answer *answer)
                           "00000000-0000-4000-8000-000000000000"));
 }
 
+static const struct dialect *find_dialect(const char *path)
+{
+    if (strcmp(path, "/") == 0)
+        return &dialect_current;
+    if (strcmp(path, LEGACY_PATH) == 0)
+        return &dialect_legacy;
+    if (strncmp(path, "/v2/", 4) == 0 || strncmp(path, "/v3/", 4) == 0)
+        return &dialect_evs;
+    return NULL;
+}
+
+/* A dialect in which the method says what is wanted has its own answer to one that says nothing. */
+static bool takes_method(const struct dialect *dialect, const char *method)
+{
+    return dialect == &dialect_evs || strcmp(method, "GET") == 0 || strcmp(method, "POST") == 0;
+}
+
+/* Nobody may see what is due to be gone. Without memory it goes with the next request. */
+static void settle(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->account_count; i++)
+        (void)account_settle(&sim->accounts[i], clock_now());
+}
+
 static void work_out(struct call *call, const char *method)
 {
     char *query = strchr(call->uri, '?');
@@ -141,23 +166,25 @@ static void work_out(struct call *call, const char *method)
                                 .header = find_header,
                                 .header_context = call->connection};
     struct answer *answer = &call->answer;
-    bool known = strcmp(method, "GET") == 0 || strcmp(method, "POST") == 0;
+    const struct dialect *dialect;
 
     if (query)
         *query = '\0';
+    dialect = find_dialect(http.path);
+    settle(call->server->sim);
     if (call->body.error)
         answer_too_large(answer);
     else if (strncmp(http.path, "/_sim/", 6) == 0)
         answer_control(call->server->sim, &http, answer);
-    else if (strcmp(http.path, "/") != 0 && strcmp(http.path, LEGACY_PATH) != 0)
-        answer_json(
-            answer, 404,
-            json_pack("{s:s}", "error", "API 3.0 is at /, the legacy API v2 at " LEGACY_PATH));
-    else if (!known)
+    else if (!dialect)
+        answer_json(answer, 404,
+                    json_pack("{s:s}", "error",
+                              "API 3.0 is at /, the legacy API v2 at " LEGACY_PATH
+                              ", EVS at /v2/ and /v3/"));
+    else if (!takes_method(dialect, method))
         answer_json(answer, 405, json_pack("{s:s}", "error", "the API takes GET and POST"));
     else
-        answer_api(call->server->sim, &http,
-                   strcmp(http.path, "/") == 0 ? &dialect_current : &dialect_legacy, answer);
+        answer_api(call->server->sim, &http, dialect, answer);
 }
 
 /* Half of the body under its full length: the reader finds the connection closed on it. */
@@ -206,13 +233,13 @@ static void add_headers(const struct sim *sim, struct MHD_Response *response, co
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
 }
 
-/* Those of a fault: they take the place of ours. */
-static void add_script_headers(const json_t *script, struct MHD_Response *response)
+/* They take the place of those that are there. */
+static void add_more_headers(const json_t *headers, struct MHD_Response *response)
 {
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)field_object(script, "headers"), name, value)
+    json_object_foreach((json_t *)headers, name, value)
     {
         const char *old = MHD_get_response_header(response, name);
 
@@ -244,7 +271,8 @@ static enum MHD_Result send_answer(struct call *call)
     if (!response)
         return MHD_NO;
     add_headers(call->server->sim, response, answer->content_type);
-    add_script_headers(answer->script, response);
+    add_more_headers(answer->headers, response);
+    add_more_headers(field_object(answer->script, "headers"), response);
     result = MHD_queue_response(call->connection, answer->status, response);
     MHD_destroy_response(response);
     return result;

@@ -53,10 +53,14 @@ struct api_request {
     int64_t wall;   /* the server's time, seconds since the epoch, shifted by the fault "clock" */
     int64_t as_of;  /* describes answer for this clock_now(); INT64_MAX: now */
     int64_t late;   /* ms after which a change is carried out; 0: at once */
+    bool fails;     /* what is begun ends in failure (the fault "fail") */
     bool unchanged; /* it succeeded and did nothing, so it counts as no change */
     char request_id[37];
     char code[72]; /* "" as long as nothing was refused */
     char message[512];
+    unsigned int status; /* HTTP; 0: 200, or what the dialect has for the code */
+    json_t *headers;     /* of the answer, {NAME: VALUE}, or NULL */
+    int dialect_form;    /* for a dialect that has several: which one the request was written in */
 };
 
 /* The server's time in seconds since the epoch. */

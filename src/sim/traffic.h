@@ -16,7 +16,7 @@ struct window {
     size_t capacity;
 };
 
-#define TRAFFIC_ACTIONS 16
+#define TRAFFIC_ACTIONS 24
 
 struct traffic {
     json_t *requests; /* action: how many came in */

@@ -156,6 +156,7 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
         catalogue_free_entry(snapshot->entry);
     }
     snapshot->entry = copy;
+    snapshot->disk->entries_version++;
     catalogue->generation++;
     return 0;
 }
@@ -173,6 +174,7 @@ void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snaps
     if (snapshot->entry == NULL)
         return;
     catalogue->entries_freed++;
+    snapshot->disk->entries_version++;
     if (has_own_id(snapshot)) {
         drop_entry(catalogue, snapshot);
         return;

@@ -275,6 +275,22 @@ const struct catalogue *store_catalogue(const struct store *store)
     return &store->catalogue;
 }
 
+bool store_note_listed(struct store *store, enum store_want want, const struct disk *disk)
+{
+    struct catalogue *catalogue = &store->catalogue;
+    if (disk != NULL) {
+        struct disk *own = catalogue_disk_by_key(catalogue, disk->key);
+        bool is_news = own->entries_told != own->entries_version;
+        own->entries_told = own->entries_version;
+        return is_news;
+    }
+    uint64_t version = catalogue->generation + catalogue->entries_freed;
+    uint64_t *told = &store->listed_told[want == WANT_SNAPSHOTS];
+    bool is_news = *told != version;
+    *told = version;
+    return is_news;
+}
+
 size_t store_newer(const struct snapshot *snapshot)
 {
     const struct disk *disk = snapshot->disk;

@@ -152,7 +152,7 @@ class Simulator(Daemon):
     def __init__(self, directory, *arguments, port=0, secret_key=SECRET_KEY):
         super().__init__(directory)
         self.secret_key = secret_key
-        self.arguments = [str(word) for word in arguments]
+        self.arguments = [*providers.SIMULATOR, *map(str, arguments)]
         self.serial = 0
         self.spare_disks = []
         self.port = port
@@ -185,9 +185,12 @@ class Simulator(Daemon):
     @property
     def credentials(self):
         """Variables for whoever mounts this account."""
-        return {"TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY}
+        return providers.credentials(self.endpoint, REGION, SECRET_ID, self.secret_key)
 
     def mount_options(self, endpoint=None):
+        """With EVS the token says where the account is, unless it is to be elsewhere."""
+        if providers.PROVIDER == "evs" and not endpoint:
+            return []
         return [f"endpoint={endpoint or self.endpoint}"]
 
     def control(self, method, path, body=None):
@@ -235,7 +238,7 @@ class Simulator(Daemon):
 
     def identifier(self, prefix):
         self.serial += 1
-        return f"{prefix}-t{self.serial:07d}"
+        return providers.own_id(f"{prefix}-t{self.serial:07d}")
 
     def disk_record(self, **fields):
         """What a record needs to be told; the simulator works out the rest, and the states that follow."""

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from commands import assert_done, assert_refused, beijing, now, run, wait_until
-from providers import A_SNAPSHOT, DEFAULT_NAMES, NAME_LIMIT
+from providers import A_SNAPSHOT, DEFAULT_NAMES, NAME_LIMIT, WIDE_NAME_LIMIT
 
 OPTIONS = ("ttl=1", "allow_delete")
 SIMULATOR = ("--create-time", "0.2")
@@ -171,7 +171,7 @@ def test_mkdir_of_invalid_utf8(mnt, sim, disk):
     assert result.status == 1 and count.change_requests == 0
 
 
-@pytest.mark.parametrize("name", ["x" * (NAME_LIMIT + 1), "每" * (NAME_LIMIT // 3 + 1),
+@pytest.mark.parametrize("name", ["x" * (NAME_LIMIT + 1), "每" * (WIDE_NAME_LIMIT + 1),
                                   pytest.param("x" * 255, marks=pytest.mark.needs("words"))])
 def test_mkdir_of_a_long_name(mnt, sim, disk, name):
     with sim.counting() as count:

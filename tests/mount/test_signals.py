@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from commands import assert_done, assert_refused, finish, holds_for, run, shell, start, wait_until
+from providers import PROVIDER
 
 SIMULATOR = ("--create-time", "1")
 OPTIONS = ("ttl=600", "timeout=3")
@@ -55,7 +56,8 @@ def test_a_signal_ends_a_parked_listing(own, number):
 def test_the_deadline_of_a_question(own):
     mount = cold(own, own.simulator(), seconds=2)
     result = assert_refused(run("ls", mount.path("disks")), errno.ETIMEDOUT)
-    assert 1 < result.seconds < 2 + 3
+    # A login that hangs is given two fifths of the time.
+    assert (0.5 if PROVIDER == "evs" else 1) < result.seconds < 2 + 3
 
 
 @pytest.mark.core

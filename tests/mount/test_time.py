@@ -533,6 +533,7 @@ def test_a_suspend(own, lines, clock):
     assert count.executed["CreateSnapshot"] <= 1
 
 
+@pytest.mark.only("tencent", "qcloud")  # a token needs no clock
 def test_the_wall_clock_is_set(own, clock):
     """Steps of an hour and a year, back and forth: each costs one request more, and is told once."""
     sim = own.simulator("--create-time", "0.2")
@@ -580,6 +581,7 @@ class Metadata(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.only("tencent", "qcloud")
 def test_temporary_keys_end_during_a_suspend(own, clock):
     """The first question after it waits for new keys instead of being signed with those that have ended."""
     sim = own.simulator("--token", "t")

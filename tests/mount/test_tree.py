@@ -8,6 +8,7 @@ import pytest
 
 from commands import assert_done, beijing, now, rfc3339, run, shell, wait_until
 from harness import CBSFS
+from providers import QUOTA
 
 pytestmark = pytest.mark.core
 
@@ -281,12 +282,12 @@ def test_df_passes_the_mount_over(mnt):
 
 @pytest.mark.needs("quota")
 def test_df_i_shows_the_quota_of_a_disk(mnt, disk):
-    assert lines(run("stat", "-f", "-c", "%c %d", mnt.disk(disk))) == ["64 64"]
+    assert lines(run("stat", "-f", "-c", "%c %d", mnt.disk(disk))) == [f"{QUOTA} {QUOTA}"]
     for i in range(3):
         mnt.add_snapshot(disk, f"used-{i}")
-    assert lines(run("stat", "-f", "-c", "%c %d", mnt.disk(disk))) == ["64 61"]
+    assert lines(run("stat", "-f", "-c", "%c %d", mnt.disk(disk))) == [f"{QUOTA} {QUOTA - 3}"]
     words = lines(run("df", "-i", mnt.disk(disk)))[1].split()
-    assert words[1:4] == ["64", "3", "61"]
+    assert words[1:4] == [str(QUOTA), "3", str(QUOTA - 3)]
 
 
 def test_regular_files_are_regular(mnt, disk):

@@ -6,7 +6,8 @@ from tc3 import Simulator
 @pytest.fixture(scope="module")
 def shared():
     """One simulator for the tests that change nothing that others look at."""
-    with Simulator("--rate", 0, "--create-time", 0.2, "--rollback-time", 0.2) as client:
+    with Simulator("--rate", 0, "--create-time", 0.2, "--rollback-time", 0.2,
+                   "--delete-time", 0.2) as client:
         yield client
 
 

@@ -10,6 +10,8 @@
 #include "cbsfs/buffer.h"
 #include "cbsfs/fields.h"
 #include "cbsfs/http.h"
+#include "cbsfs/keystone.h"
+#include "cbsfs/openstack_settings.h"
 #include "cbsfs/options.h"
 #include "cbsfs/timestamp.h"
 
@@ -433,6 +435,85 @@ static int read_files(void)
     return status == -EKEYREJECTED ? -ENOMEM : status;
 }
 
+/* --- OpenStack ----------------------------------------------------------------------- */
+
+static int read_clouds(void)
+{
+    struct openstack_settings settings;
+    struct cloud_error error;
+    struct openstack_environment *environment = openstack_environment_take("/nonexistent");
+    if (environment == NULL)
+        return -ENOMEM;
+    int status = openstack_settings_read(environment, NULL, &settings, &error);
+    if (status == 0) {
+        assert_string_equal(settings.values[OPENSTACK_PASSWORD], "a-long-password-of-somebody");
+        assert_string_equal(settings.values[OPENSTACK_USER_DOMAIN_NAME], "Default");
+        openstack_settings_free(&settings);
+    }
+    openstack_environment_free(environment);
+    return status == -EKEYREJECTED ? -ENOMEM : status; /* as above */
+}
+
+static void clouds_are_read(void **state)
+{
+    char path[64];
+    (void)state;
+    int file = file_with("base: &b {auth_url: https://k, username: u}\nclouds:\n  lab:\n    auth:\n"
+                         "      <<: *b\n      password: a-long-password-of-somebody\n"
+                         "      project_name: p\n    region_name: R\n");
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+    setenv("OS_CLIENT_CONFIG_FILE", path, 1);
+    setenv("OS_CLIENT_SECURE_FILE", path, 1);
+    torture(read_clouds);
+    unsetenv("OS_CLIENT_CONFIG_FILE");
+    unsetenv("OS_CLIENT_SECURE_FILE");
+    close(file);
+}
+
+static const char *subject_token(const struct http_reply *reply, const char *name)
+{
+    (void)reply;
+    return strcmp(name, "X-Subject-Token") == 0 ? "token" : NULL;
+}
+
+static int log_in(void)
+{
+    static const struct keystone_login login = {
+        .auth_url = "https://k", .user_name = "u", .password = "p\"", .project_name = "p"};
+    static const struct keystone_wish wish = {.region = "R"}, other = {.region = "S"};
+    static const char body[] =
+        "{\"token\":{\"project\":{\"id\":\"p\"},\"catalog\":[{\"type\":\"volumev3\",\"endpoints\":["
+        "{"
+        "\"interface\":\"public\",\"region\":\"R\",\"url\":\"https://v/v3\"}]}]}}";
+    const struct http_reply reply = {
+        .status = 201, .body = body, .body_length = sizeof(body) - 1, .header = subject_token};
+    struct http_request request;
+    struct keystone_token token;
+    struct cloud_error error;
+    http_request_init(&request);
+    int status = keystone_encode(&login, &request);
+    http_request_free(&request);
+    if (status < 0)
+        return status;
+    keystone_token_init(&token);
+    keystone_decode(&reply, &wish, &token, &error);
+    status = error.status;
+    if (status == 0)
+        status = keystone_encode_versions(token.endpoint, &request);
+    http_request_free(&request);
+    keystone_token_free(&token);
+    if (status < 0)
+        return status;
+    keystone_decode(&reply, &other, &token, &error);
+    return error.status == -EADDRNOTAVAIL ? 0 : error.status;
+}
+
+static void a_login_is_encoded_and_decoded(void **state)
+{
+    (void)state;
+    torture(log_in);
+}
+
 static void credential_files_are_read(void **state)
 {
     (void)state;
@@ -458,6 +539,8 @@ int main(void)
         WORLD_TEST(the_store_asks_and_changes),
         cmocka_unit_test(options_are_parsed),
         cmocka_unit_test(credential_files_are_read),
+        cmocka_unit_test(clouds_are_read),
+        cmocka_unit_test(a_login_is_encoded_and_decoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

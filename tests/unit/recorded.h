@@ -62,6 +62,22 @@ static inline void recorded_read(struct recorded *recorded, const char *name)
     recorded->reply.internal = recorded;
 }
 
+/* The body of the request that was recorded, one line, which the caller frees. */
+static inline char *recorded_request(const char *name)
+{
+    char path[256];
+    size_t length;
+    snprintf(path, sizeof path, "openstack/%s.http", name);
+    char *text = read_test_data(path, &length);
+    char *body = strstr(text, "\n\n");
+    assert_non_null(body);
+    body += 2;
+    char *copy = strndup(body, strcspn(body, "\n"));
+    assert_non_null(copy);
+    free(text);
+    return copy;
+}
+
 static inline void recorded_free(struct recorded *recorded)
 {
     free(recorded->text);

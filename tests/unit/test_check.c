@@ -5,6 +5,7 @@
 #include "cbsfs/client.h"
 #include "cbsfs/http.h"
 #include "cbsfs/loop.h"
+#include "cbsfs/openstack_login.h"
 #include "cbsfs/options.h"
 #include "cbsfs/probe.h"
 
@@ -57,6 +58,42 @@ static void test_explanations(void **state)
         assert_non_null(strstr(line, "ap-guangzhou"));
         assert_null(strpbrk(line, "\n\033"));
     }
+}
+
+/* Cinder and EVS have other roles, and their source of tokens other words. */
+static void test_explanations_for_openstack(void **state)
+{
+    static const struct {
+        const struct provider *provider;
+        int status;
+        const char *code, *words;
+    } rows[] = {
+        {&provider_openstack, -EACCES, "forbidden", "role reader in the project, or member"},
+        {&provider_evs, -EACCES, "EVS.0003", "EVS ReadOnlyAccess, or EVS FullAccess"},
+        {&provider_openstack, -EKEYREJECTED, "error", "the token is not accepted there"},
+        {&provider_evs, -EKEYREJECTED, "APIGW.0301", "access key"},
+        {&provider_openstack, -EHOSTUNREACH, "", "OS_INTERFACE"},
+        {&provider_openstack, -ECONNREFUSED, "", "nothing listens there"},
+    };
+    struct options options = {.region = (char[]){""}};
+    char line[512];
+
+    (void)state;
+    for (size_t index = 0; index < sizeof(rows) / sizeof(rows[0]); index++) {
+        struct cloud_error error = {.http_status = rows[index].code[0] != '\0' ? 403 : 0};
+        options.provider = rows[index].provider;
+        cloud_error_set(&error, rows[index].status, CLOUD_REFUSED, CLOUD_FINAL, rows[index].code,
+                        "Policy says no");
+        probe_explain(&error, &options, line, sizeof(line));
+        if (strstr(line, rows[index].words) == NULL || strstr(line, "Policy says no") == NULL ||
+            strncmp(line, "the block storage: ", 19) != 0)
+            fail_msg("%s", line);
+    }
+    struct cloud_error error = {0};
+    cloud_error_set(&error, -ECONNREFUSED, CLOUD_NOT_SENT, CLOUD_FINAL, OPENSTACK_LOGIN_CODE,
+                    "cannot log in: refused");
+    probe_explain(&error, &options, line, sizeof(line));
+    assert_string_equal(line, "cannot log in: refused");
 }
 
 /* What the source of credentials says is not the cloud's refusal. */
@@ -222,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_explanations),
+        cmocka_unit_test(test_explanations_for_openstack),
         cmocka_unit_test(test_local_reason_stands_alone),
         cmocka_unit_test(test_long_message_is_cut),
         cmocka_unit_test(test_without_credentials),

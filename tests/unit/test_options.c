@@ -186,6 +186,39 @@ static void test_endpoint(void **state)
     }
 }
 
+/* Of OpenStack's block storage, which may have a path. */
+static void test_endpoint_with_path(void **state)
+{
+    static const struct {
+        const char *given, *taken;
+    } rows[] = {
+        {"https://h/v3/p1", "https://h/v3/p1"},
+        {"https://h:8776/volume/v3/", "https://h:8776/volume/v3"},
+        {"http://127.0.0.1/v3", "http://127.0.0.1/v3"},
+        {"h", "https://h"},
+        {"https://h/v3/%(project)s", NULL},
+        {"https://h/v3?x", NULL},
+        {"https://me@h/v3", NULL},
+        {"http://example.com/v3", NULL},
+    };
+
+    (void)state;
+    for (size_t index = 0; index < 2 * sizeof(rows) / sizeof(rows[0]); index++) {
+        struct options options;
+        char line[128];
+        snprintf(line, sizeof(line), "/m -o endpoint=%s,provider=%s", rows[index / 2].given,
+                 index % 2 == 0 ? "openstack" : "evs");
+        if (rows[index / 2].taken == NULL) {
+            assert_int_equal(parse(&options, line), -EINVAL);
+            continue;
+        }
+        assert_int_equal(parse(&options, line), 0);
+        assert_true(options_speak_openstack(&options));
+        assert_string_equal(options.endpoint, rows[index / 2].taken);
+        options_free(&options);
+    }
+}
+
 /* Each is refused with one line that holds these words. */
 static void test_refused(void **state)
 {
@@ -477,6 +510,25 @@ static void test_complete(void **state)
     options_free(&options);
 }
 
+/* The catalogue may tell it. */
+static void test_region_is_optional_for_openstack(void **state)
+{
+    struct options options;
+
+    (void)state;
+    assert_int_equal(parse(&options, "lab@ /m -o provider=openstack"), 0);
+    assert_int_equal(options_complete(&options, NULL, reason, sizeof(reason)), 0);
+    assert_string_equal(options.region, "");
+    assert_string_equal(options.profile, "lab");
+    assert_string_equal(fuse_words(&options), " -ofsname=cbsfs:lab@openstack -osubtype=cbsfs");
+    options_free(&options);
+
+    assert_int_equal(parse(&options, "/m -o provider=evs"), 0);
+    assert_int_equal(options_complete(&options, "eu-de", reason, sizeof(reason)), 0);
+    assert_string_equal(options.region, "eu-de");
+    options_free(&options);
+}
+
 /* The table is the help: whatever can be given is in it. */
 static void test_help_names_every_option(void **state)
 {
@@ -523,6 +575,8 @@ int main(void)
         cmocka_unit_test(test_own_options),
         cmocka_unit_test(test_last_one_counts),
         cmocka_unit_test(test_endpoint),
+        cmocka_unit_test(test_endpoint_with_path),
+        cmocka_unit_test(test_region_is_optional_for_openstack),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_fstab_words),

@@ -325,6 +325,49 @@ static void test_last_rollback(void **state)
     buffer_free(&out);
 }
 
+static bool is_news(enum store_want want, const struct disk *disk)
+{
+    return store_note_listed(store, want, disk);
+}
+
+/* What a copy of a directory has to be dropped for: its entries, and nothing else's. */
+static void test_what_was_listed(void **state)
+{
+    (void)state;
+    assert_int_equal(look(WANT_DISKS, NULL), 0);
+    fake_add_snapshot("snap-aaaa0001", "disk-0001", "a", 1);
+    fake_add_snapshot("snap-aaaa0002", "disk-0002", "b", 2);
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    const struct disk *one = catalogue_disk(store_catalogue(store), "disk-0001");
+    const struct disk *two = catalogue_disk(store_catalogue(store), "disk-0002");
+    assert_true(is_news(WANT_DISK_SNAPSHOTS, one) && is_news(WANT_DISK_SNAPSHOTS, two));
+    assert_true(is_news(WANT_DISKS, NULL) && is_news(WANT_SNAPSHOTS, NULL));
+    for (unsigned i = 0; i < 2; i++) {
+        /* A listing that brings nothing new is no news. */
+        store_refresh(store);
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_false(is_news(WANT_DISK_SNAPSHOTS, one) || is_news(WANT_DISK_SNAPSHOTS, two));
+        assert_false(is_news(WANT_DISKS, NULL) || is_news(WANT_SNAPSHOTS, NULL));
+    }
+    /* Added, renamed, gone. */
+    for (unsigned i = 0; i < 3; i++) {
+        if (i == 0)
+            fake_add_snapshot("snap-aaaa0003", "disk-0001", "c", 0);
+        else if (i == 1)
+            snprintf(fake_find("snap-aaaa0003")->name, sizeof(fake_find("snap-aaaa0003")->name),
+                     "d");
+        else
+            fake_remove("snap-aaaa0003");
+        store_refresh(store);
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_true(is_news(WANT_DISK_SNAPSHOTS, one));
+        assert_false(is_news(WANT_DISK_SNAPSHOTS, one));
+        assert_false(is_news(WANT_DISK_SNAPSHOTS, two));
+        assert_true(is_news(WANT_DISKS, NULL) && is_news(WANT_SNAPSHOTS, NULL));
+    }
+}
+
 int main(void)
 {
 #define STORE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, fake_world_tear_down)
@@ -342,6 +385,7 @@ int main(void)
         STORE_TEST(test_slow_failure),
         STORE_TEST(test_stats),
         STORE_TEST(test_last_rollback),
+        STORE_TEST(test_what_was_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,7 +154,9 @@ static struct found find_endpoint(const json_t *catalog, const struct keystone_w
 
     for (size_t i = 0; i < TYPE_COUNT && found.endpoint == NULL; i++)
         json_array_foreach(catalog, index, service)
+        {
             look_at_service(service, wish->evs ? evs_types[i] : types[i], wish, &found);
+        }
     return found;
 }
 
