@@ -6,6 +6,8 @@ from commands import assert_done, run
 from peer import OPTIONS, Peer, make
 from proxy import Proxy
 
+pytestmark = pytest.mark.core
+
 
 def test_an_application_credential(cloud, own, account, peer, disk):
     made = account.direct.keystone("POST", f"/users/{account.user_id}/application_credentials", {

@@ -3,8 +3,12 @@
 import errno
 import json
 
+import pytest
+
 from commands import assert_done, assert_refused, run, shell, wait_until
 from peer import REVERT, make, settled, shown
+
+pytestmark = pytest.mark.core
 
 
 def test_the_clients_see_what_the_mount_did(mnt, peer, disk):

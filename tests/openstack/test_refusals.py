@@ -2,8 +2,12 @@
 """What a real Cinder refuses, at once or later."""
 import errno
 
+import pytest
+
 from commands import assert_done, assert_refused, run, shell, wait_until
 from peer import INSTANCE, OPTIONS, make, shown
+
+pytestmark = pytest.mark.core
 
 
 def test_only_the_newest_can_be_rolled_back_to(cloud, account, mnt, disk):
