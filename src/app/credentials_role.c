@@ -11,6 +11,7 @@
  * When keys end is told by the service's clock, which its answers tell, not by ours, which may be
  * wrong.
  */
+#include "credential_waiters.h"
 #include "credentials_parts.h"
 
 #include "cbsfs/clock.h"
@@ -34,12 +35,6 @@
 #define ANSWER_LIMIT   65536 /* bytes; keys have about 1000 */
 #define CODE_LIMIT     24    /* shorter than any key or token, which must not be shown */
 
-struct waiter {
-    void (*ready)(void *data, int status);
-    void *data;
-    struct waiter *next;
-};
-
 struct credential_role {
     struct http *http;
     const char *endpoint;
@@ -52,7 +47,7 @@ struct credential_role {
     struct cloud_error error;     /* its reason */
     int64_t next_fetch;           /* clock_now() ms */
     struct http_exchange *exchange;
-    struct waiter *waiting, *due;
+    struct credential_waiters waiters;
 };
 
 struct credential_role *credential_role_new(struct http *http, const char *endpoint)
@@ -74,22 +69,12 @@ struct credential_role *credential_role_new(struct http *http, const char *endpo
     return role;
 }
 
-static void free_waiters(struct waiter *list)
-{
-    while (list != NULL) {
-        struct waiter *waiter = list;
-        list = waiter->next;
-        free(waiter);
-    }
-}
-
 void credential_role_free(struct credential_role *role)
 {
     if (role == NULL)
         return;
     http_cancel(role->exchange);
-    free_waiters(role->waiting);
-    free_waiters(role->due);
+    credential_waiters_free(&role->waiters);
     credential_free(&role->credential);
     free(role->own_endpoint);
     free(role);
@@ -123,22 +108,10 @@ static void plan_fetch(struct credential_role *role, int status)
     role->next_fetch = clock_now() + role->pause;
 }
 
-/* A waiter may ask or cancel again from its call: those who are due stand in a list of their own.
- */
 static void finish_fetch(struct credential_role *role, int status)
 {
     plan_fetch(role, status);
-    struct waiter **end = &role->due;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = role->waiting;
-    role->waiting = NULL;
-    while (role->due != NULL) {
-        struct waiter *waiter = role->due;
-        role->due = waiter->next;
-        waiter->ready(waiter->data, status);
-        free(waiter);
-    }
+    credential_waiters_tell(&role->waiters, status);
 }
 
 static int request_part(struct credential_role *role, const char *name,
@@ -292,11 +265,8 @@ static int explain(const struct credential_role *role, bool refused, struct clou
 static int wait_for_fetch(struct credential_role *role, struct cloud_error *error,
                           void (*ready)(void *data, int status), void *data)
 {
-    struct waiter *waiter = malloc(sizeof *waiter);
-    if (waiter == NULL)
+    if (credential_waiters_add(&role->waiters, ready, data) < 0)
         return credential_fail(error, -ENOMEM, "out of memory");
-    *waiter = (struct waiter){.ready = ready, .data = data, .next = role->waiting};
-    role->waiting = waiter;
     return -EINPROGRESS;
 }
 
@@ -325,21 +295,7 @@ int credential_role_get(struct credential_role *role, const char *refused, struc
     return explain(role, is_refused, error);
 }
 
-static void remove_waiters(struct waiter **list, const void *data)
-{
-    while (*list != NULL) {
-        struct waiter *waiter = *list;
-        if (waiter->data == data) {
-            *list = waiter->next;
-            free(waiter);
-        } else {
-            list = &waiter->next;
-        }
-    }
-}
-
 void credential_role_cancel(struct credential_role *role, void *data)
 {
-    remove_waiters(&role->waiting, data);
-    remove_waiters(&role->due, data);
+    credential_waiters_cancel(&role->waiters, data);
 }

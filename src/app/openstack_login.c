@@ -103,22 +103,10 @@ static void plan_login(struct openstack_login *login, int status)
     login->next_login = clock_now() + login->pause;
 }
 
-/* A waiter may ask or cancel again from its call: those who are due stand in a list of their own.
- */
 void openstack_login_finish(struct openstack_login *login, int status)
 {
     plan_login(login, status);
-    struct waiter **end = &login->due;
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = login->waiting;
-    login->waiting = NULL;
-    while (login->due != NULL) {
-        struct waiter *waiter = login->due;
-        login->due = waiter->next;
-        waiter->ready(waiter->data, status);
-        free(waiter);
-    }
+    credential_waiters_tell(&login->waiters, status);
 }
 
 /* --- giving out ---------------------------------------------------------------------- */
@@ -202,11 +190,8 @@ static int explain(const struct openstack_login *login, bool refused, struct clo
 static int wait_for_login(struct openstack_login *login, struct cloud_error *error,
                           void (*ready)(void *data, int status), void *data)
 {
-    struct waiter *waiter = malloc(sizeof *waiter);
-    if (waiter == NULL)
+    if (credential_waiters_add(&login->waiters, ready, data) < 0)
         return openstack_login_fail(error, -ENOMEM, "out of memory");
-    *waiter = (struct waiter){.ready = ready, .data = data, .next = login->waiting};
-    login->waiting = waiter;
     return -EINPROGRESS;
 }
 
@@ -262,24 +247,10 @@ static int source_get(void *self, const char *refused, struct credential *out,
     return explain(login, is_refused, error);
 }
 
-static void remove_waiters(struct waiter **list, const void *data)
-{
-    while (*list != NULL) {
-        struct waiter *waiter = *list;
-        if (waiter->data == data) {
-            *list = waiter->next;
-            free(waiter);
-        } else {
-            list = &waiter->next;
-        }
-    }
-}
-
 static void source_cancel(void *self, void *data)
 {
     struct openstack_login *login = self;
-    remove_waiters(&login->waiting, data);
-    remove_waiters(&login->due, data);
+    credential_waiters_cancel(&login->waiters, data);
 }
 
 /* --- the whole ----------------------------------------------------------------------- */
@@ -314,22 +285,12 @@ int openstack_login_new(struct http *http, const struct openstack_login_settings
     return 0;
 }
 
-static void free_waiters(struct waiter *list)
-{
-    while (list != NULL) {
-        struct waiter *waiter = list;
-        list = waiter->next;
-        free(waiter);
-    }
-}
-
 void openstack_login_free(struct openstack_login *login)
 {
     if (login == NULL)
         return;
     http_cancel(login->exchange);
-    free_waiters(login->waiting);
-    free_waiters(login->due);
+    credential_waiters_free(&login->waiters);
     credential_free(&login->credential);
     keystone_token_free(&login->pending);
     openstack_settings_free(&login->settings);

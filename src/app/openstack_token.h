@@ -4,16 +4,12 @@
 #ifndef CBSFS_APP_OPENSTACK_TOKEN_H
 #define CBSFS_APP_OPENSTACK_TOKEN_H
 
+#include "credential_waiters.h"
+
 #include "openstack_parts.h"
 
 #include "cbsfs/keystone.h"
 #include "cbsfs/openstack_login.h"
-
-struct waiter {
-    void (*ready)(void *data, int status);
-    void *data;
-    struct waiter *next;
-};
 
 struct openstack_login {
     struct http *http;
@@ -42,7 +38,7 @@ struct openstack_login {
     int64_t next_login; /* clock_now() ms */
     struct cloud_error error;
     struct http_exchange *exchange;
-    struct waiter *waiting, *due;
+    struct credential_waiters waiters;
 };
 
 /* Fills *error as errors of a log-in are; returns `status`. */
