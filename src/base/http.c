@@ -460,7 +460,8 @@ static void read_response(const struct http_exchange *exchange, struct http_repl
     timestamp_parse_http(reply_header(reply, "Date"), &reply->date);
     if (reply_header(reply, "Retry-After")) {
         curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER, &retry_after);
-        reply->retry_after = (int64_t)retry_after;
+        /* A date that has passed. */
+        reply->retry_after = retry_after > 0 ? (int64_t)retry_after : 0;
     }
     if (exchange->body.data) {
         reply->body = exchange->body.data;

@@ -51,7 +51,7 @@ BEYOND_A_REAL_CLOUD = {
     "staleness": "listings that lag behind",
     "words": "error codes, names and limits of API 3.0",
 }
-LACKS = {"openstack": set(BEYOND_A_REAL_CLOUD), "evs": {"attributes", "polls together", "words"}}.get(PROVIDER, set())
+LACKS = {"openstack": set(BEYOND_A_REAL_CLOUD), "evs": {"attributes", "words"}}.get(PROVIDER, set())
 
 
 def credentials(endpoint, region, name, secret):

@@ -178,7 +178,6 @@ def test_values_are_not_staler_than_the_ttl(own):
     assert run("stat", "-c", "%s", mount.disk(disk, "size")).out == "6\n"
 
 
-@pytest.mark.needs("polls together")
 def test_things_in_progress_are_polled_together(own):
     """150 ids are two calls an interval, however many look."""
     sim = own.simulator()
