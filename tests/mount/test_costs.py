@@ -269,7 +269,7 @@ def test_what_is_known_is_served_while_the_api_is_down(own):
     assert run("mkdir", mount.snapshot(disk, "new")).status == 1
     assert run("mkdir", mount.snapshot(disk, "newer"), timeout=10).seconds < 2, "the breaker answers at once"
     sim.faults()
-    wait_until(lambda: run("mkdir", mount.snapshot(disk, "recovered")).status == 0, 40, "the recovery")
+    wait_until(lambda: run("mkdir", "-p", mount.snapshot(disk, "recovered")).status == 0, 40, "the recovery")
     wait_until(lambda: "recovered" in mount.snapshots(disk), 5)
 
 
@@ -286,7 +286,7 @@ def test_a_simulator_that_went_away_and_came_back(own):
     assert_refused(run("mkdir", mount.snapshot(disk, "new")), errno.ECONNREFUSED)
     sim.start()
     sim.patch(disks={disk: sim.disk_record(DiskId=disk)})
-    wait_until(lambda: run("mkdir", mount.snapshot(disk, "recovered")).status == 0, 40, "the recovery")
+    wait_until(lambda: run("mkdir", "-p", mount.snapshot(disk, "recovered")).status == 0, 40, "the recovery")
 
 
 @pytest.mark.only("tencent")

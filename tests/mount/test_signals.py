@@ -108,8 +108,10 @@ def test_the_deadline_of_a_rollback(mnt, sim, disk):
                                     signal.SIGKILL])
 def test_a_change_on_the_wire_runs_to_its_answer(mnt, sim, disk, number):
     sim.fault("CreateSnapshot", "delay", ms=1200, times=1)
+    before = sim.requests("CreateSnapshot")
     with sim.counting() as count:
         process = parked("mkdir", mnt.snapshot(disk, "on-the-wire"))
+        wait_until(lambda: sim.requests("CreateSnapshot") > before, 5, "the request")
         process.send_signal(number)
         finish(process, 10)
         wait_until(lambda: mnt.snapshots(disk) == ["on-the-wire"], 5, "the entry")

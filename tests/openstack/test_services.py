@@ -38,7 +38,7 @@ def test_cinder_is_stopped_and_started(cloud, own, account, mnt, peer, disk):
     assert mnt.value(mnt.snapshot(disk, "before", "status")) == "NORMAL 100"
     assert run("mkdir", mnt.snapshot(disk, "during")).status == 1
     cloud.start(page=4)
-    wait_until(lambda: run("mkdir", mnt.snapshot(disk, "after")).status == 0, 40, "the recovery")
+    wait_until(lambda: run("mkdir", "-p", mnt.snapshot(disk, "after")).status == 0, 40, "the recovery")
     settled(mnt, disk, "after")
     assert set(peer.snapshots()) == {"before", "after"}
     shown(mnt, disk, ["before", "after"])
@@ -113,5 +113,5 @@ def test_what_reverting_leaves_for_a_moment(cloud, account, mnt, disk):
 def test_a_restart_keeps_everything(cloud, own, account, mnt, disk):
     make(mnt, disk, "kept")
     cloud.restart(**USUAL)
-    wait_until(lambda: run("mkdir", mnt.snapshot(disk, "new")).status == 0, 40, "the recovery")
+    wait_until(lambda: run("mkdir", "-p", mnt.snapshot(disk, "new")).status == 0, 40, "the recovery")
     assert set(own.mount(account, *OPTIONS).snapshots(disk)) == {"kept", "new"}
