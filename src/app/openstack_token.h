@@ -5,7 +5,6 @@
 #define CBSFS_APP_OPENSTACK_TOKEN_H
 
 #include "credential_waiters.h"
-
 #include "openstack_parts.h"
 
 #include "cbsfs/keystone.h"
