@@ -15,8 +15,12 @@ import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from account import LANES, figures
 from model import Step, Untrue, play, random_step, replayable, shrink
+
+pytestmark = pytest.mark.core
 
 SEED = int(os.environ.get("CBSFS_TEST_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 FAULTS = int(os.environ.get("CBSFS_TEST_FAULTS", "150"))
