@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cbsfs/fields.h"
 
+#include "fields_load.h"
+
 #include "cbsfs/buffer.h"
 #include "cbsfs/wipe.h"
 
@@ -11,64 +13,28 @@
 #include <string.h>
 #include <strings.h>
 
-static bool memory_was_out;
-static json_malloc_t allocate;
-
-static void *noting_malloc(size_t size)
-{
-    void *memory = allocate(size);
-    if (!memory)
-        memory_was_out = true;
-    return memory;
-}
-
-/*
- * Jansson does not always say that memory was out: it calls an unfinished token invalid, or drops
- * bytes of it.  So its allocations are watched while it reads.  It has one pair of functions for
- * the whole process; what the one allocated the other may free, so they can be exchanged around a
- * document.  `free_with` is what the parser's own copies are freed with, NULL: as always.
- *
- * A NUL inside of one name must not make the whole listing unreadable; the name ends there.
- */
-static json_t *load(const char *text, size_t length, json_free_t free_with, json_error_t *error)
-{
-    json_free_t release;
-
-    json_get_alloc_funcs(&allocate, &release);
-    memory_was_out = false;
-    json_set_alloc_funcs(noting_malloc, free_with ? free_with : release);
-    json_t *document = json_loadb(text, length, JSON_ALLOW_NUL, error);
-    if (memory_was_out) {
-        json_decref(document);
-        document = NULL;
-    }
-    json_set_alloc_funcs(allocate, release);
-    return document;
-}
-
-/* Once more without what one value can break for all others. */
-static json_t *load_repaired(const char *text, size_t length)
+/* Once more without what one value can break for all others. As fields_load(). */
+static int load_repaired(const char *text, size_t length, json_t **document)
 {
     struct buffer repaired;
     json_error_t error;
-    json_t *document = NULL;
 
     /* A replacement has up to three times the length of what it replaces. */
     buffer_init(&repaired, 3 * length + 1);
-    if (fields_repair(text, length, &repaired) == 0)
-        document = load(repaired.data ? repaired.data : "", repaired.length, NULL, &error);
-    else
-        memory_was_out = memory_was_out || repaired.error == -ENOMEM;
+    int status = fields_repair(text, length, &repaired);
+    if (status == 0)
+        status = fields_load(repaired.data ? repaired.data : "", repaired.length, NULL, document,
+                             &error);
     buffer_free(&repaired);
-    return document;
+    return status == -ENOMEM ? status : 0;
 }
 
-/* What fields_parse() returns for what load() gave. */
-static json_t *conclude(json_t *document, const json_error_t *error, char *reason,
+/* What fields_parse() returns for what fields_load() gave. */
+static json_t *conclude(int status, json_t *document, const json_error_t *error, char *reason,
                         size_t reason_size)
 {
-    errno = !document && memory_was_out ? ENOMEM : EINVAL;
-    if (!document && memory_was_out) {
+    errno = status < 0 ? ENOMEM : EINVAL;
+    if (status < 0) {
         snprintf(reason, reason_size, "out of memory");
     } else if (!document) {
         snprintf(reason, reason_size, "%s (line %d, column %d)", error->text, error->line,
@@ -84,28 +50,33 @@ static json_t *conclude(json_t *document, const json_error_t *error, char *reaso
 json_t *fields_parse(const char *text, size_t length, char *reason, size_t reason_size)
 {
     json_error_t error;
-    json_t *document = load(text, length, NULL, &error);
+    json_t *document;
+    int status = fields_load(text, length, NULL, &document, &error);
 
-    return conclude(document, &error, reason, reason_size);
+    return conclude(status, document, &error, reason, reason_size);
 }
 
 json_t *fields_parse_tolerant(const char *text, size_t length, char *reason, size_t reason_size)
 {
     json_error_t error;
-    json_t *document = load(text, length, NULL, &error);
+    json_t *document;
+    int status = fields_load(text, length, NULL, &document, &error);
 
-    if (!document && !memory_was_out)
-        document = load_repaired(text, length);
-    return conclude(document, &error, reason, reason_size);
+    if (status == 0 && !document)
+        status = load_repaired(text, length, &document);
+    return conclude(status, document, &error, reason, reason_size);
 }
 
 json_t *fields_parse_secret(const char *text, size_t length, char *reason, size_t reason_size)
 {
     json_error_t error;
-    json_t *document = load(text, length, wipe_free, &error);
+    json_t *document;
+    int status = fields_load(text, length, wipe_free, &document, &error);
 
-    errno = !document && memory_was_out ? ENOMEM : EINVAL;
-    if (!document)
+    errno = status < 0 ? ENOMEM : EINVAL;
+    if (status < 0)
+        snprintf(reason, reason_size, "out of memory");
+    else if (!document)
         snprintf(reason, reason_size, "not a JSON object (line %d, column %d)", error.line,
                  error.column);
     /* The parser quotes what it stumbled over. */
@@ -120,6 +91,7 @@ json_t *fields_parse_secret(const char *text, size_t length, char *reason, size_
 
 void fields_free_secret(json_t *document)
 {
+    json_malloc_t allocate;
     json_free_t release;
 
     json_get_alloc_funcs(&allocate, &release);

@@ -9,6 +9,8 @@
 #include <stdint.h>
 /* cmocka.h needs the four above. */
 #include <cmocka.h>
+
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,12 +140,78 @@ static void test_values(void **state)
     json_decref(record);
 }
 
+/* Allocations with a guard of quotes behind them, of which the one that is chosen fails. */
+#define GUARD 64
+
+static unsigned wanted; /* the number of the one that fails */
+static size_t alive;
+
+static void *guarded_malloc(size_t size)
+{
+    if (wanted-- == 0)
+        return NULL;
+    size_t *block = malloc(sizeof(size_t) * 2 + size + GUARD);
+    assert_non_null(block);
+    *block = size;
+    memset((char *)(block + 2) + size, 'x', GUARD - 1);
+    ((char *)(block + 2))[size + GUARD - 1] = '"';
+    alive++;
+    return block + 2;
+}
+
+static void guarded_free(void *memory)
+{
+    if (memory == NULL)
+        return;
+    size_t *block = (size_t *)memory - 2;
+    const char *guard = (const char *)memory + *block;
+    for (size_t i = 0; i < GUARD - 1; i++)
+        assert_int_equal(guard[i], 'x');
+    assert_int_equal(guard[GUARD - 1], '"');
+    alive--;
+    free(block);
+}
+
+/* Jansson loses the byte for which its buffer cannot grow: here the quote that ends a string. */
+static void test_memory_that_is_out(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"12345678901234\":\"123456789012345678901234567890\","
+                               "\"a\":[1,2.5,null,{\"b\":\"c\"}]}";
+    char reason[160];
+    json_malloc_t usual_malloc;
+    json_free_t usual_free;
+    json_get_alloc_funcs(&usual_malloc, &usual_free);
+    json_set_alloc_funcs(guarded_malloc, guarded_free);
+    json_t *document = NULL;
+    unsigned number = 0;
+    for (; document == NULL && number < 1000; number++) {
+        wanted = number;
+        errno = 0;
+        document = number % 2 == 0
+                       ? fields_parse(text, sizeof text - 1, reason, sizeof reason)
+                       : fields_parse_tolerant(text, sizeof text - 1, reason, sizeof reason);
+        if (document == NULL) {
+            assert_int_equal(errno, ENOMEM);
+            assert_string_equal(reason, "out of memory");
+            assert_int_equal(alive, 0);
+        }
+    }
+    assert_in_range(number, 10, 999);
+    assert_string_equal(field_text(document, "12345678901234", ""),
+                        "123456789012345678901234567890");
+    json_decref(document);
+    assert_int_equal(alive, 0);
+    json_set_alloc_funcs(usual_malloc, usual_free);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_repair),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_memory_that_is_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
