@@ -93,6 +93,7 @@ struct snapshot {
     int64_t size;             /* GiB, -1 unknown */
     int64_t fetched;          /* clock ms: when the request that brought this record was sent */
     int64_t changed; /* seconds: when status was last seen to change; TIMESTAMP_NONE if never */
+    int64_t learnt;  /* clock ms: when it was first known */
     int64_t mutated; /* clock ms: when our last change of it ended; 0 none */
     int64_t created_at, renamed_at, deleted_at; /* clock ms: our own change of that kind; 0 none */
     uint64_t seen;                              /* serial of the last listing that showed it */

@@ -40,7 +40,7 @@ struct snapshot *catalogue_created(struct catalogue *catalogue, struct disk *dis
         }
         snapshot->size = disk->size;
         snapshot->encrypted = disk->encrypted;
-        snapshot->fetched = now;
+        snapshot->fetched = snapshot->learnt = now;
     }
     struct status_before before = {.percent = 0};
     mark(snapshot, PENDING_CREATE, now);

@@ -344,6 +344,7 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
         snapshot = add_snapshot(catalogue, record, word);
         if (snapshot == NULL)
             return -ENOMEM;
+        snapshot->learnt = now;
     }
     if (snapshot->seen < serial)
         snapshot->seen = serial;
