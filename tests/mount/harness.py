@@ -17,16 +17,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import providers
-from commands import assert_done, beijing, now, run, shell, wait_until
+from commands import SLOWER, assert_done, beijing, now, run, shell, wait_until
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CBSFS = os.environ.get("CBSFS", os.path.join(REPOSITORY, "build", "cbsfs"))
 CBSFS_SIM = os.environ.get("CBSFS_SIM", os.path.join(REPOSITORY, "build", "cbsfs-sim"))
 
-# Words before cbsfs's own, such as valgrind's, and how much longer everything takes with them.  {log} becomes the
-# start of the names of files in the daemon's directory.
+# Words before cbsfs's own, such as valgrind's.  {log} becomes the start of the names of files in the daemon's directory.
 WRAPPER = os.environ.get("CBSFS_WRAPPER", "")
-SLOWER = float(os.environ.get("CBSFS_SLOWER", "1"))
 
 REGION = "ap-guangzhou"
 SECRET_ID = "AKIDSIMULATOR"
@@ -273,6 +271,8 @@ class Simulator(Daemon):
 class Mount(Daemon):
     """One kernel mount.  The constructor returns when it is mounted, or raises with cbsfs's own words."""
 
+    program = CBSFS
+
     def __init__(self, directory, simulator, *options, source=REGION, background=False, endpoint=None,
                  environment=None, arguments=()):
         super().__init__(directory)
@@ -287,7 +287,7 @@ class Mount(Daemon):
         if SLOWER > 1 and not any(word.startswith("timeout=") for word in options):
             words.append(f"timeout={int(10 * SLOWER)}")
         wrapper = shlex.split(WRAPPER.replace("{log}", os.path.join(self.directory, "wrapper")))
-        self.argv = [*wrapper, CBSFS, *arguments, *([source] if source else []), self.point, "-o", ",".join(words)]
+        self.argv = [*wrapper, self.program, *arguments, *([source] if source else []), self.point, "-o", ",".join(words)]
         if not background:
             self.argv.append("-f")
         self.environment = clean_environment(self.home, self.directory, environment)
@@ -313,7 +313,7 @@ class Mount(Daemon):
                     f"cbsfs exited {self.process.returncode}: {self.stderr()}"
                 return self.is_mounted()
 
-            wait_until(mounted, 30 * SLOWER, "the mount")
+            wait_until(mounted, 30, "the mount")
 
     def is_mounted(self):
         return mount_type(self.point) is not None
@@ -413,7 +413,7 @@ class Mount(Daemon):
             return not problems
 
         try:
-            wait_until(is_back, LEFTOVER_TIME * SLOWER)
+            wait_until(is_back, LEFTOVER_TIME)
         except AssertionError:
             pass
         return [f"left behind in {self.point}: {problem}" for problem in problems]
@@ -439,7 +439,7 @@ class Mount(Daemon):
         if died:
             problems.append("the daemon had died")
         try:
-            wait_until(lambda: not self.is_running(), 15 * SLOWER)
+            wait_until(lambda: not self.is_running(), 15)
         except AssertionError:
             problems.append("the daemon did not end after the unmount")
             self.kill()

@@ -73,7 +73,7 @@ class PersonalMount(Mount):
         super().__init__(directory, simulator, *options, **keywords)
 
     def launch(self, argv, environment):
-        super().launch(self.person.words(self.program, *argv[1:]), environment)
+        super().launch(self.person.words(*argv), environment)
 
     def read(self, path):
         return commands.assert_done(self.person.run("cat", path)).out

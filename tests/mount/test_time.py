@@ -146,8 +146,12 @@ def duration(result):
     return float(ended) - float(began)
 
 
+# libcurl leaves the thread and its descriptors to themselves when it gives a look-up up, as nothing can end getaddrinfo().
+OUTLIVED = pytest.mark.without_valgrind("a thread of libcurl's that still looks a name up at the end counts as a leak")
+
+
 @pytest.mark.parametrize("trouble", [pytest.param("silent", marks=pytest.mark.core), "headers", "body", "black hole",
-                                     "slow names"])
+                                     pytest.param("slow names", marks=OUTLIVED)])
 def test_every_operation_ends_in_time_and_delays_no_other(own, lines, clock, trouble):
     """Whatever the network does, each command ends within `timeout`, what is known answers, and the mount ends."""
     sim = own.simulator("--create-time", "0.2")
