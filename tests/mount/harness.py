@@ -377,9 +377,14 @@ class Mount(Daemon):
         """What `.cbsfs/stats` says: {key: text}."""
         return dict(line.split(" ", 1) for line in self.read(self.path(".cbsfs", "stats")).splitlines())
 
+    def inside(self, *command):
+        """Runs a command as somebody, and in a place, to whom the mount shows itself."""
+        return run(*command)
+
     def held(self):
-        """What the daemon has at this moment, as (descriptors, stats); stats is {} where root may not look."""
-        shown = run("cat", self.path(".cbsfs", "stats"))
+        """What the daemon has at this moment, as (descriptors, stats); stats is {} where nobody may look."""
+        # Its answer also says that the daemon is done with starting.
+        shown = self.inside("cat", self.path(".cbsfs", "stats"))
         stats = dict(line.split(" ", 1) for line in shown.out.splitlines()) if shown.status == 0 else {}
         return descriptors(self.pid), stats
 

@@ -75,6 +75,9 @@ class PersonalMount(Mount):
     def launch(self, argv, environment):
         super().launch(self.person.words(*argv), environment)
 
+    def inside(self, *command):
+        return self.person.run(*command)
+
     def read(self, path):
         return commands.assert_done(self.person.run("cat", path)).out
 
