@@ -128,7 +128,10 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("what", ANSWERS)
+MANY = pytest.mark.without_valgrind("a million numbers take it longer than anybody waits for a listing")
+
+
+@pytest.mark.parametrize("what", [pytest.param(what, marks=MANY if what.startswith("3 MB") else ()) for what in ANSWERS])
 def test_an_answer_that_is_no_listing(mnt, sim, before, what):
     """The tree stays as it was, byte for byte; `errors` and `stats` tell; and it is forgotten afterwards."""
     fault = dict(ANSWERS[what])

@@ -17,7 +17,7 @@ import zlib
 
 import pytest
 
-from commands import assert_done, finish, in_namespace, run, shell, start, wait_until
+from commands import SLOWER, assert_done, finish, in_namespace, run, shell, start, wait_until
 from gateway import Answer, Gateway, Metadata, Server, refusal, role_keys, signing_key
 from harness import (CBSFS, REGION, SECRET_ID, SECRET_KEY, WRAPPER, Mount, clean_environment, find_process,
                      mount_type, process_is_running, read_text)
@@ -244,7 +244,7 @@ def syslog():
 def test_nothing_that_is_written_has_a_secret(own, plant, syslog, source, background, echoes):
     """Every verb, every fault, log level debug, a server that repeats what it was sent: not a piece of it anywhere."""
     planted, gateway = plant(source)
-    mount = with_spare(own, gateway, "timeout=1", environment=planted.environment, background=background,
+    mount = with_spare(own, gateway, f"timeout={int(SLOWER)}", environment=planted.environment, background=background,
                        arguments=() if background else ("-d",))
     assert_done(shell('echo debug > "$1"', mount.path(".cbsfs", "log_level")))
     tree = drive(mount, gateway, echoes)
