@@ -26,6 +26,9 @@ static void op_init(void *data, struct fuse_conn_info *connection)
     connection->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
     /* Without this `> file` arrives as a truncation, which does nothing, and then the write. */
     connection->want &= ~(unsigned)FUSE_CAP_ATOMIC_O_TRUNC;
+    /* What is written here is a word.  Unless told otherwise libfuse reads each request into a
+     * place of 1 MiB, and under valgrind every byte of that place is looked at each time. */
+    connection->max_write = 128 * 1024;
 }
 
 /* xattr, access, flush and opendir's like are left out on purpose: the kernel is told once and

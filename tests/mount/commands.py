@@ -10,9 +10,13 @@ from datetime import datetime, timedelta, timezone
 
 Result = namedtuple("Result", "status out err seconds")
 
+# How much longer everything takes under a program such as valgrind: every time limit below is that much longer.
+SLOWER = float(os.environ.get("CBSFS_SLOWER", "1"))
+
 
 def wait_until(predicate, timeout=10.0, what="the condition"):
     """Returns the first true value of predicate(); fails after `timeout` seconds."""
+    timeout *= SLOWER
     deadline = time.monotonic() + timeout
     while True:
         value = predicate()
@@ -59,11 +63,11 @@ def finish(process, timeout=30):
     if process in running:
         running.remove(process)
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(timeout=timeout * SLOWER)
     except subprocess.TimeoutExpired:
         process.kill()
         running.append(process)
-        raise AssertionError(f"{shlex.join(process.args)} did not end within {timeout} s") from None
+        raise AssertionError(f"{shlex.join(process.args)} did not end within {timeout * SLOWER} s") from None
     return Result(process.returncode, out, err, time.monotonic() - began)
 
 

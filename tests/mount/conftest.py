@@ -3,20 +3,35 @@
 
 A module says what its shared mount looks like with SIMULATOR (arguments) and OPTIONS (words for -o).
 """
+from collections import Counter
+
 import pytest
 
-from commands import end_all
-from harness import SLOWER
+from commands import SLOWER, end_all
+from harness import WRAPPER
 from providers import is_for_this
 from stage import Stage, watchdog
 
 
+left_out = Counter()  # reasons of @pytest.mark.without_valgrind, and of how many cases
+
+
 def pytest_collection_modifyitems(config, items):
-    """What this provider cannot have is not part of its suite."""
-    others = [item for item in items if not is_for_this(item)]
+    """What this provider cannot have is not part of its suite, nor what valgrind cannot run part of valgrind's."""
+    kept, others = [], []
+    for item in items:
+        marker = item.get_closest_marker("without_valgrind") if WRAPPER else None
+        if marker and is_for_this(item):
+            left_out[marker.args[0]] += 1
+        (kept if is_for_this(item) and not marker else others).append(item)
     if others:
         config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if is_for_this(item)]
+        items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter):
+    for reason, cases in left_out.items():
+        terminalreporter.write_line(f"left out under {WRAPPER.split()[0]}: {cases}: {reason}")
 
 
 def open_stage(directory, leaves_jobs=False):

@@ -17,16 +17,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import providers
-from commands import assert_done, beijing, now, run, shell, wait_until
+from commands import SLOWER, assert_done, beijing, now, run, shell, wait_until
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CBSFS = os.environ.get("CBSFS", os.path.join(REPOSITORY, "build", "cbsfs"))
 CBSFS_SIM = os.environ.get("CBSFS_SIM", os.path.join(REPOSITORY, "build", "cbsfs-sim"))
 
-# Words before cbsfs's own, such as valgrind's, and how much longer everything takes with them.  {log} becomes the
-# start of the names of files in the daemon's directory.
+# Words before cbsfs's own, such as valgrind's.  {log} becomes the start of the names of files in the daemon's directory.
 WRAPPER = os.environ.get("CBSFS_WRAPPER", "")
-SLOWER = float(os.environ.get("CBSFS_SLOWER", "1"))
 
 REGION = "ap-guangzhou"
 SECRET_ID = "AKIDSIMULATOR"
@@ -286,6 +284,8 @@ class Simulator(Daemon):
 class Mount(Daemon):
     """One kernel mount.  The constructor returns when it is mounted, or raises with cbsfs's own words."""
 
+    program = CBSFS
+
     def __init__(self, directory, simulator, *options, source=True, background=False, endpoint=None,
                  environment=None, arguments=()):
         super().__init__(directory)
@@ -301,7 +301,7 @@ class Mount(Daemon):
         if SLOWER > 1 and not any(word.startswith("timeout=") for word in options):
             words.append(f"timeout={int(10 * SLOWER)}")
         wrapper = shlex.split(WRAPPER.replace("{log}", os.path.join(self.directory, "wrapper")))
-        self.argv = [*wrapper, CBSFS, *arguments, *([source] if source else []), self.point, "-o", ",".join(words)]
+        self.argv = [*wrapper, self.program, *arguments, *([source] if source else []), self.point, "-o", ",".join(words)]
         if not background:
             self.argv.append("-f")
         self.environment = clean_environment(self.home, self.directory,
@@ -329,7 +329,7 @@ class Mount(Daemon):
                     f"cbsfs exited {self.process.returncode}: {self.stderr()}"
                 return self.is_mounted()
 
-            wait_until(mounted, 30 * SLOWER, "the mount")
+            wait_until(mounted, 30, "the mount")
 
     def is_mounted(self):
         return mount_type(self.point) is not None
@@ -393,9 +393,14 @@ class Mount(Daemon):
         """What `.cbsfs/stats` says: {key: text}."""
         return dict(line.split(" ", 1) for line in self.read(self.path(".cbsfs", "stats")).splitlines())
 
+    def inside(self, *command):
+        """Runs a command as somebody, and in a place, to whom the mount shows itself."""
+        return run(*command)
+
     def held(self):
-        """What the daemon has at this moment, as (descriptors, stats); stats is {} where root may not look."""
-        shown = run("cat", self.path(".cbsfs", "stats"))
+        """What the daemon has at this moment, as (descriptors, stats); stats is {} where nobody may look."""
+        # Its answer also says that the daemon is done with starting.
+        shown = self.inside("cat", self.path(".cbsfs", "stats"))
         stats = dict(line.split(" ", 1) for line in shown.out.splitlines()) if shown.status == 0 else {}
         return descriptors(self.pid), stats
 
@@ -429,7 +434,7 @@ class Mount(Daemon):
             return not problems
 
         try:
-            wait_until(is_back, LEFTOVER_TIME * SLOWER)
+            wait_until(is_back, LEFTOVER_TIME)
         except AssertionError:
             pass
         return [f"left behind in {self.point}: {problem}" for problem in problems]
@@ -455,7 +460,7 @@ class Mount(Daemon):
         if died:
             problems.append("the daemon had died")
         try:
-            wait_until(lambda: not self.is_running(), 15 * SLOWER)
+            wait_until(lambda: not self.is_running(), 15)
         except AssertionError:
             problems.append("the daemon did not end after the unmount")
             self.kill()

@@ -73,7 +73,10 @@ class PersonalMount(Mount):
         super().__init__(directory, simulator, *options, **keywords)
 
     def launch(self, argv, environment):
-        super().launch(self.person.words(self.program, *argv[1:]), environment)
+        super().launch(self.person.words(*argv), environment)
+
+    def inside(self, *command):
+        return self.person.run(*command)
 
     def read(self, path):
         return commands.assert_done(self.person.run("cat", path)).out

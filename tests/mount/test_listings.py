@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from commands import assert_done, beijing, finish, now, run, start, wait_until
+from commands import SLOWER, assert_done, beijing, finish, now, run, start, wait_until
 from tree import contents
 
 pytestmark = pytest.mark.only("tencent")  # its servers and faults are in the words of API 3.0
@@ -28,9 +28,10 @@ def stat(mount, key):
 
 
 def is_sanitized(mount):
-    """A build whose malloc gives nothing back."""
+    """A build, or valgrind, whose malloc gives nothing back."""
     with open(f"/proc/{mount.pid}/maps", encoding="utf-8") as maps:
-        return "asan" in maps.read()
+        text = maps.read()
+    return "asan" in text or "vgpreload_memcheck" in text
 
 
 def resident(mount):
@@ -127,7 +128,10 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("what", ANSWERS)
+MANY = pytest.mark.without_valgrind("a million numbers take it longer than anybody waits for a listing")
+
+
+@pytest.mark.parametrize("what", [pytest.param(what, marks=MANY if what.startswith("3 MB") else ()) for what in ANSWERS])
 def test_an_answer_that_is_no_listing(mnt, sim, before, what):
     """The tree stays as it was, byte for byte; `errors` and `stats` tell; and it is forgotten afterwards."""
     fault = dict(ANSWERS[what])
@@ -136,7 +140,7 @@ def test_an_answer_that_is_no_listing(mnt, sim, before, what):
     sim.fault("DescribeSnapshots", "edit" if "edits" in fault else "body", times=0, **fault)
     mnt.refresh()
     known = len(errors(mnt))
-    assert assert_done(run("ls", "-A", mnt.path("snapshots"))).seconds < 3
+    assert assert_done(run("ls", "-A", mnt.path("snapshots"))).seconds < 3 * SLOWER
     assert still(contents(mnt)) == before
     entries = errors(mnt)[known:]
     assert entries and {(entry["errno"], entry["operation"]) for entry in entries} == {(expected, "look")}
@@ -227,7 +231,7 @@ def test_what_is_no_http(own, sim, what):
         result = run("ls", mount.path("snapshots"))
         # libcurl has no memory for a header of 400 kB.
         allowed = (errno.EPROTO, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOMEM)
-        assert result.status == 2 and result.seconds < 3
+        assert result.status == 2 and result.seconds < 3 * SLOWER
         assert any(os.strerror(number) in result.err for number in allowed), result.err
         entry = errors(mount)[-1]
         assert entry["message"].isprintable() and entry["path"] == "snapshots"

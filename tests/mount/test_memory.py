@@ -11,6 +11,8 @@ SIMULATOR = ("--create-time", "0", "--rate", "0")
 # malloc's own store of freed blocks would count as used.
 PLAIN = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
 
+pytestmark = pytest.mark.without_valgrind("its malloc does not tell how much is in use; it looks for leaks itself")
+
 BLOCK = 24  # bytes: the smallest that malloc gives
 
 # name: (what is done once, in perl with $d for the disk's directory; times before it counts, times it counts)

@@ -295,7 +295,7 @@ def refused_mount(sim, person, *options, point_owner=None):
     mount.__init__(directory, sim, *options, person=person, background=True)
     if point_owner is not None:
         os.chown(mount.point, point_owner, point_owner)
-    result = person.run(mount.program, *mount.argv[1:], env=sim.credentials)
+    result = person.run(*mount.argv, env=sim.credentials)
     assert result.status == 1 and result.out == ""
     assert len(result.err.splitlines()) == 1 and result.err.startswith("cbsfs: "), result.err
     assert mount_type(mount.point) is None
@@ -333,8 +333,7 @@ def with_fuse_conf(sim, somebody, stranger):
             file.write(text)
         os.chmod(conf, 0o644)
         prepare = 'mount --bind "$1" /etc/fuse.conf && shift && cd / && exec bash -c "$@"'
-        arguments = (mount.program, *mount.argv[1:])
-        return run(*in_namespace(prepare, "sh", conf, script, "bash", mount.point, *arguments),
+        return run(*in_namespace(prepare, "sh", conf, script, "bash", mount.point, *mount.argv),
                    env={**sim.credentials, "HOME": mount.home, "SOMEBODY": shlex.join(somebody.words()),
                         "STRANGER": shlex.join(stranger.words())})
 

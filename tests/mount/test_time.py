@@ -18,7 +18,7 @@ import time
 
 import pytest
 
-from commands import assert_done, assert_refused, finish, holds_for, run, start, wait_until
+from commands import SLOWER, assert_done, assert_refused, finish, holds_for, run, start, wait_until
 from harness import CBSFS, REGION, SECRET_ID, SECRET_KEY, clean_environment, find_process, sanitizer_environment
 from line import Line
 
@@ -26,10 +26,11 @@ pytestmark = pytest.mark.needs("simulator")
 
 LIBRARY = os.path.join(os.path.dirname(CBSFS), "tests", "mount", "bend_time.so")
 TIMEOUT = 2
-AT_ONCE = 0.05  # what is known, while the cloud hangs
-WAITED = 0.7    # less than one attempt at asking takes (two fifths of TIMEOUT)
-SLACK = 1       # for starting processes on a busy machine
-SOON = 0.1      # from a signal to the end of a process
+# Under valgrind the bounds are that much further, so that the tests still say what is waited for and what is left behind.
+AT_ONCE = 0.05 * SLOWER  # what is known, while the cloud hangs
+WAITED = 0.7 * SLOWER    # less than one attempt at asking takes (two fifths of TIMEOUT)
+SLACK = 1 * SLOWER       # for starting processes on a busy machine
+SOON = 0.1 * SLOWER      # from a signal to the end of a process
 
 
 class Clock:
@@ -148,8 +149,12 @@ def duration(result):
     return float(ended) - float(began)
 
 
+# libcurl leaves the thread and its descriptors to themselves when it gives a look-up up, as nothing can end getaddrinfo().
+OUTLIVED = pytest.mark.without_valgrind("a thread of libcurl's that still looks a name up at the end counts as a leak")
+
+
 @pytest.mark.parametrize("trouble", [pytest.param("silent", marks=pytest.mark.core), "headers", "body", "black hole",
-                                     "slow names"])
+                                     pytest.param("slow names", marks=OUTLIVED)])
 def test_every_operation_ends_in_time_and_delays_no_other(own, lines, clock, trouble):
     """Whatever the network does, each command ends within `timeout`, what is known answers, and the mount ends."""
     sim = own.simulator("--create-time", "0.2")
@@ -187,7 +192,7 @@ def test_every_operation_ends_in_time_and_delays_no_other(own, lines, clock, tro
     began = time.monotonic()
     assert_done(run("fusermount3", "-u", mount.point))
     wait_until(lambda: not cold.is_running() and not mount.is_running(), 5, "the end of both")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * SLOWER
     finish(waits, 5)
     for one in (mount, cold):
         assert one.process.wait() == 0 and not one.complaints()
@@ -288,7 +293,7 @@ def test_a_killed_mkdir_happens_once(own):
             wait_until(lambda: stat_of(mount, "in_flight") == "1", 5, "the request on the wire")
             process.send_signal(number)
             result = finish(process)
-            assert result.status == -number and result.seconds < 0.5
+            assert result.status == -number and result.seconds < 0.5 * SLOWER
             again = run("mkdir", mount.snapshot(disk, name))
             assert again.status == 1 and ("busy" in again.err or "exists" in again.err), again.err
             wait_until(lambda: name in mount.snapshots(disk), 5, "the entry")
@@ -325,7 +330,7 @@ def test_who_handles_a_signal_gets_the_true_answer(own):
     holds_for(lambda: process.poll() is None, 0.5, "waiting for the answer after the timer's signal")
     process.kill()
     result = finish(process)
-    assert result.status == -signal.SIGKILL and result.seconds < 0.5
+    assert result.status == -signal.SIGKILL and result.seconds < 0.5 * SLOWER
     wait_until(lambda: "killed" in mount.snapshots(disk), 10, "the entry")
 
 
@@ -343,7 +348,7 @@ def test_unmounting_after_a_kill_waits_for_the_change(own):
     assert_done(run("fusermount3", "-u", mount.point))
     began = time.monotonic()
     wait_until(lambda: not mount.is_running(), 5, "the end")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * SLOWER
     assert mount.process.wait() == 0 and "accepted" in mount.stderr()
     own.daemons.remove(mount)
 
@@ -379,7 +384,7 @@ def test_a_hundred_waiters_and_a_hung_api_delay_nobody(own, lines):
     os.kill(mount.pid, signal.SIGTERM)
     began = time.monotonic()
     wait_until(lambda: not mount.is_running(), 10, "the end")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * SLOWER
     assert not mount.is_mounted() and mount.process.wait() == 0 and not mount.complaints()
     own.daemons.remove(mount)
     assert all(finish(process, 5).status == 1 for process in processes)
@@ -389,8 +394,8 @@ def test_detaching_a_hung_mount(own, lines):
     """`fusermount3 -u` refuses while somebody is inside, `-uz` does not, and the daemon ends with the last process."""
     mount, _, processes = crowd(own, lines)
     refused = run("fusermount3", "-u", mount.point)
-    assert refused.status == 1 and "busy" in refused.err and refused.seconds < 2
-    assert assert_done(run("fusermount3", "-uz", mount.point)).seconds < 2
+    assert refused.status == 1 and "busy" in refused.err and refused.seconds < 2 * SLOWER
+    assert assert_done(run("fusermount3", "-uz", mount.point)).seconds < 2 * SLOWER
     assert not mount.is_mounted() and mount.is_running()
     for process in processes:
         process.kill()
@@ -420,12 +425,13 @@ def test_a_signal_ends_the_start(own, lines, tmp_path, foreground, number):
     began = time.monotonic()
     finish(process, 10)
     wait_until(lambda: find_process(point) is None, 10, "the end of the child")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 2 * SLOWER
     assert not os.path.ismount(point)
 
 
 # --- a cloud that is away ---------------------------------------------------------------------------
 
+@pytest.mark.without_valgrind("counts how often the cloud is tried in a few seconds")
 def test_the_breaker(own, lines):
     """A hung cloud soon costs nobody any time and is hardly asked; when it is back, waiting processes go on alone."""
     sim = own.simulator("--create-time", "0.2")
