@@ -297,6 +297,21 @@ static void test_not_the_one_renamed_later(void **state)
     assert_string_equal(entry_id(DISK, "kept"), first.id);
 }
 
+/* Somebody gives the name to a young snapshot that was known under another. */
+static void test_not_the_one_renamed_elsewhere(void **state)
+{
+    (void)state;
+    struct order order;
+    fake_add_snapshot("snap-00000003", DISK, "young", world_wall() - FAKE_EPOCH);
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    world_run(10);
+    snprintf(fake_find("snap-00000003")->name, sizeof(fake_find("snap-00000003")->name), "third");
+    fake_fate(CLOUD_CREATE_SNAPSHOT, 0, FATE_LOST_REQUEST, 0);
+    assert_int_equal(make(&order, DISK, "third"), -ETIMEDOUT);
+    assert_int_equal(fake.calls[CLOUD_CREATE_SNAPSHOT], 1);
+}
+
 /* --- a rollback ---------------------------------------------------------------------- */
 
 static void test_rollback_found(void **state)
@@ -640,6 +655,7 @@ int main(void)
         SETTLE_TEST(test_not_the_one_of_another),
         SETTLE_TEST(test_not_the_one_made_before),
         SETTLE_TEST(test_not_the_one_renamed_later),
+        SETTLE_TEST(test_not_the_one_renamed_elsewhere),
         SETTLE_TEST(test_rollback_found),
         SETTLE_TEST(test_rollback_not_found),
         SETTLE_TEST(test_rollback_internal_error),
