@@ -103,6 +103,7 @@ class Play:
         self.began = time.monotonic()
         self.past = []                 # (when, what the cloud had)
         self.later = {}                # id: the name that a remembered rename will give it
+        self.compared = set()          # ids that the mount has shown
         self.theirs = {}               # what somebody else did: when
         self.ours = {}                 # id: when this mount renamed it
         self.removed = {}              # id: (when, disk, what it was), removed without this mount being told
@@ -147,6 +148,8 @@ class Play:
             # For half a minute the mount takes another name for a listing that lags behind its own.
             elif its and verb == "mv" and its[0] not in self.later and now - self.ours.get(its[0], -99) > 40:
                 self.client.call("ModifySnapshotAttribute", {"SnapshotId": its[0], "SnapshotName": new})
+                if its[0] not in self.compared:
+                    self.theirs["mkdir", disk, new] = now  # the mount never knew it under another name
         except ApiError:
             pass  # busy or CREATING: nothing has changed
 
@@ -286,6 +289,7 @@ class Play:
         def agrees():
             self.refresh()
             real = truth(self.own.simulator.port)
+            self.compared = {key for records in real.values() for key in records}
             try:
                 found[:] = self.disagreements(real, settled)
             except OSError as error:  # after a refused key cbsfs asks again a second later
