@@ -35,7 +35,7 @@ static int put_hex(const unsigned char digest[DIGEST_SIZE], struct buffer *out)
 
 static int put_hash(const void *bytes, size_t length, struct buffer *out)
 {
-    unsigned char digest[DIGEST_SIZE];
+    unsigned char digest[DIGEST_SIZE] = {0};
     if (EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL) != 1)
         return -ENOMEM;
     return put_hex(digest, out);
@@ -111,7 +111,7 @@ int sdk_string_to_sign(const struct sdk_request *request, struct buffer *out)
 int sdk_authorization(const struct sdk_request *request, const char *access_key,
                       const char *secret_key, struct buffer *out)
 {
-    unsigned char digest[DIGEST_SIZE];
+    unsigned char digest[DIGEST_SIZE] = {0};
     struct buffer text;
     buffer_init(&text, 0);
     int status = sdk_string_to_sign(request, &text);
