@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@
 #include <unistd.h>
 
 /* Requests answered before the loop turns to the cloud again. */
-#define BATCH 64
+#define GREETING_TIMEOUT 5000 /* ms */
+#define BATCH            64
 
 static void op_init(void *data, struct fuse_conn_info *connection)
 {
@@ -79,11 +81,7 @@ static void receive(void *data)
         if (received <= 0)
             break;
         fs->requests += awaits_answer(&fs->input);
-        if (fs->is_greeted)
-            fuse_session_process_buf(fs->session, &fs->input);
-        else
-            fs_greet(fs);
-        fs->is_greeted = true;
+        fuse_session_process_buf(fs->session, &fs->input);
     }
     if (fuse_session_exited(fs->session)) {
         loop_unwatch(fs->loop, &fs->watch);
@@ -214,6 +212,19 @@ static void overhear_end(struct overheard *overheard, char *words, size_t size)
     }
 }
 
+/* The kernel asks its first question as soon as it has mounted; a mount on which that could not be
+ * answered is none, and nobody should be told that it is there. */
+static int greet_kernel(struct fs *fs)
+{
+    struct pollfd device = {.fd = fs->watch.fd, .events = POLLIN};
+    if (poll(&device, 1, GREETING_TIMEOUT) <= 0)
+        return -ETIMEDOUT;
+    int received = fuse_session_receive_buf(fs->session, &fs->input);
+    if (received <= 0)
+        return received < 0 ? received : -EPROTO;
+    return fs_greet(fs);
+}
+
 int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char *reason,
              size_t reason_size)
 {
@@ -246,6 +257,9 @@ int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char
         status = -errno;
         goto fail;
     }
+    status = greet_kernel(fs);
+    if (status != 0)
+        goto fail;
     loop_watch(fs->loop, &fs->watch);
     fuse_words[0] = '\0';
     fuse_set_log_func(hear_fuse);

@@ -202,15 +202,15 @@ struct fs {
     uint64_t requests; /* of the kernel that wanted an answer */
     int64_t mounted;   /* seconds: the time of what has no other */
     bool is_mounted;
-    bool is_greeted;        /* the first request was answered */
     uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
 };
 
 /* Lets the kernel look every name up again. */
 void fs_forget_names(struct fs *fs);
 
-/* Answers the first request, which is in fs->input (greeting.c). */
-void fs_greet(struct fs *fs);
+/* Answers the first request, which is in fs->input (greeting.c). 0; or -errno, and then the kernel
+ * will refuse whatever is asked of this mount. */
+int fs_greet(struct fs *fs);
 
 extern const struct fuse_lowlevel_ops fs_operations;
 

@@ -60,15 +60,18 @@ out:
     return size;
 }
 
-void fs_greet(struct fs *fs)
+int fs_greet(struct fs *fs)
 {
     struct greeting greeting = {0};
     ssize_t size = is_parallel_offered(&fs->input) ? catch_answer(fs, &greeting) : -EOPNOTSUPP;
     if (size < 0) {
         fuse_session_process_buf(fs->session, &fs->input);
-        return;
+        return 0;
     }
     complete(&greeting, (size_t)size);
     if (size > 0 && write(fuse_session_fd(fs->session), &greeting, (size_t)size) != size)
         fuse_session_exit(fs->session);
+    if (size < (ssize_t)sizeof(greeting.header) || fuse_session_exited(fs->session))
+        return -EPROTO;
+    return greeting.header.error;
 }

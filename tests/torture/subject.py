@@ -4,7 +4,7 @@
 Expected, whichever allocation fails: a clean error or none at all, a process that lives and is not stuck, an answer
 that is true, nothing leaked, and the same operation right afterwards.  Two ways: only the n-th fails, or
 everything from the n-th on ("all"), as when memory is really out.  TORTURE_SECONDS bounds each case by
-leaving out n evenly; 0 tries every n.
+leaving out n evenly; 0 tries every n, or every one from TORTURE_FIRST on.
 """
 import math
 import mmap
@@ -21,6 +21,7 @@ from stage import Stage
 
 LIBRARY = os.path.join(os.path.dirname(CBSFS), "tests", "torture", "fail_allocation.so")
 SECONDS = float(os.environ.get("TORTURE_SECONDS", "2.5"))
+FIRST = int(os.environ.get("TORTURE_FIRST", "1"))
 LEAST = 3    # are tried, however long they take
 TIMEOUT = 3  # seconds for one operation
 ORDER = struct.Struct("=QQQQq")
@@ -96,6 +97,14 @@ class Subject:
         wait_until(lambda: self.process.poll() is not None or mount_type(self.point), 25, "mount or end")
         return self.process.poll() is None
 
+    def ends(self):
+        """By itself and with a failure: it was seen mounted, and said then that it is not."""
+        try:
+            wait_until(lambda: self.process.poll() is not None, 5)
+        except AssertionError:
+            return False
+        return self.process.returncode != 0
+
     def words(self, name="stderr"):
         with open(os.path.join(self.directory, name), encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -147,7 +156,7 @@ def subject(tmp_path, simulator):
 def numbers(total):
     """Which n are tried: all of 1 to total, or some of them, evenly, for as long as the time allows."""
     if SECONDS == 0:
-        yield from range(1, total + 1)
+        yield from range(FIRST, total + 1)
         return
     # Multiples of what has no divisor in common with the total, near its golden section: each n once, spread
     # out at any moment.

@@ -20,7 +20,9 @@ def complaint(subject):
     """None if a start that failed said why, in one line."""
     words = subject.words()
     # libfuse's parser of options says so itself before it tells us.
-    own = words.removeprefix("fuse: memory allocation failed\n")
+    own = words
+    while own.startswith("fuse: memory allocation failed\n"):
+        own = own.removeprefix("fuse: memory allocation failed\n")
     if subject.process.returncode != 1 or not own.startswith("cbsfs: ") or own.count("\n") != 1:
         return f"exit {subject.process.returncode}: {words!r}"
     return None
@@ -47,6 +49,8 @@ class Foreground:
             return problem or self.remains()
         self.is_up()
         listing = run("ls", subject.path("disks"))
+        if listing.status != 0 and subject.ends():
+            return complaint(subject) or self.remains()
         status = subject.stop()
         if listing.status != 0 or not listing.out:
             return f"mounted, but ls: {listing}"
