@@ -20,6 +20,7 @@
 #include "cbsfs/loop.h"
 #include "cbsfs/options.h"
 #include "cbsfs/probe.h"
+#include "cbsfs/provider.h"
 #include "cbsfs/store.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BODY_LIMIT       (16 * 1024 * 1024) /* a page has 1000 records of 1 to 2 KB, metadata apart */
+#define RECORD_LIMIT     (16 * 1024)       /* bytes, in an answer; most have 1 to 2 KB */
+#define LEAST_BODY_LIMIT (4 * 1024 * 1024) /* bytes; a catalogue of services is no listing */
 #define CONNECTION_LIMIT 8
 #define CONNECT_TIMEOUT  5000  /* ms */
 #define START_MARGIN     15000 /* ms that the start may take beyond the probe's own timeout */
@@ -57,9 +59,11 @@ struct program {
 
 static int open_http(struct program *program)
 {
+    const struct provider *provider = program->options.provider;
+    size_t page = provider != NULL ? provider->page_limit * (size_t)RECORD_LIMIT : 0;
     struct http_settings settings = {
         .user_agent = "cbsfs/" CBSFS_VERSION,
-        .body_limit = BODY_LIMIT,
+        .body_limit = page > LEAST_BODY_LIMIT ? page : LEAST_BODY_LIMIT,
         .connect_timeout = CONNECT_TIMEOUT,
         .connection_limit = CONNECTION_LIMIT,
     };

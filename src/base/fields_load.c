@@ -13,63 +13,86 @@
 #include "fields_load.h"
 
 #include <setjmp.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
+
+#define FIRST_CAPACITY 256 /* a power of two */
 
 /* There is one thread, and no reading inside of another. */
 static struct {
     json_malloc_t allocate;
     json_free_t release;
-    void **blocks; /* what is allocated and not freed, oldest first */
-    size_t count, capacity;
+    void **
+        slots; /* a set of what is allocated and not freed, by address: NULL, `freed`, or a block */
+    size_t used; /* slots that are not NULL */
+    size_t capacity;
     bool failed;
     jmp_buf out;
 } reading;
 
-static bool note(void *block)
+static char freed; /* its address marks the place of a block that is gone */
+
+static size_t first_slot(const void *block)
 {
-    if (reading.count == reading.capacity) {
-        size_t capacity = reading.capacity > 0 ? 2 * reading.capacity : 256;
-        void **blocks = realloc(reading.blocks, capacity * sizeof *blocks);
-        if (!blocks)
-            return false;
-        reading.blocks = blocks;
-        reading.capacity = capacity;
-    }
-    reading.blocks[reading.count++] = block;
+    uint64_t address = (uint64_t)(uintptr_t)block;
+    return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (reading.capacity - 1);
+}
+
+static void put(void *block)
+{
+    size_t at = first_slot(block);
+    while (reading.slots[at])
+        at = (at + 1) & (reading.capacity - 1);
+    reading.slots[at] = block;
+    reading.used++;
+}
+
+/* Twice as many slots, without those of what is gone. */
+static bool grow(void)
+{
+    size_t count = reading.capacity;
+    void **old = reading.slots;
+    void **slots = calloc(count > 0 ? 2 * count : FIRST_CAPACITY, sizeof *slots);
+    if (!slots)
+        return false;
+    reading.slots = slots;
+    reading.capacity = count > 0 ? 2 * count : FIRST_CAPACITY;
+    reading.used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (old[i] && old[i] != &freed)
+            put(old[i]);
+    free(old);
     return true;
 }
 
 static void *noting_malloc(size_t size)
 {
+    /* First a place for it, so that nothing has to be undone. */
+    if (2 * reading.used >= reading.capacity && !grow())
+        longjmp(reading.out, 1);
     void *block = reading.allocate(size);
     if (!block)
         longjmp(reading.out, 1);
-    if (!note(block)) {
-        reading.release(block);
-        longjmp(reading.out, 1);
-    }
+    put(block);
     return block;
 }
 
-/* Most of what is freed is young. */
 static void noting_free(void *block)
 {
-    for (size_t i = reading.count; i > 0; i--) {
-        if (reading.blocks[i - 1] == block) {
-            memmove(&reading.blocks[i - 1], &reading.blocks[i],
-                    (reading.count - i) * sizeof *reading.blocks);
-            reading.count--;
-            break;
-        }
-    }
+    if (!block)
+        return;
+    size_t at = first_slot(block);
+    while (reading.slots[at] != block)
+        at = (at + 1) & (reading.capacity - 1);
+    reading.slots[at] = &freed;
     reading.release(block);
 }
 
 static void free_blocks(void)
 {
-    while (reading.count > 0)
-        reading.release(reading.blocks[--reading.count]);
+    for (size_t i = 0; i < reading.capacity; i++)
+        if (reading.slots[i] && reading.slots[i] != &freed)
+            reading.release(reading.slots[i]);
 }
 
 int fields_load(const char *text, size_t length, json_free_t free_with, json_t **document,
@@ -81,8 +104,8 @@ int fields_load(const char *text, size_t length, json_free_t free_with, json_t *
     json_get_alloc_funcs(&allocate, &release);
     reading.allocate = allocate;
     reading.release = free_with ? free_with : release;
-    reading.blocks = NULL;
-    reading.count = reading.capacity = 0;
+    reading.slots = NULL;
+    reading.used = reading.capacity = 0;
     reading.failed = false;
     *document = NULL;
     json_set_alloc_funcs(noting_malloc, noting_free);
@@ -94,6 +117,6 @@ int fields_load(const char *text, size_t length, json_free_t free_with, json_t *
         reading.failed = true;
     }
     json_set_alloc_funcs(reading.allocate, release);
-    free(reading.blocks);
+    free(reading.slots);
     return reading.failed ? -ENOMEM : 0;
 }
