@@ -192,6 +192,11 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
 int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_record *record,
                            int64_t asked, uint64_t serial, int64_t now, int64_t wall);
 
+/* True if the snapshot has had this entry and lost it after `since` (seconds). Linear in the names
+ * that were freed. */
+bool catalogue_had_entry(const struct catalogue *catalogue, const struct snapshot *snapshot,
+                         const char *entry, int64_t since);
+
 /* How many a sweep with the same arguments would remove. Linear. */
 size_t catalogue_count_unseen_snapshots(const struct catalogue *catalogue, const struct disk *disk,
                                         uint64_t serial, int64_t asked, int64_t now);

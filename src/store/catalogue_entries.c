@@ -98,6 +98,17 @@ static struct freed_name **find_freed(struct catalogue *catalogue, const struct 
     return at;
 }
 
+bool catalogue_had_entry(const struct catalogue *catalogue, const struct snapshot *snapshot,
+                         const char *entry, int64_t since)
+{
+    for (const struct freed_name *at = catalogue->freed; at != NULL; at = at->next) {
+        if (at->owner == snapshot->key && at->disk == snapshot->disk->key && at->wall >= since &&
+            strcmp(at->entry, entry) == 0)
+            return true;
+    }
+    return false;
+}
+
 void catalogue_forget_freed(struct catalogue *catalogue)
 {
     while (catalogue->freed != NULL) {

@@ -108,8 +108,9 @@ static bool may_be_shown_before(const struct job *job)
     switch (job->verb) {
     case CLOUD_DELETE_SNAPSHOT: /* not there yet */
         return snapshot->created > since;
-    case CLOUD_RENAME_SNAPSHOT: /* had the name */
-        return snapshot->mutated != 0 && job->began - snapshot->mutated < JOB_LISTING_LAG;
+    case CLOUD_RENAME_SNAPSHOT: /* had the name, and lost it by us or by somebody else */
+        return (snapshot->mutated != 0 && job->began - snapshot->mutated < JOB_LISTING_LAG) ||
+               catalogue_had_entry(&job->store->catalogue, snapshot, job->name, since);
     case CLOUD_APPLY_SNAPSHOT: /* was rolled back to */
         return snapshot->changed > since && was_rolled_back(job->store, job->snapshot_id);
     case CLOUD_CREATE_SNAPSHOT:

@@ -442,6 +442,21 @@ static void test_rename_and_delete_seen(void **state)
     assert_false(jobs_have("watching"));
 }
 
+/* A listing that lags may show the name that it had before somebody else took it away. */
+static void test_name_that_it_had_before(void **state)
+{
+    (void)state;
+    struct order order;
+    struct fake_snapshot *snapshot = fake_find("snap-00000001");
+    snprintf(snapshot->name, sizeof(snapshot->name), "theirs");
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    world_run(2000);
+    snprintf(snapshot->name, sizeof(snapshot->name), "first");
+    lose_every(CLOUD_RENAME_SNAPSHOT, FATE_INTERNAL);
+    assert_int_equal(move(&order, "snap-00000001", "first"), -ETIMEDOUT);
+}
+
 /* What was made a moment ago may be missing in a listing though it was not deleted. */
 static void test_absence_of_the_young(void **state)
 {
@@ -663,6 +678,7 @@ int main(void)
         SETTLE_TEST(test_rollback_shown_from_before),
         SETTLE_TEST(test_rename_and_delete_again),
         SETTLE_TEST(test_rename_and_delete_seen),
+        SETTLE_TEST(test_name_that_it_had_before),
         SETTLE_TEST(test_absence_of_the_young),
         SETTLE_TEST(test_delete_without_disk),
         SETTLE_TEST(test_older_listing_is_no_evidence),
