@@ -34,7 +34,7 @@ static int enter(void **state)
     assert_int_equal(mkdir(path, 0700), 0);
     snprintf(path, sizeof path, "%s/.config/openstack", home);
     assert_int_equal(mkdir(path, 0700), 0);
-    snprintf(path, sizeof path, "%s/work", home);
+    snprintf(path, sizeof path, "%s/here", home);
     assert_int_equal(mkdir(path, 0700), 0);
     assert_int_equal(chdir(path), 0);
     return 0;
@@ -42,7 +42,7 @@ static int enter(void **state)
 
 static void remove_files(void)
 {
-    static const char *const folders[] = {".config/openstack", "work"};
+    static const char *const folders[] = {".config/openstack", "here"};
     static const char *const names[] = {"clouds.yaml", "clouds.yml",         "clouds.json",
                                         "secure.yaml", "clouds-public.yaml", "other",
                                         "ca.pem"};
@@ -56,7 +56,7 @@ static void remove_files(void)
 
 static int leave(void **state)
 {
-    static const char *const folders[] = {"/.config/openstack", "/.config", "/work", ""};
+    static const char *const folders[] = {"/.config/openstack", "/.config", "/here", ""};
     char path[128];
     (void)state;
     remove_files();
@@ -406,11 +406,11 @@ static void test_order_of_files(void **state)
     expect(NULL, 0, "~/.config/openstack/clouds.yml");
     put(CLOUDS, 0600, LAB);
     expect(NULL, 0, "~/" CLOUDS);
-    put("work/clouds.yaml", 0600, LAB);
-    expect(NULL, 0, "~/work/clouds.yaml");
-    put("work/other", 0600, LAB);
+    put("here/clouds.yaml", 0600, LAB);
+    expect(NULL, 0, "~/here/clouds.yaml");
+    put("here/other", 0600, LAB);
     setenv("OS_CLIENT_CONFIG_FILE", "other", 1);
-    expect(NULL, 0, "~/work/other");
+    expect(NULL, 0, "~/here/other");
     setenv("OS_CLIENT_CONFIG_FILE", "~/nonesuch", 1);
     expect(NULL, -EKEYREJECTED, "OS_CLIENT_CONFIG_FILE names");
     clear_environment();
