@@ -324,6 +324,7 @@ static void test_catalogue(void **state)
         {"https://x/volume/v3/", "https://x/volume/v3/p"},
         {"https://x/volume", "https://x/volume/v3/p"},
         {"https://x/v3/other", "https://x/v3/other"},
+        {"https://x/v3.0/other", "https://x/v3.0/other"},
         {"https://v3/volume", "https://v3/volume/v3/p"},
     };
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {

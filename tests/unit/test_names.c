@@ -253,6 +253,45 @@ static void test_parse_refused(void **state)
     assert_int_equal(strlen(name), 60);
 }
 
+/* What other clouds do not take, or not as it is. */
+static void test_names_of_other_clouds(void **state)
+{
+    (void)state;
+    char name[NAME_ENTRY_SIZE], reason[160], long_name[66 * 3 + 1] = "";
+    for (unsigned i = 0; i < 65; i++)
+        strcat(long_name, "\xe5\xbf\xab");
+    static const struct {
+        const char *entry;
+        int cinder, evs;
+    } cases[] = {
+        {"nightly", 0, 0},
+        {"in the middle", 0, 0},
+        {" before", -EINVAL, -EINVAL},
+        {"behind ", -EINVAL, -EINVAL},
+        {"autobk_snapshot_vbs_1", 0, -EINVAL},
+        {"autobk_snapsho", 0, 0},
+        {"5aa119a8-d25b-45a7-8d1b-88e127885635", -EINVAL, -EINVAL},
+        {"x@5aa119a8-d25b-45a7-8d1b-88e127885635", -EINVAL, -EINVAL},
+        {"snap-abcd1234", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(
+            name_parse_new(&provider_openstack, cases[i].entry, name, reason, sizeof reason),
+            cases[i].cinder);
+        assert_int_equal(name_parse_new(&provider_evs, cases[i].entry, name, reason, sizeof reason),
+                         cases[i].evs);
+    }
+    assert_int_equal(name_parse_new(&provider_openstack, long_name, name, reason, sizeof reason),
+                     0);
+    assert_int_equal(name_parse_new(&provider_evs, long_name, name, reason, sizeof reason),
+                     -ENAMETOOLONG);
+    assert_non_null(strstr(reason, "65 characters"));
+    long_name[64 * 3] = '\0';
+    assert_int_equal(name_parse_new(&provider_evs, long_name, name, reason, sizeof reason), 0);
+    assert_true(name_is_backup(&provider_evs, "autobk_snapshot_vbs_1"));
+    assert_false(name_is_backup(&provider_openstack, "autobk_snapshot_vbs_1"));
+}
+
 static void test_ids(void **state)
 {
     (void)state;
@@ -341,10 +380,15 @@ static void test_round_trip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entry),         cmocka_unit_test(test_twin),
-        cmocka_unit_test(test_overlong),      cmocka_unit_test(test_parse_taken),
-        cmocka_unit_test(test_parse_refused), cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_utf8),          cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_entry),
+        cmocka_unit_test(test_twin),
+        cmocka_unit_test(test_overlong),
+        cmocka_unit_test(test_parse_taken),
+        cmocka_unit_test(test_parse_refused),
+        cmocka_unit_test(test_ids),
+        cmocka_unit_test(test_names_of_other_clouds),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,6 +194,30 @@ static void what_cannot_be_said(void **state)
     assert_int_equal(encode(&provider_evs, &germany, &nothing, &list), -EINVAL);
 }
 
+/* What an action is called, in the tree and for those who give permissions. */
+static void actions(void **state)
+{
+    (void)state;
+    static const char *const names[CLOUD_VERB_COUNT] = {
+        [CLOUD_DESCRIBE_DISKS] = "ListVolumes",     [CLOUD_DESCRIBE_SNAPSHOTS] = "ListSnapshots",
+        [CLOUD_CREATE_SNAPSHOT] = "CreateSnapshot", [CLOUD_APPLY_SNAPSHOT] = "RevertToSnapshot",
+        [CLOUD_RENAME_SNAPSHOT] = "UpdateSnapshot", [CLOUD_DELETE_SNAPSHOT] = "DeleteSnapshot",
+    };
+    for (unsigned verb = 0; verb < CLOUD_VERB_COUNT; verb++) {
+        const char *of_evs = verb == CLOUD_APPLY_SNAPSHOT ? "RollbackSnapshot" : names[verb];
+        assert_string_equal(provider_openstack.action((enum cloud_verb)verb), names[verb]);
+        assert_string_equal(provider_evs.action((enum cloud_verb)verb), of_evs);
+    }
+    const struct cloud_account told = {.region = "r", .endpoint = "https://c/v3/p"};
+    char url[64], small[4];
+    assert_int_equal(provider_openstack.endpoint(&told, url, sizeof url), 0);
+    assert_string_equal(url, told.endpoint);
+    assert_int_equal(provider_evs.endpoint(&told, url, sizeof url), 0);
+    assert_string_equal(url, told.endpoint);
+    assert_int_equal(provider_evs.endpoint(&told, small, sizeof small), -EINVAL);
+    assert_int_equal(provider_evs.endpoint(&germany, small, sizeof small), -EINVAL);
+}
+
 static void addresses(void **state)
 {
     (void)state;
@@ -389,6 +413,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(each_call_of_cinder, free_request),
         cmocka_unit_test_teardown(what_cannot_be_said, free_request),
+        cmocka_unit_test(actions),
         cmocka_unit_test_teardown(addresses, free_request),
         cmocka_unit_test_teardown(each_call_of_evs, free_request),
         cmocka_unit_test_teardown(a_rollback_is_signed, free_request),

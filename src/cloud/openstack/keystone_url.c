@@ -62,6 +62,13 @@ static size_t length_without_slashes(const char *url, size_t length)
     return length;
 }
 
+/* What asprintf() leaves in its place after a failure is nothing to go by. */
+static int finish(int printed, char **text)
+{
+    *text = printed < 0 ? NULL : *text;
+    return printed < 0 ? -ENOMEM : 0;
+}
+
 int keystone_url_of(const char *url, const char *ending, char **result)
 {
     if (url == NULL || !is_plain(url))
@@ -70,11 +77,7 @@ int keystone_url_of(const char *url, const char *ending, char **result)
     size_t length = version != NULL ? (size_t)(version - url) : strlen(url);
     length = length_without_slashes(url, length);
     *result = NULL;
-    if (asprintf(result, "%.*s%s", (int)length, url, ending) < 0) {
-        *result = NULL;
-        return -ENOMEM;
-    }
-    return 0;
+    return finish(asprintf(result, "%.*s%s", (int)length, url, ending), result);
 }
 
 int keystone_complete_endpoint(const char *url, const char *project, char **endpoint)
@@ -87,9 +90,7 @@ int keystone_complete_endpoint(const char *url, const char *project, char **endp
     bool has_project = version != NULL && strchr(version + 1, '/') != NULL &&
                        strchr(version + 1, '/') < url + length;
     const char *middle = version == NULL ? "/v3/" : has_project ? "" : "/";
-    if (asprintf(endpoint, "%.*s%s%s", (int)length, url, middle, has_project ? "" : project) < 0) {
-        *endpoint = NULL;
-        return -ENOMEM;
-    }
-    return 0;
+    return finish(
+        asprintf(endpoint, "%.*s%s%s", (int)length, url, middle, has_project ? "" : project),
+        endpoint);
 }
