@@ -16,12 +16,16 @@
 #define CBSFS_CATALOGUE_H
 
 #include "cbsfs/cloud.h"
+#include "cbsfs/hash_index.h"
 #include "cbsfs/table.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct buffer;
+struct catalogue;
 struct provider;
+struct raw_pages;
 
 /* The id under which snapshots without a disk are found. */
 #define CATALOGUE_NO_DISK "none"
@@ -81,35 +85,57 @@ enum pending {
 };
 
 struct disk;
+struct snapshot;
 
-struct snapshot {
-    struct text_pack texts;
-    char *entry; /* its name in the directory; NULL until its disk's listing was complete: hidden */
-    char *raw;   /* the provider's record as compact JSON; NULL: none, or larger than is kept */
+/* What only those have that change while they are known. */
+struct snapshot_more {
     char *wanted_name; /* renamed while CREATING: the name to give when NORMAL, or NULL */
-    struct disk *disk;
-    uint64_t key;             /* 48 bits, unique among snapshots */
-    int64_t created, expires; /* seconds, TIMESTAMP_NONE */
-    int64_t size;             /* GiB, -1 unknown */
-    int64_t fetched;          /* clock ms: when the request that brought this record was sent */
-    int64_t changed; /* seconds: when status was last seen to change; TIMESTAMP_NONE if never */
-    int64_t learnt;  /* clock ms: when it was first known */
-    int64_t mutated; /* clock ms: when our last change of it ended; 0 none */
+    int64_t changed;   /* seconds: when status was last seen to change; TIMESTAMP_NONE if never */
+    int64_t mutated;   /* clock ms: when our last change of it ended; 0 none */
     int64_t created_at, renamed_at, deleted_at; /* clock ms: our own change of that kind; 0 none */
-    uint64_t seen;                              /* serial of the last listing that showed it */
+    int64_t size;                               /* GiB, where `size_bits` cannot hold it */
     uint32_t version;                           /* counts changes of status; for poll(2) */
-    unsigned percent;
-    unsigned image_count;
-    unsigned pending; /* enum pending, ored */
-    bool confirmed;   /* a listing has shown what we created */
-    bool encrypted, shared_in;
-    bool in_progress; /* linked in the list below */
     struct snapshot *progress_next, *progress_previous;
 };
 
+/* A record that is longer, or whose length has to be measured. */
+#define SNAPSHOT_RAW_LENGTH_UNKNOWN 0xffff
+
+enum entry_kind { ENTRY_NONE, ENTRY_IS_NAME, ENTRY_IS_ID, ENTRY_IS_OWN };
+
+/*
+ * There may be a million of these, so what most have fits into 72 bytes, and some of it has to be
+ * asked for: see snapshot_text() and its neighbours.
+ */
+struct snapshot {
+    struct disk *disk;
+    char *texts;                /* id, name, and the two that the flags below tell of */
+    struct snapshot_more *more; /* NULL for most; read it with snapshot_more() */
+    uint64_t key : 48;          /* unique among snapshots */
+    uint64_t percent : 7;
+    uint64_t pending : 4;    /* enum pending, ored */
+    uint64_t entry_kind : 2; /* enum entry_kind; see snapshot_entry() */
+    uint64_t has_own_entry : 1, has_images : 1;
+    uint64_t confirmed : 1;     /* a listing has shown what we created */
+    uint64_t created_bits : 40; /* see snapshot_created() */
+    uint64_t raw_length : 16;   /* of the record as it is shown, bytes */
+    uint64_t encrypted : 1, shared_in : 1;
+    uint64_t in_images : 1;     /* images are built on it */
+    uint64_t in_progress : 1;   /* linked in the catalogue's list */
+    uint64_t expires_bits : 40; /* see snapshot_expires() */
+    uint64_t shape : 24;        /* number of what many have in common */
+    uint64_t fetched_bits : 44; /* see snapshot_fetched() */
+    uint64_t size_bits : 20;    /* see snapshot_size() */
+    uint32_t seen;              /* serial of the last listing that showed it */
+    uint32_t learnt;            /* which one it is of those that ever became known, from 1 */
+    uint32_t number;            /* its own in the catalogue */
+    uint32_t raw; /* place of the provider's record; 0: none, or larger than is kept */
+};
+
 struct disk {
+    struct catalogue *catalogue;
     struct text_pack texts;
-    char *raw; /* NULL when the disk itself is not known (orphans, `none`) */
+    uint32_t raw; /* 0 when the disk itself is not known (orphans, `none`) */
     uint64_t key;
     int64_t created, expires, size, snapshot_count;
     int64_t fetched;        /* clock ms: age of the record; 0 never */
@@ -122,18 +148,36 @@ struct disk {
     unsigned rollback_percent;
     bool exists; /* the cloud lists it; false: only its snapshots are known */
     bool rolling_back, encrypted, attached, portable, snapshot_ability;
-    struct snapshot **snapshots; /* oldest first, by (created, id); hidden ones too */
+    uint32_t *numbers; /* of its snapshots, oldest first, by (created, id); hidden ones too */
     size_t count, capacity;
+};
+
+/* Strings that many snapshots share: state, word, usage, type, zone. */
+struct shape {
+    uint32_t users, hash, next_free;
+    char *texts; /* NULL: unused */
 };
 
 struct catalogue {
     const struct provider *provider;
-    struct table snapshots_by_id, snapshots_by_key, disks_by_id, disks_by_key;
-    struct table entries;     /* visible snapshots by (disk, entry) */
-    struct freed_name *freed; /* see the essay at the top */
-    struct disk **disks;      /* by id */
+    struct table disks_by_id, disks_by_key;
+    struct snapshot **chunks; /* the memory of snapshots, by number */
+    size_t chunk_count;
+    uint32_t numbers_used, number_free; /* given ever; head of the list of those given back, or 0 */
+    struct hash_index by_key;           /* numbers of snapshots */
+    struct hash_index entries;          /* of visible ones, by (disk, entry) */
+    unsigned key_detour; /* how far a key is from its id's own at most; nearly always 0 */
+    struct hash_index shapes_by_hash;
+    struct shape *shapes;
+    size_t shape_count, shape_capacity;
+    uint32_t shape_free; /* head of the list of unused ones, or 0 */
+    struct raw_pages *raw_pages;
+    struct table freed;    /* names, see the essay at the top */
+    int64_t freed_unnoted; /* seconds: the last that there was no memory to note */
+    struct disk **disks;   /* by id */
     size_t disk_count, disk_capacity;
     size_t snapshot_count;
+    uint32_t learnt_count;     /* of snapshots that ever became known */
     int64_t disks_listed;      /* clock ms: age of the listing of all disks; 0 never */
     int64_t snapshots_listed;  /* the same for all snapshots */
     struct snapshot *progress; /* those in progress */
@@ -141,6 +185,7 @@ struct catalogue {
     uint64_t entries_freed;    /* counts entries that ceased to lead to their snapshot */
 };
 
+/* The catalogue must not be moved afterwards: its disks point to it. */
 void catalogue_init(struct catalogue *catalogue, const struct provider *provider);
 void catalogue_free(struct catalogue *catalogue);
 
@@ -164,6 +209,23 @@ struct snapshot *catalogue_latest(const struct disk *disk);
 size_t catalogue_visible_count(const struct disk *disk);
 
 const char *snapshot_text(const struct snapshot *snapshot, enum snapshot_text which);
+/* Its name in the directory; NULL until its disk's listing was complete: hidden. */
+const char *snapshot_entry(const struct snapshot *snapshot);
+/* Seconds, or TIMESTAMP_NONE. */
+int64_t snapshot_created(const struct snapshot *snapshot);
+int64_t snapshot_expires(const struct snapshot *snapshot);
+/* Clock ms: when the request that brought this record was sent. */
+int64_t snapshot_fetched(const struct snapshot *snapshot);
+/* GiB, -1 unknown. */
+int64_t snapshot_size(const struct snapshot *snapshot);
+/* Never NULL; for reading. */
+const struct snapshot_more *snapshot_more(const struct snapshot *snapshot);
+/* Append the provider's record as JSON that a terminal can show, "null" where none is kept. 0,
+ * -ENOMEM or the buffer's error. */
+int snapshot_put_raw(const struct snapshot *snapshot, struct buffer *out);
+int disk_put_raw(const struct disk *disk, struct buffer *out);
+/* The disk's snapshots, oldest first, hidden ones too; `at` below disk->count. */
+struct snapshot *disk_snapshot(const struct disk *disk, size_t at);
 const char *disk_text(const struct disk *disk, enum disk_text which);
 bool snapshot_is_visible(const struct snapshot *snapshot);
 /* The status word as the tree shows it, with what is pending taken into account; and the percent.
@@ -192,8 +254,7 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
 int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_record *record,
                            int64_t asked, uint64_t serial, int64_t now, int64_t wall);
 
-/* True if the snapshot has had this entry and lost it after `since` (seconds). Linear in the names
- * that were freed. */
+/* True if the snapshot has had this entry and lost it after `since` (seconds), or may have. */
 bool catalogue_had_entry(const struct catalogue *catalogue, const struct snapshot *snapshot,
                          const char *entry, int64_t since);
 
@@ -211,6 +272,9 @@ int catalogue_name_new(struct catalogue *catalogue, struct disk *disk);
 void catalogue_sweep_snapshots(struct catalogue *catalogue, struct disk *disk, uint64_t serial,
                                int64_t asked, int64_t now, int64_t wall);
 void catalogue_sweep_disks(struct catalogue *catalogue, uint64_t serial, int64_t asked);
+/* Gives back some of the room that records have left behind; a few milliseconds, after a listing.
+ */
+void catalogue_tidy(struct catalogue *catalogue);
 
 /* A disk asked for by id is not there: it keeps only its snapshots. */
 void catalogue_disk_is_gone(struct catalogue *catalogue, struct disk *disk, int64_t asked);
@@ -219,6 +283,10 @@ void catalogue_snapshot_is_gone(struct catalogue *catalogue, struct snapshot *sn
                                 int64_t asked, int64_t now, int64_t wall);
 
 /* --- changing: what the cloud has accepted. `now` clock ms --------------------------- */
+
+/* Sees to it that a change of this snapshot can be noted when the cloud has accepted it, without
+ * memory if need be. 0 or -ENOMEM. */
+int catalogue_prepare_change(struct snapshot *snapshot);
 
 /* The new snapshot, CREATING 0, visible at once under `entry`'s own rules. NULL when memory is out.
  */
@@ -233,5 +301,8 @@ void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapsh
 /* Remembers a rename for later (CREATING): shown at once, sent by jobs.c. 0 or -ENOMEM. */
 int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
                            int64_t wall);
+
+/* Forgets that wish; the entry stays. */
+void catalogue_forget_wanted(struct snapshot *snapshot);
 
 #endif

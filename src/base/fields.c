@@ -100,22 +100,6 @@ void fields_free_secret(json_t *document)
     json_set_alloc_funcs(allocate, release);
 }
 
-static int append(const char *text, size_t length, void *data)
-{
-    return buffer_append(data, text, length);
-}
-
-char *fields_print(const json_t *value)
-{
-    struct buffer text;
-    buffer_init(&text, 0);
-    if (json_dump_callback(value, append, &text, JSON_COMPACT) != 0 || text.error != 0) {
-        buffer_free(&text);
-        return NULL;
-    }
-    return buffer_steal(&text);
-}
-
 const char *field_text(const json_t *object, const char *key, const char *fallback)
 {
     const char *text = json_string_value(json_object_get(object, key));

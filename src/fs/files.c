@@ -122,7 +122,7 @@ static int snapshot_percentage(struct fs *fs, const struct node *node, struct bu
 static int snapshot_name(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
-    const char *wanted = node->snapshot->wanted_name;
+    const char *wanted = snapshot_more(node->snapshot)->wanted_name;
     return put_value(out, wanted != NULL ? wanted : snapshot_text(node->snapshot, SNAPSHOT_NAME));
 }
 
@@ -133,22 +133,22 @@ static int snapshot_disk(struct fs *fs, const struct node *node, struct buffer *
     return put_value(out, strcmp(id, CATALOGUE_NO_DISK) != 0 ? id : "");
 }
 
-static int snapshot_size(struct fs *fs, const struct node *node, struct buffer *out)
+static int render_size(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
-    return put_number(out, node->snapshot->size);
+    return put_number(out, snapshot_size(node->snapshot));
 }
 
-static int snapshot_created(struct fs *fs, const struct node *node, struct buffer *out)
+static int render_created(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
-    return put_time(out, node->snapshot->created);
+    return put_time(out, snapshot_created(node->snapshot));
 }
 
-static int snapshot_expires(struct fs *fs, const struct node *node, struct buffer *out)
+static int render_expires(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
-    return put_time(out, node->snapshot->expires);
+    return put_time(out, snapshot_expires(node->snapshot));
 }
 
 static int snapshot_encrypted(struct fs *fs, const struct node *node, struct buffer *out)
@@ -190,7 +190,7 @@ static json_t *image_array(const struct snapshot *snapshot)
 }
 
 /* The normalised members, and the provider's own record behind them as it came. */
-static int put_object(struct buffer *out, json_t *object, const char *raw)
+static int put_object(struct buffer *out, json_t *object)
 {
     char *text = object != NULL ? fields_print(object) : NULL;
     json_decref(object);
@@ -199,32 +199,37 @@ static int put_object(struct buffer *out, json_t *object, const char *raw)
     text[strlen(text) - 1] = '\0';
     buffer_put_json(out, text);
     free(text);
-    buffer_puts(out, ",\"raw\":");
-    buffer_put_json(out, raw != NULL ? raw : "null");
-    return buffer_puts(out, "}");
+    return buffer_puts(out, ",\"raw\":");
 }
 
-static int put_snapshot_json(const struct snapshot *snapshot, struct buffer *out)
+/* `node` is of the snapshot or of its disk. */
+static int put_snapshot_json(const struct node *node, const struct snapshot *snapshot,
+                             struct buffer *out)
 {
     const char *disk = disk_text(snapshot->disk, DISK_ID);
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:o, s:b, s:s, s:s, s:s, s:o}", "id",
-        snapshot_text(snapshot, SNAPSHOT_ID), "entry", snapshot->entry, "name",
+        snapshot_text(snapshot, SNAPSHOT_ID), "entry", snapshot_entry(snapshot), "name",
         snapshot_text(snapshot, SNAPSHOT_NAME), "disk",
         strcmp(disk, CATALOGUE_NO_DISK) != 0 ? disk : "", "status", snapshot_word(snapshot),
         "state", snapshot_text(snapshot, SNAPSHOT_STATE), "percent",
-        (int)snapshot_percent(snapshot), "size", number_or_null(snapshot->size), "created",
-        time_or_null(snapshot->created), "expires", time_or_null(snapshot->expires), "encrypted",
-        (int)snapshot->encrypted, "usage", snapshot_text(snapshot, SNAPSHOT_USAGE), "type",
-        snapshot_text(snapshot, SNAPSHOT_TYPE), "zone", snapshot_text(snapshot, SNAPSHOT_ZONE),
-        "images", image_array(snapshot));
-    return put_object(out, object, snapshot->raw);
+        (int)snapshot_percent(snapshot), "size", number_or_null(snapshot_size(snapshot)), "created",
+        time_or_null(snapshot_created(snapshot)), "expires",
+        time_or_null(snapshot_expires(snapshot)), "encrypted", (int)snapshot->encrypted, "usage",
+        snapshot_text(snapshot, SNAPSHOT_USAGE), "type", snapshot_text(snapshot, SNAPSHOT_TYPE),
+        "zone", snapshot_text(snapshot, SNAPSHOT_ZONE), "images", image_array(snapshot));
+    int status = put_object(out, object);
+    if (status == 0 && node->size_only && snapshot->raw_length != SNAPSHOT_RAW_LENGTH_UNKNOWN)
+        status = buffer_printf(out, "%*s", (int)snapshot->raw_length, "");
+    else if (status == 0)
+        status = snapshot_put_raw(snapshot, out);
+    return status == 0 ? buffer_puts(out, "}") : status;
 }
 
 static int snapshot_json(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
-    int status = put_snapshot_json(node->snapshot, out);
+    int status = put_snapshot_json(node, node->snapshot, out);
     return status != 0 ? status : buffer_puts(out, "\n");
 }
 
@@ -234,10 +239,10 @@ static int snapshots_json(struct fs *fs, const struct node *node, struct buffer 
     const char *separator = "[\n";
     int status = 0;
     for (size_t i = 0; i < node->disk->count && status == 0; i++) {
-        if (!snapshot_is_visible(node->disk->snapshots[i]))
+        if (!snapshot_is_visible(disk_snapshot(node->disk, i)))
             continue;
         buffer_puts(out, separator);
-        status = put_snapshot_json(node->disk->snapshots[i], out);
+        status = put_snapshot_json(node, disk_snapshot(node->disk, i), out);
         separator = ",\n";
     }
     if (status != 0)
@@ -261,8 +266,10 @@ static int disk_json(struct fs *fs, const struct node *node, struct buffer *out)
         (int)disk->encrypted, "attached", (int)disk->attached, "portable", (int)disk->portable,
         "snapshot_ability", (int)disk->snapshot_ability, "rolling_back", (int)disk->rolling_back,
         "rollback_percent", (int)disk->rollback_percent);
-    int status = put_object(out, object, disk->raw);
-    return status != 0 ? status : buffer_puts(out, "\n");
+    int status = put_object(out, object);
+    if (status == 0)
+        status = disk_put_raw(disk, out);
+    return status != 0 ? status : buffer_puts(out, "}\n");
 }
 
 /* --- links and reasons --------------------------------------------------------------- */
@@ -271,14 +278,14 @@ static int latest_target(struct fs *fs, const struct node *node, struct buffer *
 {
     (void)fs;
     const struct snapshot *latest = catalogue_latest(node->disk);
-    return latest != NULL ? buffer_printf(out, "snapshots/%s", latest->entry) : -ENOENT;
+    return latest != NULL ? buffer_printf(out, "snapshots/%s", snapshot_entry(latest)) : -ENOENT;
 }
 
 static int link_target(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
     return buffer_printf(out, "../disks/%s/snapshots/%s", disk_text(node->disk, DISK_ID),
-                         node->snapshot->entry);
+                         snapshot_entry(node->snapshot));
 }
 
 static int disk_error(struct fs *fs, const struct node *node, struct buffer *out)
@@ -415,9 +422,9 @@ const struct file snapshot_files[] = {
     {"id", 0, snapshot_value, SNAPSHOT_ID},
     {"name", FILE_VOLATILE, snapshot_name, 0},
     {"disk", 0, snapshot_disk, 0},
-    {"size", 0, snapshot_size, 0},
-    {"created", FILE_PROGRESS, snapshot_created, 0},
-    {"expires", FILE_PROGRESS, snapshot_expires, 0},
+    {"size", 0, render_size, 0},
+    {"created", FILE_PROGRESS, render_created, 0},
+    {"expires", FILE_PROGRESS, render_expires, 0},
     {"encrypted", 0, snapshot_encrypted, 0},
     {"usage", FILE_PROGRESS, snapshot_value, SNAPSHOT_USAGE},
     {"type", FILE_PROGRESS, snapshot_value, SNAPSHOT_TYPE},

@@ -42,6 +42,7 @@ struct node {
     struct disk *disk;         /* NODE_DISK, NODE_SNAPSHOT, NODE_LINK */
     struct snapshot *snapshot; /* NODE_SNAPSHOT, NODE_LINK */
     const struct file *type;   /* what is not a directory; NULL for directories */
+    bool size_only; /* when it is rendered only the length counts: blanks may stand for a record */
 };
 
 struct fs;

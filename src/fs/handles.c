@@ -47,7 +47,7 @@ static bool has_news(const struct handle *handle)
 {
     struct node node;
     return node_find(handle->fs, handle->number, &node) != 0 || node.snapshot == NULL ||
-           node.snapshot->version != handle->version;
+           snapshot_more(node.snapshot)->version != handle->version;
 }
 
 void handles_changed(struct fs *fs)
@@ -72,7 +72,7 @@ void op_poll(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file,
     unsigned events = POLLIN | POLLRDNORM;
     bool is_status = node_find(fs, number, &node) == 0 && node.kind == NODE_SNAPSHOT &&
                      node.type == snapshot_files;
-    if (is_status ? node.snapshot->version != handle->version : node.type == NULL)
+    if (is_status ? snapshot_more(node.snapshot)->version != handle->version : node.type == NULL)
         events |= POLLPRI | POLLERR;
     if (poll != NULL) {
         end_poll(handle);

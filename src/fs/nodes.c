@@ -119,16 +119,16 @@ static int64_t time_of(const struct fs *fs, const struct node *node)
     } else if (node_is_snapshots(node)) {
         /* As an ordinary directory does, it shows when something was last put into it. */
         for (size_t i = node->disk->count; i > 0 && snapshot == NULL; i--) {
-            if (snapshot_is_visible(node->disk->snapshots[i - 1]))
-                snapshot = node->disk->snapshots[i - 1];
+            if (snapshot_is_visible(disk_snapshot(node->disk, i - 1)))
+                snapshot = disk_snapshot(node->disk, i - 1);
         }
     }
     if (snapshot != NULL)
-        time = snapshot->created;
+        time = snapshot_created(snapshot);
     /* Progress is news: copying tools compare times. */
     if (node->snapshot != NULL && node->type != NULL && (node->type->flags & FILE_PROGRESS) &&
-        node->snapshot->in_progress && node->snapshot->changed != TIMESTAMP_NONE)
-        time = node->snapshot->changed;
+        node->snapshot->in_progress && snapshot_more(node->snapshot)->changed != TIMESTAMP_NONE)
+        time = snapshot_more(node->snapshot)->changed;
     if (time == TIMESTAMP_NONE && node->disk != NULL)
         time = node->disk->created;
     return time != TIMESTAMP_NONE ? time : fs->mounted;
@@ -150,8 +150,10 @@ void node_attributes(struct fs *fs, const struct node *node, struct stat *attrib
     if (node->type == NULL)
         return;
     struct buffer content;
+    struct node measured = *node;
+    measured.size_only = true;
     buffer_init(&content, 0);
-    if (file_render(fs, node, &content) == 0)
+    if (file_render(fs, &measured, &content) == 0)
         attributes->st_size = (off_t)content.length;
     attributes->st_blocks = (attributes->st_size + 511) / 512;
     buffer_free(&content);
@@ -204,7 +206,8 @@ void node_path(const struct node *node, char *path, size_t size)
     if (node->kind == NODE_LINK)
         snprintf(path, size, "snapshots/%s", snapshot_text(node->snapshot, SNAPSHOT_ID));
     else if (node->kind == NODE_SNAPSHOT)
-        snprintf(path, size, "disks/%s/snapshots/%s%s%s", disk, node->snapshot->entry, slash, file);
+        snprintf(path, size, "disks/%s/snapshots/%s%s%s", disk, snapshot_entry(node->snapshot),
+                 slash, file);
     else if (node_is_snapshots(node))
         snprintf(path, size, "disks/%s/snapshots", disk);
     else

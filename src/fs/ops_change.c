@@ -163,7 +163,7 @@ void op_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
 static bool is_protected(const struct fs *fs, const struct snapshot *snapshot)
 {
     for (const char *const *at = fs->settings.protect; at != NULL && *at != NULL; at++) {
-        if (fnmatch(*at, snapshot->entry, 0) == 0 ||
+        if (fnmatch(*at, snapshot_entry(snapshot), 0) == 0 ||
             fnmatch(*at, snapshot_text(snapshot, SNAPSHOT_NAME), 0) == 0)
             return true;
     }

@@ -53,13 +53,13 @@ static int note_entries(struct request *request, const struct node *directory)
         if (of_disks && disk_is_visible(disk))
             handle->keys[handle->key_count++] = disk->key;
         for (size_t j = 0; of_links && j < disk->count; j++) {
-            if (snapshot_is_visible(disk->snapshots[j]))
-                handle->keys[handle->key_count++] = disk->snapshots[j]->key;
+            if (snapshot_is_visible(disk_snapshot(disk, j)))
+                handle->keys[handle->key_count++] = disk_snapshot(disk, j)->key;
         }
     }
     for (size_t j = 0; node_is_snapshots(directory) && j < directory->disk->count; j++) {
-        if (snapshot_is_visible(directory->disk->snapshots[j]))
-            handle->keys[handle->key_count++] = directory->disk->snapshots[j]->key;
+        if (snapshot_is_visible(disk_snapshot(directory->disk, j)))
+            handle->keys[handle->key_count++] = disk_snapshot(directory->disk, j)->key;
     }
     if (directory->kind == NODE_STATIC && directory->file == STATIC_ROOT)
         note_files(handle, 3);
@@ -125,7 +125,7 @@ static void read_entry(const struct fs *fs, const struct node *directory, uint64
             entry->name = snapshot_text(snapshot, SNAPSHOT_ID);
         } else {
             node_of_snapshot(snapshot, SNAPSHOT_SELF, &entry->node);
-            entry->name = snapshot->entry;
+            entry->name = snapshot_entry(snapshot);
         }
     } else if (directory->kind == NODE_STATIC) {
         read_static(directory, note, entry);

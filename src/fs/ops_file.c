@@ -31,7 +31,7 @@ static int render_into(struct handle *handle, struct fs *fs, const struct node *
     int status = file_render(fs, node, &handle->content);
     handle->rendered = status == 0;
     if (node->snapshot != NULL)
-        handle->version = node->snapshot->version;
+        handle->version = snapshot_more(node->snapshot)->version;
     return status;
 }
 

@@ -41,11 +41,11 @@ static void put_disk(struct buffer *out, const struct disk *disk)
 static void put_snapshot(struct buffer *out, const struct snapshot *snapshot)
 {
     char created[TIMESTAMP_SIZE];
-    timestamp_format(snapshot->created, created);
+    timestamp_format(snapshot_created(snapshot), created);
     buffer_printf(out, "snapshot          %s \"", snapshot_text(snapshot, SNAPSHOT_ID));
     buffer_put_printable(out, snapshot_text(snapshot, SNAPSHOT_NAME));
     buffer_printf(out, "\" of %s", created);
-    put_age(out, snapshot->created);
+    put_age(out, snapshot_created(snapshot));
     buffer_printf(out, "\nnewer snapshots   %zu\n", store_newer(snapshot));
 }
 
@@ -89,8 +89,9 @@ static void put_checks(struct fs *fs, struct buffer *out, const struct snapshot 
     if (!disk->exists)
         return;
     put_check(out, !disk_is_rolling_back(disk), "the disk is not being rolled back");
-    put_check(out, snapshot->size < 0 || disk->size < 0 || snapshot->size == disk->size,
-              "the disk has the size that the snapshot was made at");
+    put_check(
+        out, snapshot_size(snapshot) < 0 || disk->size < 0 || snapshot_size(snapshot) == disk->size,
+        "the disk has the size that the snapshot was made at");
     if (store_provider(fs->store)->reverts_newest_only)
         put_check(out, store_newer(snapshot) == 0, "the snapshot is the disk's newest");
     put_detached(fs, out, disk);

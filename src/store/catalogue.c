@@ -3,6 +3,7 @@
 
 #include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
+#include "raw_pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,28 +11,17 @@
 
 #define KEY_MASK ((UINT64_C(1) << 48) - 1)
 
-static size_t kept_length(const char *text)
-{
-    size_t length = strnlen(text, TEXT_LIMIT + 1);
-    if (length <= TEXT_LIMIT)
-        return length;
-    length = TEXT_LIMIT;
-    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
-        length--;
-    return length;
-}
-
 int text_pack_make(struct text_pack *pack, const char *const *texts, size_t count)
 {
     size_t total = 0;
     for (size_t i = 0; i < count; i++)
-        total += kept_length(texts[i]) + 1;
+        total += text_kept_length(texts[i]) + 1;
     char *text = malloc(total); /* NOLINT(clang-analyzer-optin.portability.UnixAPI): count > 0 */
     if (text == NULL)
         return -ENOMEM;
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t length = kept_length(texts[i]);
+        size_t length = text_kept_length(texts[i]);
         memcpy(text + at, texts[i], length);
         text[at + length] = '\0';
         pack->offsets[i] = (uint16_t)at;
@@ -46,11 +36,6 @@ const char *text_pack_at(const struct text_pack *pack, size_t which)
     return pack->text + pack->offsets[which];
 }
 
-const char *snapshot_text(const struct snapshot *snapshot, enum snapshot_text which)
-{
-    return text_pack_at(&snapshot->texts, which);
-}
-
 const char *disk_text(const struct disk *disk, enum disk_text which)
 {
     return text_pack_at(&disk->texts, which);
@@ -58,19 +43,14 @@ const char *disk_text(const struct disk *disk, enum disk_text which)
 
 /* --- indexes ------------------------------------------------------------------------- */
 
-static bool same_snapshot_id(const void *value, const void *key)
-{
-    return strcmp(snapshot_text(value, SNAPSHOT_ID), key) == 0;
-}
-
 static bool same_disk_id(const void *value, const void *key)
 {
     return strcmp(disk_text(value, DISK_ID), key) == 0;
 }
 
-static bool same_snapshot_key(const void *value, const void *key)
+static bool same_snapshot_key(const void *owner, uint32_t number, const void *key)
 {
-    return ((const struct snapshot *)value)->key == *(const uint64_t *)key;
+    return snapshot_numbered(owner, number)->key == *(const uint64_t *)key;
 }
 
 static bool same_disk_key(const void *value, const void *key)
@@ -88,14 +68,35 @@ struct disk *catalogue_disk_by_key(const struct catalogue *catalogue, uint64_t k
     return table_find(&catalogue->disks_by_key, key, same_disk_key, &key);
 }
 
-struct snapshot *catalogue_snapshot(const struct catalogue *catalogue, const char *id)
-{
-    return table_find(&catalogue->snapshots_by_id, table_hash(id), same_snapshot_id, id);
-}
-
 struct snapshot *catalogue_snapshot_by_key(const struct catalogue *catalogue, uint64_t key)
 {
-    return table_find(&catalogue->snapshots_by_key, key, same_snapshot_key, &key);
+    uint32_t number;
+    return hash_index_find(&catalogue->by_key, key << 16, same_snapshot_key, &key, &number)
+               ? snapshot_numbered(catalogue, number)
+               : NULL;
+}
+
+/* Two ids rarely share 48 bits, and then the later one has gone on to the next free key. */
+struct snapshot *catalogue_snapshot(const struct catalogue *catalogue, const char *id)
+{
+    uint64_t key = table_hash(id) & KEY_MASK;
+    for (unsigned detour = 0; detour <= catalogue->key_detour; detour++) {
+        struct snapshot *snapshot = catalogue_snapshot_by_key(catalogue, (key + detour) & KEY_MASK);
+        if (snapshot != NULL && strcmp(snapshot->texts, id) == 0)
+            return snapshot;
+    }
+    return NULL;
+}
+
+static uint64_t free_snapshot_key(struct catalogue *catalogue, const char *id)
+{
+    uint64_t key = table_hash(id) & KEY_MASK;
+    unsigned detour = 0;
+    while (catalogue_snapshot_by_key(catalogue, (key + detour) & KEY_MASK) != NULL)
+        detour++;
+    if (catalogue->key_detour < detour)
+        catalogue->key_detour = detour;
+    return (key + detour) & KEY_MASK;
 }
 
 struct disk *catalogue_disk_by_name(const struct catalogue *catalogue, const char *name)
@@ -112,13 +113,10 @@ struct disk *catalogue_disk_by_name(const struct catalogue *catalogue, const cha
     return found;
 }
 
-/* The first free key at or after the one that the id gives: two ids rarely share 48 bits, and then
- * the later one moves on. */
-static uint64_t free_key(const struct table *by_key, bool (*same)(const void *, const void *),
-                         const char *id)
+static uint64_t free_disk_key(const struct catalogue *catalogue, const char *id)
 {
     uint64_t key = table_hash(id) & KEY_MASK;
-    while (table_find(by_key, key, same, &key) != NULL)
+    while (catalogue_disk_by_key(catalogue, key) != NULL)
         key = (key + 1) & KEY_MASK;
     return key;
 }
@@ -127,9 +125,10 @@ static uint64_t free_key(const struct table *by_key, bool (*same)(const void *, 
 
 static void free_disk(struct disk *disk)
 {
+    if (disk->raw != 0)
+        raw_pages_drop(disk->catalogue->raw_pages, &disk->raw);
     free(disk->texts.text);
-    free(disk->raw);
-    free(disk->snapshots);
+    free(disk->numbers);
     free(disk);
 }
 
@@ -185,9 +184,10 @@ struct disk *catalogue_want_disk(struct catalogue *catalogue, const char *id)
     disk = calloc(1, sizeof(*disk));
     if (disk == NULL)
         return NULL;
+    disk->catalogue = catalogue;
     disk->created = disk->expires = TIMESTAMP_NONE;
     disk->size = disk->snapshot_count = -1;
-    disk->key = free_key(&catalogue->disks_by_key, same_disk_key, id);
+    disk->key = free_disk_key(catalogue, id);
     if (text_pack_make(&disk->texts, texts, DISK_TEXT_COUNT) != 0 ||
         insert_disk(catalogue, disk) != 0) {
         free_disk(disk);
@@ -205,28 +205,41 @@ bool disk_is_visible(const struct disk *disk)
 
 static bool is_older(const struct snapshot *left, const struct snapshot *right)
 {
-    if (left->created != right->created)
-        return left->created < right->created;
-    return strcmp(snapshot_text(left, SNAPSHOT_ID), snapshot_text(right, SNAPSHOT_ID)) < 0;
+    if (left->created_bits != right->created_bits)
+        return left->created_bits < right->created_bits;
+    return strcmp(left->texts, right->texts) < 0;
+}
+
+/* Where the snapshot is or belongs. Listings come oldest first: at the end, nearly always. */
+static size_t position(const struct disk *disk, const struct snapshot *snapshot)
+{
+    size_t low = 0, high = disk->count;
+    if (high > 0 && is_older(disk_snapshot(disk, high - 1), snapshot))
+        return high;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (is_older(disk_snapshot(disk, middle), snapshot))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static int insert_into_disk(struct disk *disk, struct snapshot *snapshot)
 {
     if (disk->count == disk->capacity) {
-        size_t capacity = disk->capacity ? disk->capacity * 2 : 4;
-        struct snapshot **larger = realloc(disk->snapshots, capacity * sizeof(*larger));
+        size_t capacity = disk->capacity ? disk->capacity + disk->capacity / 4 + 1 : 4;
+        uint32_t *larger = realloc(disk->numbers, capacity * sizeof(*larger));
         if (larger == NULL)
             return -ENOMEM;
-        disk->snapshots = larger;
+        disk->numbers = larger;
         disk->capacity = capacity;
     }
-    /* Listings come oldest first: the end is where it belongs, nearly always. */
-    size_t at = disk->count;
-    while (at > 0 && is_older(snapshot, disk->snapshots[at - 1]))
-        at--;
-    memmove(disk->snapshots + at + 1, disk->snapshots + at,
-            (disk->count - at) * sizeof(struct snapshot *));
-    disk->snapshots[at] = snapshot;
+    size_t at = position(disk, snapshot);
+    memmove(disk->numbers + at + 1, disk->numbers + at,
+            (disk->count - at) * sizeof(*disk->numbers));
+    disk->numbers[at] = snapshot->number;
     disk->count++;
     snapshot->disk = disk;
     return 0;
@@ -235,98 +248,93 @@ static int insert_into_disk(struct disk *disk, struct snapshot *snapshot)
 static void remove_from_disk(struct snapshot *snapshot)
 {
     struct disk *disk = snapshot->disk;
-    for (size_t at = 0; at < disk->count; at++) {
-        if (disk->snapshots[at] != snapshot)
-            continue;
-        memmove(disk->snapshots + at, disk->snapshots + at + 1,
-                (disk->count - at - 1) * sizeof(struct snapshot *));
-        disk->count--;
-        return;
-    }
+    size_t at = position(disk, snapshot);
+    memmove(disk->numbers + at, disk->numbers + at + 1,
+            (disk->count - at - 1) * sizeof(*disk->numbers));
+    disk->count--;
 }
 
 void catalogue_redate(struct snapshot *snapshot, int64_t created)
 {
     remove_from_disk(snapshot);
-    snapshot->created = created;
+    snapshot_set_created(snapshot, created);
     /* Cannot fail: the place that it had is free. */
     (void)insert_into_disk(snapshot->disk, snapshot);
 }
 
-static void free_snapshot(struct snapshot *snapshot)
-{
-    free(snapshot->texts.text);
-    catalogue_free_entry(snapshot->entry);
-    free(snapshot->raw);
-    free(snapshot->wanted_name);
-    free(snapshot);
-}
-
 struct snapshot *catalogue_add_snapshot(struct catalogue *catalogue, struct disk *disk,
-                                        struct text_pack *texts, int64_t created)
+                                        const char *id, const char *name,
+                                        const char *const shape[SHAPE_TEXTS], int64_t created)
 {
-    const char *id = text_pack_at(texts, SNAPSHOT_ID);
-    uint64_t hash = table_hash(id);
-    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    struct snapshot_texts texts;
+    uint32_t number;
+    struct snapshot *snapshot = snapshot_new(catalogue);
     if (snapshot == NULL)
         return NULL;
-    snapshot->texts = *texts;
-    snapshot->created = created;
-    snapshot->expires = snapshot->changed = TIMESTAMP_NONE;
-    snapshot->size = -1;
-    snapshot->key = free_key(&catalogue->snapshots_by_key, same_snapshot_key, id);
-    if (table_add(&catalogue->snapshots_by_id, hash, snapshot) != 0)
+    if (snapshot_texts_make(&texts, id, name, NULL, "") != 0)
         goto fail;
-    if (table_add(&catalogue->snapshots_by_key, snapshot->key, snapshot) != 0 ||
-        insert_into_disk(disk, snapshot) != 0) {
-        table_remove(&catalogue->snapshots_by_id, hash, snapshot);
-        table_remove(&catalogue->snapshots_by_key, snapshot->key, snapshot);
+    snapshot_texts_use(snapshot, &texts);
+    if (shape_take(catalogue, shape, &number) != 0)
+        goto fail;
+    snapshot_set_shape(snapshot, number);
+    snapshot_set_created(snapshot, created);
+    snapshot_set_key(snapshot, free_snapshot_key(catalogue, id));
+    if (hash_index_add(&catalogue->by_key, snapshot->number) != 0)
+        goto fail;
+    if (insert_into_disk(disk, snapshot) != 0) {
+        hash_index_remove(&catalogue->by_key, snapshot->number);
         goto fail;
     }
+    snapshot->learnt = ++catalogue->learnt_count;
     catalogue->snapshot_count++;
     return snapshot;
 
 fail:
-    free(snapshot);
+    snapshot_free(catalogue, snapshot);
     return NULL;
+}
+
+static void unlink_progress(struct catalogue *catalogue, struct snapshot *snapshot)
+{
+    struct snapshot_more *more = snapshot->more;
+    if (more->progress_previous != NULL)
+        more->progress_previous->more->progress_next = more->progress_next;
+    else
+        catalogue->progress = more->progress_next;
+    if (more->progress_next != NULL)
+        more->progress_next->more->progress_previous = more->progress_previous;
+    more->progress_next = more->progress_previous = NULL;
+    snapshot->in_progress = false;
 }
 
 void catalogue_remove_snapshot(struct catalogue *catalogue, struct snapshot *snapshot)
 {
-    if (snapshot->in_progress) {
-        if (snapshot->progress_previous != NULL)
-            snapshot->progress_previous->progress_next = snapshot->progress_next;
-        else
-            catalogue->progress = snapshot->progress_next;
-        if (snapshot->progress_next != NULL)
-            snapshot->progress_next->progress_previous = snapshot->progress_previous;
-    }
-    uint64_t hash = table_hash(snapshot_text(snapshot, SNAPSHOT_ID));
-    table_remove(&catalogue->snapshots_by_id, hash, snapshot);
-    table_remove(&catalogue->snapshots_by_key, snapshot->key, snapshot);
+    if (snapshot->in_progress)
+        unlink_progress(catalogue, snapshot);
+    hash_index_remove(&catalogue->by_key, snapshot->number);
     remove_from_disk(snapshot);
     catalogue->snapshot_count--;
     catalogue->generation++;
-    free_snapshot(snapshot);
+    snapshot_free(catalogue, snapshot);
 }
 
 bool snapshot_is_visible(const struct snapshot *snapshot)
 {
-    return snapshot->entry != NULL && (snapshot->pending & PENDING_DELETE) == 0;
+    return snapshot->entry_kind != ENTRY_NONE && (snapshot->pending & PENDING_DELETE) == 0;
 }
 
 size_t catalogue_visible_count(const struct disk *disk)
 {
     size_t count = 0;
     for (size_t i = 0; i < disk->count; i++)
-        count += snapshot_is_visible(disk->snapshots[i]);
+        count += snapshot_is_visible(disk_snapshot(disk, i));
     return count;
 }
 
 struct snapshot *catalogue_latest(const struct disk *disk)
 {
     for (size_t i = disk->count; i > 0; i--) {
-        struct snapshot *snapshot = disk->snapshots[i - 1];
+        struct snapshot *snapshot = disk_snapshot(disk, i - 1);
         if (snapshot_is_visible(snapshot) && strcmp(snapshot_word(snapshot), "NORMAL") == 0)
             return snapshot;
     }
@@ -363,7 +371,7 @@ bool disk_is_rolling_back(const struct disk *disk)
 {
     bool rolling = disk->rolling_back;
     for (size_t i = 0; i < disk->count && !rolling; i++)
-        rolling = strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0;
+        rolling = strcmp(snapshot_word(disk_snapshot(disk, i)), "ROLLBACKING") == 0;
     return rolling;
 }
 
@@ -379,22 +387,20 @@ static void link_progress(struct catalogue *catalogue, struct snapshot *snapshot
     bool wanted = !snapshot_is_settled(snapshot);
     if (wanted == snapshot->in_progress)
         return;
-    snapshot->in_progress = wanted;
-    if (wanted) {
-        snapshot->progress_previous = NULL;
-        snapshot->progress_next = catalogue->progress;
-        if (catalogue->progress != NULL)
-            catalogue->progress->progress_previous = snapshot;
-        catalogue->progress = snapshot;
+    if (!wanted) {
+        unlink_progress(catalogue, snapshot);
         return;
     }
-    if (snapshot->progress_previous != NULL)
-        snapshot->progress_previous->progress_next = snapshot->progress_next;
-    else
-        catalogue->progress = snapshot->progress_next;
-    if (snapshot->progress_next != NULL)
-        snapshot->progress_next->progress_previous = snapshot->progress_previous;
-    snapshot->progress_next = snapshot->progress_previous = NULL;
+    /* Whoever makes a snapshot unsettled has seen to that memory before. */
+    struct snapshot_more *more = snapshot_want_more(snapshot);
+    if (more == NULL)
+        return;
+    more->progress_previous = NULL;
+    more->progress_next = catalogue->progress;
+    if (catalogue->progress != NULL)
+        catalogue->progress->more->progress_previous = snapshot;
+    catalogue->progress = snapshot;
+    snapshot->in_progress = true;
 }
 
 void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapshot,
@@ -404,8 +410,11 @@ void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapsho
     if (strncmp(before->word, snapshot_word(snapshot), sizeof(before->word) - 1) == 0 &&
         before->percent == snapshot_percent(snapshot))
         return;
-    snapshot->version++;
-    snapshot->changed = wall;
+    struct snapshot_more *more = snapshot_want_more(snapshot);
+    if (more != NULL) {
+        more->version++;
+        more->changed = wall;
+    }
     catalogue->generation++;
 }
 
@@ -426,23 +435,20 @@ void catalogue_remove_disk(struct catalogue *catalogue, struct disk *disk)
 
 void catalogue_init(struct catalogue *catalogue, const struct provider *provider)
 {
-    *catalogue = (struct catalogue){.provider = provider};
+    *catalogue = (struct catalogue){.provider = provider, .freed_unnoted = TIMESTAMP_NONE};
+    catalogue_memory_init(catalogue);
 }
 
 void catalogue_free(struct catalogue *catalogue)
 {
-    for (size_t i = 0; i < catalogue->disk_count; i++) {
-        struct disk *disk = catalogue->disks[i];
-        for (size_t j = 0; j < disk->count; j++)
-            free_snapshot(disk->snapshots[j]);
-        free_disk(disk);
-    }
+    for (uint32_t number = 1; number < catalogue->numbers_used; number++)
+        snapshot_free(catalogue, snapshot_numbered(catalogue, number));
+    for (size_t i = 0; i < catalogue->disk_count; i++)
+        free_disk(catalogue->disks[i]);
     free(catalogue->disks);
     catalogue_forget_freed(catalogue);
-    table_free(&catalogue->snapshots_by_id);
-    table_free(&catalogue->snapshots_by_key);
     table_free(&catalogue->disks_by_id);
     table_free(&catalogue->disks_by_key);
-    table_free(&catalogue->entries);
-    *catalogue = (struct catalogue){.provider = catalogue->provider};
+    catalogue_memory_free(catalogue);
+    catalogue_init(catalogue, catalogue->provider);
 }

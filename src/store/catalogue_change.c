@@ -9,10 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void mark(struct snapshot *snapshot, enum pending pending, int64_t now)
+/* Notes when, and returns where to note more of it. Without memory, which
+ * catalogue_prepare_change() has seen to, what listings say counts at once. */
+static struct snapshot_more *mark(struct snapshot *snapshot, enum pending pending, int64_t now)
 {
-    snapshot->pending |= (unsigned)pending;
-    snapshot->mutated = now;
+    struct snapshot_more *more = snapshot_want_more(snapshot);
+    if (more != NULL) {
+        snapshot_set_pending(snapshot, 0, (unsigned)pending);
+        more->mutated = now;
+    }
+    return more;
 }
 
 struct snapshot *catalogue_created(struct catalogue *catalogue, struct disk *disk, const char *id,
@@ -20,49 +26,28 @@ struct snapshot *catalogue_created(struct catalogue *catalogue, struct disk *dis
 {
     struct snapshot *snapshot = catalogue_snapshot(catalogue, id);
     if (snapshot == NULL) {
-        const char *const texts[SNAPSHOT_TEXT_COUNT] = {
-            [SNAPSHOT_ID] = id,
-            [SNAPSHOT_NAME] = name,
-            [SNAPSHOT_STATE] = catalogue->provider->creating_state,
-            [SNAPSHOT_WORD] = "CREATING",
-            [SNAPSHOT_USAGE] = disk_text(disk, DISK_USAGE),
-            [SNAPSHOT_TYPE] = "",
-            [SNAPSHOT_ZONE] = disk_text(disk, DISK_ZONE),
-            [SNAPSHOT_IMAGES] = "",
-        };
-        struct text_pack pack;
-        if (text_pack_make(&pack, texts, SNAPSHOT_TEXT_COUNT) != 0)
+        const char *const shape[SHAPE_TEXTS] = {catalogue->provider->creating_state, "CREATING",
+                                                disk_text(disk, DISK_USAGE), "",
+                                                disk_text(disk, DISK_ZONE)};
+        snapshot = catalogue_add_snapshot(catalogue, disk, id, name, shape, wall);
+        if (snapshot == NULL)
             return NULL;
-        snapshot = catalogue_add_snapshot(catalogue, disk, &pack, wall);
-        if (snapshot == NULL) {
-            free(pack.text);
+        snapshot->encrypted = disk->encrypted;
+        snapshot_set_fetched(snapshot, now);
+        if (snapshot_want_more(snapshot) == NULL || snapshot_set_size(snapshot, disk->size) != 0) {
+            catalogue_remove_snapshot(catalogue, snapshot);
             return NULL;
         }
-        snapshot->size = disk->size;
-        snapshot->encrypted = disk->encrypted;
-        snapshot->fetched = snapshot->learnt = now;
     }
     struct status_before before = {.percent = 0};
-    mark(snapshot, PENDING_CREATE, now);
-    snapshot->created_at = now;
+    struct snapshot_more *more = mark(snapshot, PENDING_CREATE, now);
+    if (more == NULL)
+        return NULL;
+    more->created_at = now;
     catalogue_note_status(catalogue, snapshot, &before, wall);
     if (catalogue_assign_entry(catalogue, snapshot, name, true) != 0)
         return NULL; /* it is there, hidden, and the next listing names it */
     return snapshot;
-}
-
-static int set_name(struct snapshot *snapshot, const char *name)
-{
-    const char *texts[SNAPSHOT_TEXT_COUNT];
-    for (size_t i = 0; i < SNAPSHOT_TEXT_COUNT; i++)
-        texts[i] = snapshot_text(snapshot, (enum snapshot_text)i);
-    texts[SNAPSHOT_NAME] = name;
-    struct text_pack fresh;
-    if (text_pack_make(&fresh, texts, SNAPSHOT_TEXT_COUNT) != 0)
-        return -ENOMEM;
-    free(snapshot->texts.text);
-    snapshot->texts = fresh;
-    return 0;
 }
 
 /* Moves the entry to one for `name`; the old one counts as freed. Without memory the snapshot is
@@ -74,23 +59,37 @@ static int move_entry(struct catalogue *catalogue, struct snapshot *snapshot, co
     return catalogue_assign_entry(catalogue, snapshot, name, true);
 }
 
+void catalogue_forget_wanted(struct snapshot *snapshot)
+{
+    if (snapshot->more == NULL)
+        return;
+    free(snapshot->more->wanted_name);
+    snapshot->more->wanted_name = NULL;
+}
+
 int catalogue_renamed(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
                       int64_t now, int64_t wall)
 {
-    free(snapshot->wanted_name);
-    snapshot->wanted_name = NULL;
-    int status = set_name(snapshot, name);
+    struct snapshot_texts texts;
+    catalogue_forget_wanted(snapshot);
+    int status = snapshot_texts_make(&texts, snapshot->texts, name, NULL,
+                                     snapshot_text(snapshot, SNAPSHOT_IMAGES));
     if (status != 0)
         return status;
-    mark(snapshot, PENDING_RENAME, now);
-    snapshot->renamed_at = now;
-    return move_entry(catalogue, snapshot, name, wall);
+    struct snapshot_more *more = mark(snapshot, PENDING_RENAME, now);
+    if (more != NULL)
+        more->renamed_at = now;
+    catalogue_release_entry(catalogue, snapshot, wall);
+    snapshot_texts_use(snapshot, &texts);
+    /* Without memory it is hidden until the next listing names it. */
+    return catalogue_assign_entry(catalogue, snapshot, name, true);
 }
 
 int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
                            int64_t wall)
 {
-    char *wanted = strdup(name);
+    struct snapshot_more *more = snapshot_want_more(snapshot);
+    char *wanted = more != NULL ? strdup(name) : NULL;
     if (wanted == NULL)
         return -ENOMEM;
     int status = move_entry(catalogue, snapshot, name, wall);
@@ -98,16 +97,17 @@ int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapsho
         free(wanted);
         return status;
     }
-    free(snapshot->wanted_name);
-    snapshot->wanted_name = wanted;
+    free(more->wanted_name);
+    more->wanted_name = wanted;
     return 0;
 }
 
 void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,
                        int64_t wall)
 {
-    mark(snapshot, PENDING_DELETE, now);
-    snapshot->deleted_at = now;
+    struct snapshot_more *more = mark(snapshot, PENDING_DELETE, now);
+    if (more != NULL)
+        more->deleted_at = now;
     catalogue_release_entry(catalogue, snapshot, wall);
     catalogue->generation++;
 }
@@ -116,7 +116,7 @@ void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapsh
                             int64_t wall)
 {
     struct status_before before = catalogue_status(snapshot);
-    mark(snapshot, PENDING_ROLLBACK, now);
+    (void)mark(snapshot, PENDING_ROLLBACK, now);
     snapshot->disk->rollback_until = now + PENDING_ROLLBACK_GRACE;
     catalogue_note_status(catalogue, snapshot, &before, wall);
 }

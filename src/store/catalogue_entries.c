@@ -8,22 +8,21 @@
  * afterwards may have it, and one that is made or renamed through the mount gets what was asked
  * for.
  *
- * The note of a freed name is the very allocation that held the entry, so that it cannot be lost
- * for want of memory: a name without its note would be handed to a twin.
+ * A name without its note would be handed to a twin.  Where there is no memory for one, the time
+ * alone is kept, and nothing that was there by then gets a plain name that it does not have.
  */
 #include "catalogue_internal.h"
 
 #include "cbsfs/names.h"
 #include "cbsfs/provider.h"
+#include "cbsfs/timestamp.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An entry and, once it is freed, the note of that; snapshot->entry points to its text. */
+/* The note of a freed entry. */
 struct freed_name {
-    struct freed_name *next;
     uint64_t disk; /* key */
     uint64_t
         owner; /* key of the snapshot that had it: if that one comes back, it may have it again */
@@ -31,38 +30,16 @@ struct freed_name {
     char entry[];
 };
 
-static struct freed_name *note_of(char *entry)
-{
-    return (struct freed_name *)(void *)(entry - offsetof(struct freed_name, entry));
-}
-
-static char *new_entry(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    struct freed_name *note = calloc(1, sizeof(*note) + size);
-    if (note == NULL)
-        return NULL;
-    memcpy(note->entry, text, size);
-    /* cppcheck-suppress memleak ; catalogue_free_entry() finds it by its entry */
-    return note->entry;
-}
-
-void catalogue_free_entry(char *entry)
-{
-    if (entry != NULL)
-        free(note_of(entry));
-}
-
 struct entry_key {
     const struct disk *disk;
     const char *entry;
 };
 
-static bool same_entry(const void *value, const void *key)
+static bool same_entry(const void *owner, uint32_t number, const void *key)
 {
-    const struct snapshot *snapshot = value;
+    const struct snapshot *snapshot = snapshot_numbered(owner, number);
     const struct entry_key *wanted = key;
-    return snapshot->disk == wanted->disk && strcmp(snapshot->entry, wanted->entry) == 0;
+    return snapshot->disk == wanted->disk && strcmp(snapshot_entry(snapshot), wanted->entry) == 0;
 }
 
 static uint64_t entry_hash(const struct disk *disk, const char *entry)
@@ -70,11 +47,20 @@ static uint64_t entry_hash(const struct disk *disk, const char *entry)
     return table_hash_more(disk->key, entry);
 }
 
+uint64_t catalogue_entry_hash(const void *catalogue, uint32_t number)
+{
+    const struct snapshot *snapshot = snapshot_numbered(catalogue, number);
+    return entry_hash(snapshot->disk, snapshot_entry(snapshot));
+}
+
 static struct snapshot *find_entry(const struct catalogue *catalogue, const struct disk *disk,
                                    const char *entry)
 {
     struct entry_key key = {disk, entry};
-    return table_find(&catalogue->entries, entry_hash(disk, entry), same_entry, &key);
+    uint32_t number;
+    return hash_index_find(&catalogue->entries, entry_hash(disk, entry), same_entry, &key, &number)
+               ? snapshot_numbered(catalogue, number)
+               : NULL;
 }
 
 struct snapshot *catalogue_entry(const struct catalogue *catalogue, const struct disk *disk,
@@ -89,84 +75,137 @@ struct snapshot *catalogue_entry(const struct catalogue *catalogue, const struct
     return snapshot != NULL && snapshot_is_visible(snapshot) ? snapshot : NULL;
 }
 
-static struct freed_name **find_freed(struct catalogue *catalogue, const struct disk *disk,
-                                      const char *entry)
+/* --- freed names --------------------------------------------------------------------------- */
+
+static bool same_freed(const void *value, const void *key)
 {
-    struct freed_name **at = &catalogue->freed;
-    while (*at != NULL && ((*at)->disk != disk->key || strcmp((*at)->entry, entry) != 0))
-        at = &(*at)->next;
-    return at;
+    const struct freed_name *note = value;
+    const struct entry_key *wanted = key;
+    return note->disk == wanted->disk->key && strcmp(note->entry, wanted->entry) == 0;
+}
+
+static struct freed_name *find_freed(const struct catalogue *catalogue, const struct disk *disk,
+                                     const char *entry)
+{
+    struct entry_key key = {disk, entry};
+    return table_find(&catalogue->freed, entry_hash(disk, entry), same_freed, &key);
 }
 
 bool catalogue_had_entry(const struct catalogue *catalogue, const struct snapshot *snapshot,
                          const char *entry, int64_t since)
 {
-    for (const struct freed_name *at = catalogue->freed; at != NULL; at = at->next) {
-        if (at->owner == snapshot->key && at->disk == snapshot->disk->key && at->wall >= since &&
-            strcmp(at->entry, entry) == 0)
-            return true;
-    }
-    return false;
+    const struct freed_name *note = find_freed(catalogue, snapshot->disk, entry);
+    if (catalogue->freed_unnoted != TIMESTAMP_NONE && catalogue->freed_unnoted >= since)
+        return true;
+    return note != NULL && note->owner == snapshot->key && note->wall >= since;
 }
 
 void catalogue_forget_freed(struct catalogue *catalogue)
 {
-    while (catalogue->freed != NULL) {
-        struct freed_name *next = catalogue->freed->next;
-        free(catalogue->freed);
-        catalogue->freed = next;
+    for (size_t i = 0; i < catalogue->freed.capacity; i++)
+        free(catalogue->freed.slots[i].value);
+    table_free(&catalogue->freed);
+}
+
+static void forget_note(struct catalogue *catalogue, const struct disk *disk,
+                        struct freed_name *note)
+{
+    table_remove(&catalogue->freed, entry_hash(disk, note->entry), note);
+    free(note);
+}
+
+/* What is freed has its note afterwards, in one way or the other. */
+static void note_freed(struct catalogue *catalogue, const struct snapshot *snapshot, int64_t wall)
+{
+    const struct disk *disk = snapshot->disk;
+    const char *entry = snapshot_entry(snapshot);
+    struct freed_name *note = find_freed(catalogue, disk, entry);
+    if (note == NULL) {
+        size_t size = strlen(entry) + 1;
+        note = malloc(sizeof(*note) + size);
+        if (note == NULL || table_add(&catalogue->freed, entry_hash(disk, entry), note) != 0) {
+            free(note);
+            if (catalogue->freed_unnoted < wall)
+                catalogue->freed_unnoted = wall;
+            return;
+        }
+        memcpy(note->entry, entry, size);
     }
+    note->disk = disk->key;
+    note->owner = snapshot->key;
+    note->wall = wall;
+}
+
+/* True if it was there when a name was freed of which nothing but the time is known. */
+static bool may_be_a_twin(const struct catalogue *catalogue, const struct snapshot *snapshot)
+{
+    return catalogue->freed_unnoted != TIMESTAMP_NONE &&
+           snapshot_created(snapshot) <= catalogue->freed_unnoted;
 }
 
 static bool may_have(struct catalogue *catalogue, const struct snapshot *snapshot,
                      const char *entry, bool ours)
 {
     const struct snapshot *holder = find_entry(catalogue, snapshot->disk, entry);
-    if (holder != NULL && holder != snapshot)
+    if (holder != NULL)
+        return holder == snapshot;
+    struct freed_name *note = find_freed(catalogue, snapshot->disk, entry);
+    if (note == NULL)
+        return ours || !may_be_a_twin(catalogue, snapshot);
+    if (!ours && note->owner != snapshot->key && snapshot_created(snapshot) <= note->wall)
         return false;
-    struct freed_name **freed = find_freed(catalogue, snapshot->disk, entry);
-    if (*freed == NULL)
-        return true;
-    if (!ours && (*freed)->owner != snapshot->key && snapshot->created <= (*freed)->wall)
-        return false;
-    struct freed_name *done = *freed;
-    *freed = done->next;
-    free(done);
+    forget_note(catalogue, snapshot->disk, note);
     return true;
 }
 
+/* --- giving and taking ---------------------------------------------------------------------- */
+
 static void drop_entry(struct catalogue *catalogue, struct snapshot *snapshot)
 {
-    if (snapshot->entry == NULL)
-        return;
-    table_remove(&catalogue->entries, entry_hash(snapshot->disk, snapshot->entry), snapshot);
-    catalogue_free_entry(snapshot->entry);
-    snapshot->entry = NULL;
+    hash_index_remove(&catalogue->entries, snapshot->number);
+    snapshot->entry_kind = ENTRY_NONE;
+}
+
+/* Puts the snapshot under another entry, or leaves everything as it is. */
+static int move_entry(struct catalogue *catalogue, struct snapshot *snapshot, const char *entry)
+{
+    struct snapshot_texts fresh;
+    const struct snapshot before = *snapshot;
+    int status =
+        snapshot_texts_make(&fresh, snapshot->texts, snapshot_text(snapshot, SNAPSHOT_NAME), entry,
+                            snapshot_text(snapshot, SNAPSHOT_IMAGES));
+    if (status != 0)
+        return status;
+    if (before.entry_kind != ENTRY_NONE)
+        hash_index_remove(&catalogue->entries, snapshot->number);
+    snapshot->texts = NULL;
+    snapshot_texts_use(snapshot, &fresh);
+    status = hash_index_add(&catalogue->entries, snapshot->number);
+    if (status == 0) {
+        free(before.texts);
+        return 0;
+    }
+    free(snapshot->texts);
+    *snapshot = before;
+    /* Cannot fail: it was there, and its place is free. */
+    if (before.entry_kind != ENTRY_NONE)
+        (void)hash_index_add(&catalogue->entries, snapshot->number);
+    return status;
 }
 
 int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
                            bool ours)
 {
     char entry[NAME_ENTRY_SIZE];
-    const char *id = snapshot_text(snapshot, SNAPSHOT_ID);
+    const char *id = snapshot->texts, *old = snapshot_entry(snapshot);
     name_entry(catalogue->provider, name, id, false, entry);
     if (strcmp(entry, id) != 0 && !may_have(catalogue, snapshot, entry, ours))
         name_entry(catalogue->provider, name, id, true, entry);
-    if (snapshot->entry != NULL && strcmp(snapshot->entry, entry) == 0)
+    if (old != NULL && strcmp(old, entry) == 0)
         return 0;
-    char *copy = new_entry(entry);
-    if (copy == NULL)
-        return -ENOMEM;
-    /* Adding first: after a failure the old entry is still there. */
-    if (table_add(&catalogue->entries, entry_hash(snapshot->disk, copy), snapshot) != 0) {
-        catalogue_free_entry(copy);
-        return -ENOMEM;
-    }
-    if (snapshot->entry != NULL) {
-        table_remove(&catalogue->entries, entry_hash(snapshot->disk, snapshot->entry), snapshot);
-        catalogue_free_entry(snapshot->entry);
-    }
-    snapshot->entry = copy;
+    int status = move_entry(catalogue, snapshot, entry);
+    if (status != 0)
+        return status;
     snapshot->disk->entries_version++;
     catalogue->generation++;
     return 0;
@@ -175,42 +214,27 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
 /* True if nobody else can be given this entry, so that its end needs no note. */
 static bool has_own_id(const struct snapshot *snapshot)
 {
-    const char *id = snapshot_text(snapshot, SNAPSHOT_ID);
-    size_t length = strlen(id), whole = strlen(snapshot->entry);
-    return whole >= length && strcmp(snapshot->entry + whole - length, id) == 0;
+    const char *id = snapshot->texts, *entry = snapshot_entry(snapshot);
+    size_t length = strlen(id), whole = strlen(entry);
+    return whole >= length && strcmp(entry + whole - length, id) == 0;
 }
 
 void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall)
 {
-    if (snapshot->entry == NULL)
+    if (snapshot->entry_kind == ENTRY_NONE)
         return;
     catalogue->entries_freed++;
     snapshot->disk->entries_version++;
-    if (has_own_id(snapshot)) {
-        drop_entry(catalogue, snapshot);
-        return;
-    }
-    struct freed_name **freed = find_freed(catalogue, snapshot->disk, snapshot->entry);
-    if (*freed != NULL) {
-        (*freed)->wall = wall;
-        (*freed)->owner = snapshot->key;
-        drop_entry(catalogue, snapshot);
-        return;
-    }
-    table_remove(&catalogue->entries, entry_hash(snapshot->disk, snapshot->entry), snapshot);
-    struct freed_name *note = note_of(snapshot->entry);
-    snapshot->entry = NULL;
-    note->disk = snapshot->disk->key;
-    note->owner = snapshot->key;
-    note->wall = wall;
-    *freed = note;
+    if (!has_own_id(snapshot))
+        note_freed(catalogue, snapshot, wall);
+    drop_entry(catalogue, snapshot);
 }
 
 int catalogue_name_new(struct catalogue *catalogue, struct disk *disk)
 {
     for (size_t i = 0; i < disk->count; i++) {
-        struct snapshot *snapshot = disk->snapshots[i];
-        if (snapshot->entry != NULL || (snapshot->pending & PENDING_DELETE))
+        struct snapshot *snapshot = disk_snapshot(disk, i);
+        if (snapshot->entry_kind != ENTRY_NONE || (snapshot->pending & PENDING_DELETE))
             continue;
         int status = catalogue_assign_entry(catalogue, snapshot,
                                             snapshot_text(snapshot, SNAPSHOT_NAME), false);

@@ -8,15 +8,70 @@
 /* No field of a record is longer by right; nine of them fit 16-bit offsets. Bytes. */
 #define TEXT_LIMIT 4096
 
+/* How much of a text is kept, bytes. */
+size_t text_kept_length(const char *text);
+/* True if `kept` is what is kept of `text`. */
+bool text_is_kept_of(const char *kept, const char *text);
 /* Packs `count` strings, each cut to TEXT_LIMIT after a whole character. 0 or -ENOMEM. */
 int text_pack_make(struct text_pack *pack, const char *const *texts, size_t count);
 const char *text_pack_at(const struct text_pack *pack, size_t which);
 
+/* --- the memory of snapshots: catalogue_memory.c ------------------------------------------- */
+
+/* The texts of a snapshot, made before anything is changed. */
+struct snapshot_texts {
+    char *text;
+    enum entry_kind kind;
+    bool has_own_entry, has_images;
+};
+
+/* `entry` NULL: hidden. 0 or -ENOMEM. */
+int snapshot_texts_make(struct snapshot_texts *texts, const char *id, const char *name,
+                        const char *entry, const char *images);
+/* Takes them over and frees what was there. The entry's place in the index is the caller's. */
+void snapshot_texts_use(struct snapshot *snapshot, struct snapshot_texts *texts);
+
+/* A snapshot with a number and nothing else, or NULL. */
+struct snapshot *snapshot_new(struct catalogue *catalogue);
+/* Gives back all that it holds, and its number. */
+void snapshot_free(struct catalogue *catalogue, struct snapshot *snapshot);
+struct snapshot *snapshot_numbered(const struct catalogue *catalogue, uint32_t number);
+/* What most do not have; NULL when memory is out. */
+struct snapshot_more *snapshot_want_more(struct snapshot *snapshot);
+
+void snapshot_set_created(struct snapshot *snapshot, int64_t seconds);
+void snapshot_set_expires(struct snapshot *snapshot, int64_t seconds);
+void snapshot_set_fetched(struct snapshot *snapshot, int64_t when);
+void snapshot_set_percent(struct snapshot *snapshot, unsigned percent);
+void snapshot_set_shape(struct snapshot *snapshot, uint32_t number);
+void snapshot_set_key(struct snapshot *snapshot, uint64_t key);
+/* enum pending, ored; those of `mask` become `pending`. */
+void snapshot_set_pending(struct snapshot *snapshot, unsigned mask, unsigned pending);
+/* Of the text that is kept; SNAPSHOT_RAW_LENGTH_UNKNOWN where it does not fit. */
+void snapshot_set_raw_length(struct snapshot *snapshot, size_t length);
+/* 0, or -ENOMEM for one that hardly anything has. */
+int snapshot_set_size(struct snapshot *snapshot, int64_t size);
+
+#define SHAPE_TEXTS 5 /* SNAPSHOT_STATE, _WORD, _USAGE, _TYPE, _ZONE */
+/* The number of these strings, counted as one user more. 0 or -ENOMEM. */
+int shape_take(struct catalogue *catalogue, const char *const texts[SHAPE_TEXTS], uint32_t *number);
+void shape_drop(struct catalogue *catalogue, uint32_t number);
+const char *shape_text(const struct catalogue *catalogue, uint32_t number, size_t which);
+
+void catalogue_memory_init(struct catalogue *catalogue);
+/* No snapshot may be left. */
+void catalogue_memory_free(struct catalogue *catalogue);
+/* The pages of records, made when they are first wanted; NULL when memory is out. */
+struct raw_pages *catalogue_raw_pages(struct catalogue *catalogue);
+
+/* --- the catalogue -------------------------------------------------------------------------- */
+
 /* The disk with this id, made unknown and empty if need be. NULL when memory is out. */
 struct disk *catalogue_want_disk(struct catalogue *catalogue, const char *id);
-/* A new hidden snapshot in both indexes and in its disk, or NULL. Takes texts over on success. */
+/* A new hidden snapshot in the index and in its disk, or NULL. */
 struct snapshot *catalogue_add_snapshot(struct catalogue *catalogue, struct disk *disk,
-                                        struct text_pack *texts, int64_t created);
+                                        const char *id, const char *name,
+                                        const char *const shape[SHAPE_TEXTS], int64_t created);
 void catalogue_remove_snapshot(struct catalogue *catalogue, struct snapshot *snapshot);
 /* Moves the snapshot to where this time of creation belongs: one that we made ourselves learns the
  * cloud's. */
@@ -31,8 +86,8 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
 /* Takes the entry away and remembers, `wall` seconds, that it was freed. */
 void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall);
 void catalogue_forget_freed(struct catalogue *catalogue);
-/* Frees an entry's text, which is more than a string. NULL is fine. */
-void catalogue_free_entry(char *entry);
+/* For the index: the hash of a visible snapshot's (disk, entry). */
+uint64_t catalogue_entry_hash(const void *catalogue, uint32_t number);
 
 /* The status as it was, to find out afterwards whether a change of the record can be seen. */
 struct status_before {

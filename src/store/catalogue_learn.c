@@ -2,18 +2,14 @@
 /* Taking listings in: what a record may overwrite, what its absence may remove, and when. */
 #include "catalogue_internal.h"
 
-#include "cbsfs/buffer.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
+#include "raw_pages.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What is kept of a record as it came: ten times what the cloud sends, bytes and levels. */
-#define RAW_LIMIT 65536
-#define RAW_DEPTH 64
 
 /* --- disks --------------------------------------------------------------------------- */
 
@@ -26,80 +22,25 @@ static bool same_texts(const struct text_pack *pack, const char *const *texts, s
     return true;
 }
 
-static size_t nesting(const json_t *value, size_t limit)
-{
-    size_t deepest = 0, index;
-    const char *key;
-    json_t *part;
-    if (limit == 0 || !(json_is_object(value) || json_is_array(value)))
-        return 0;
-    json_object_foreach((json_t *)value, key, part)
-    {
-        size_t depth = nesting(part, limit - 1);
-        deepest = depth > deepest ? depth : deepest;
-    }
-    json_array_foreach((json_t *)value, index, part)
-    {
-        size_t depth = nesting(part, limit - 1);
-        deepest = depth > deepest ? depth : deepest;
-    }
-    return 1 + deepest;
-}
-
-static int collect(const char *bytes, size_t size, void *buffer)
-{
-    return buffer_append(buffer, bytes, size);
-}
-
-/* A record as it is kept: *dumped is NULL for one that is larger or deeper than any of the cloud's
- * (the tools that read the JSON files have limits of their own). 0 or -ENOMEM. */
-static int dump_record(const json_t *record, char **dumped)
-{
-    struct buffer text;
-    buffer_init(&text, RAW_LIMIT);
-    *dumped = NULL;
-    if (nesting(record, RAW_DEPTH + 1) > RAW_DEPTH)
-        return 0;
-    /* Jansson fails where the buffer does, and where it has no memory itself. */
-    int status = json_dump_callback(record, collect, &text, JSON_COMPACT);
-    bool too_large = text.error == -EMSGSIZE;
-    if (status == 0)
-        *dumped = buffer_steal(&text);
-    buffer_free(&text);
-    return *dumped == NULL && !too_large ? -ENOMEM : 0;
-}
-
-static bool same_raw(const char *left, const char *right)
-{
-    return left == right || (left != NULL && right != NULL && strcmp(left, right) == 0);
-}
-
-/* Replaces a pack and a raw record together, or neither; leaves both alone when nothing differs, so
+/* Replaces a pack and a record together, or neither; leaves both alone when nothing differs, so
  * that a refresh that brings no news costs no allocation that stays. */
-static int replace_texts(struct text_pack *pack, const char *const *texts, size_t count, char **raw,
-                         const json_t *record, bool *differs)
+static int replace_texts(struct disk *disk, const char *const *texts, const json_t *record,
+                         bool *differs)
 {
-    *differs = false;
-    char *dumped;
-    if (dump_record(record, &dumped) != 0)
+    struct raw_pages *pages = catalogue_raw_pages(disk->catalogue);
+    struct text_pack fresh = disk->texts;
+    bool is_new = !same_texts(&disk->texts, texts, DISK_TEXT_COUNT);
+    if (pages == NULL || (is_new && text_pack_make(&fresh, texts, DISK_TEXT_COUNT) != 0))
         return -ENOMEM;
-    if (!same_texts(pack, texts, count)) {
-        struct text_pack fresh = *pack;
-        if (text_pack_make(&fresh, texts, count) != 0) {
-            free(dumped);
-            return -ENOMEM;
-        }
-        free(pack->text);
-        *pack = fresh;
-        *differs = true;
+    if (raw_pages_put(pages, &disk->raw, record, differs) != 0) {
+        if (is_new)
+            free(fresh.text);
+        return -ENOMEM;
     }
-    if (!same_raw(*raw, dumped)) {
-        free(*raw);
-        *raw = dumped;
-        *differs = true;
-    } else {
-        free(dumped);
-    }
+    if (is_new)
+        free(disk->texts.text);
+    disk->texts = fresh;
+    *differs |= is_new;
     return 0;
 }
 
@@ -125,7 +66,7 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
         [DISK_PROJECT] = record->project,
     };
     bool differs;
-    if (replace_texts(&disk->texts, texts, DISK_TEXT_COUNT, &disk->raw, record->raw, &differs) != 0)
+    if (replace_texts(disk, texts, record->raw, &differs) != 0)
         return -ENOMEM;
     bool progressed = disk->rolling_back != record->rolling_back ||
                       disk->rollback_percent != record->rollback_percent;
@@ -145,8 +86,9 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
     if (disk->rolling_back)
         disk->rollback_until = 0;
     for (size_t i = 0; progressed && i < disk->count; i++) {
-        if (strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0)
-            disk->snapshots[i]->version++;
+        struct snapshot *snapshot = disk_snapshot(disk, i);
+        if (snapshot->more != NULL && strcmp(snapshot_word(snapshot), "ROLLBACKING") == 0)
+            snapshot->more->version++;
     }
     if (differs || progressed)
         catalogue->generation++;
@@ -160,8 +102,8 @@ void catalogue_disk_is_gone(struct catalogue *catalogue, struct disk *disk, int6
     disk->exists = false;
     disk->rolling_back = false;
     disk->fetched = asked;
-    free(disk->raw);
-    disk->raw = NULL;
+    if (disk->raw != 0)
+        raw_pages_drop(catalogue->raw_pages, &disk->raw);
     catalogue->generation++;
 }
 
@@ -194,26 +136,25 @@ static const char *choose_word(const struct snapshot_record *record, char *space
     return length > 0 ? space : "UNKNOWN";
 }
 
-static int join_images(const json_t *images, char **joined)
+/* Their ids, one a line, whole ids and as many as are kept. NULL without memory. */
+static char *join_images(const json_t *images)
 {
     size_t size = 1, index;
     json_t *image;
     json_array_foreach((json_t *)images, index, image) size += json_string_length(image) + 1;
-    *joined = calloc(1, size);
-    if (*joined == NULL)
-        return -ENOMEM;
-    char *end = *joined;
+    char *joined = calloc(1, size), *end = joined;
+    if (joined == NULL)
+        return NULL;
     json_array_foreach((json_t *)images, index, image)
     {
-        /* Whole ids, as many as are kept. */
         size_t length = json_string_length(image);
-        if (!json_is_string(image) || (size_t)(end - *joined) + 1 + length > TEXT_LIMIT)
+        if (!json_is_string(image) || (size_t)(end - joined) + 1 + length > TEXT_LIMIT)
             continue;
-        if (end != *joined)
+        if (end != joined)
             *end++ = '\n';
         end = stpcpy(end, json_string_value(image));
     }
-    return 0;
+    return joined;
 }
 
 /* What a listing may not say yet: decides whether something pending still outranks the record. */
@@ -221,91 +162,154 @@ static void judge_pending(struct snapshot *snapshot, const struct snapshot_recor
                           const char *word, int64_t now)
 {
     unsigned over = 0;
+    const struct snapshot_more *more = snapshot_more(snapshot);
     snapshot->confirmed = true;
-    if (now >= snapshot->created_at + PENDING_CREATE_GRACE)
+    if (now >= more->created_at + PENDING_CREATE_GRACE)
         over |= PENDING_CREATE;
-    if (now >= snapshot->renamed_at + PENDING_RENAME_GRACE)
+    if (now >= more->renamed_at + PENDING_RENAME_GRACE)
         over |= PENDING_RENAME;
     /* One that goes on being deleted stays away, and one whose deletion has failed comes back. */
     if (record->deletion_failed ||
-        (now >= snapshot->deleted_at + PENDING_DELETE_GRACE && strcmp(word, "DELETING") != 0))
+        (now >= more->deleted_at + PENDING_DELETE_GRACE && strcmp(word, "DELETING") != 0))
         over |= PENDING_DELETE;
     /* The disk may show the rollback before the snapshot does. */
     bool may_lag = snapshot->disk->rolling_back || now < snapshot->disk->rollback_until;
     if (strcmp(word, "ROLLBACKING") == 0 || !may_lag)
         over |= PENDING_ROLLBACK;
-    snapshot->pending &= ~over;
+    snapshot_set_pending(snapshot, over, 0);
+}
+
+/* How long the record is where it is shown, for the size of its file. */
+static void note_raw_length(struct catalogue *catalogue, struct snapshot *snapshot)
+{
+    const char *text;
+    size_t length = SNAPSHOT_RAW_LENGTH_UNKNOWN;
+    if (snapshot->raw == 0)
+        length = strlen("null");
+    else if (raw_pages_get(catalogue->raw_pages, snapshot->raw, &text, &length) != 0)
+        length = SNAPSHOT_RAW_LENGTH_UNKNOWN;
+    else
+        for (size_t i = 0; i < length; i++) {
+            /* What is not ASCII may be shown as something longer. */
+            if ((unsigned char)text[i] >= 0x7f)
+                length = SNAPSHOT_RAW_LENGTH_UNKNOWN;
+        }
+    snapshot_set_raw_length(snapshot, length);
+}
+
+static void set_details(struct snapshot *snapshot, const struct snapshot_record *record,
+                        int64_t asked)
+{
+    snapshot_set_fetched(snapshot, asked);
+    snapshot_set_expires(snapshot, record->expires);
+    snapshot_set_percent(snapshot, record->percent);
+    snapshot->in_images = record->image_count > 0;
+    snapshot->encrypted = record->encrypted;
+    snapshot->shared_in = record->shared_in;
+}
+
+/* What a record changes in a snapshot, made before any of it is. */
+struct update {
+    struct snapshot_texts texts; /* .text NULL: they stay */
+    uint32_t shape;              /* 0: it stays, or is not taken yet */
+};
+
+static void drop_update(struct catalogue *catalogue, struct update *update)
+{
+    free(update->texts.text);
+    if (update->shape != 0)
+        shape_drop(catalogue, update->shape);
+}
+
+static int prepare_texts(const struct snapshot *snapshot, const struct snapshot_record *record,
+                         bool is_renamed, bool keeps_entry, struct update *update)
+{
+    const char *name = is_renamed ? record->name : snapshot_text(snapshot, SNAPSHOT_NAME);
+    if (!is_renamed && !snapshot->has_images && json_array_size(record->images) == 0)
+        return 0;
+    char *images = join_images(record->images);
+    if (images == NULL)
+        return -ENOMEM;
+    int status = 0;
+    if (is_renamed || strcmp(images, snapshot_text(snapshot, SNAPSHOT_IMAGES)) != 0)
+        status = snapshot_texts_make(&update->texts, snapshot->texts, name,
+                                     keeps_entry ? snapshot_entry(snapshot) : NULL, images);
+    free(images);
+    return status;
+}
+
+static int prepare_update(struct catalogue *catalogue, struct snapshot *snapshot,
+                          const struct snapshot_record *record, const char *word, bool is_renamed,
+                          bool keeps_entry, struct update *update)
+{
+    const char *const shape[SHAPE_TEXTS] = {record->state, word, record->usage, record->type,
+                                            record->zone};
+    *update = (struct update){.shape = 0};
+    if (shape_take(catalogue, shape, &update->shape) != 0) {
+        update->shape = 0;
+        return -ENOMEM;
+    }
+    if (catalogue_raw_pages(catalogue) == NULL ||
+        prepare_texts(snapshot, record, is_renamed, keeps_entry, update) != 0)
+        return -ENOMEM;
+    return snapshot_set_size(snapshot, record->size);
 }
 
 static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapshot,
                            const struct snapshot_record *record, const char *word, int64_t asked,
                            int64_t wall)
 {
-    char *images = NULL;
-    bool renamed = (snapshot->pending & PENDING_RENAME) == 0 && !record->name_untold &&
-                   strcmp(record->name, snapshot_text(snapshot, SNAPSHOT_NAME)) != 0;
-    int status = join_images(record->images, &images);
-    if (status != 0)
+    bool is_renamed = (snapshot->pending & PENDING_RENAME) == 0 && !record->name_untold &&
+                      !text_is_kept_of(snapshot_text(snapshot, SNAPSHOT_NAME), record->name);
+    /* Renamed elsewhere: the old entry is free, and the new one is found like that of a new
+     * snapshot. */
+    bool moves = is_renamed && snapshot->entry_kind != ENTRY_NONE &&
+                 snapshot_more(snapshot)->wanted_name == NULL;
+    struct update update;
+    bool differs = false;
+    uint32_t place = snapshot->raw;
+    int64_t size = snapshot_size(snapshot);
+    int status = prepare_update(catalogue, snapshot, record, word, is_renamed, !moves, &update);
+    if (status == 0)
+        status = raw_pages_put(catalogue->raw_pages, &place, record->raw, &differs);
+    if (status != 0) {
+        (void)snapshot_set_size(snapshot, size);
+        drop_update(catalogue, &update);
         return status;
-    char *name = strdup(renamed ? record->name : snapshot_text(snapshot, SNAPSHOT_NAME));
-    if (name == NULL) {
-        status = -ENOMEM;
-        goto out;
     }
-    const char *const texts[SNAPSHOT_TEXT_COUNT] = {
-        [SNAPSHOT_ID] = record->id,       [SNAPSHOT_NAME] = name,
-        [SNAPSHOT_STATE] = record->state, [SNAPSHOT_WORD] = word,
-        [SNAPSHOT_USAGE] = record->usage, [SNAPSHOT_TYPE] = record->type,
-        [SNAPSHOT_ZONE] = record->zone,   [SNAPSHOT_IMAGES] = images,
-    };
-    bool differs;
-    status = replace_texts(&snapshot->texts, texts, SNAPSHOT_TEXT_COUNT, &snapshot->raw,
-                           record->raw, &differs);
-    if (status != 0)
-        goto out;
-    snapshot->fetched = asked;
-    snapshot->expires = record->expires;
-    snapshot->size = record->size;
-    snapshot->percent = record->percent;
-    snapshot->image_count = record->image_count;
-    snapshot->encrypted = record->encrypted;
-    snapshot->shared_in = record->shared_in;
+    snapshot->raw = place;
+    if (differs)
+        note_raw_length(catalogue, snapshot);
+    set_details(snapshot, record, asked);
+    if (moves)
+        catalogue_release_entry(catalogue, snapshot, wall);
+    differs |= update.texts.text != NULL || update.shape != snapshot->shape;
+    if (update.texts.text != NULL)
+        snapshot_texts_use(snapshot, &update.texts);
+    shape_drop(catalogue, snapshot->shape);
+    snapshot_set_shape(snapshot, update.shape);
     if (differs)
         catalogue->generation++;
-    if (renamed && snapshot->entry != NULL && snapshot->wanted_name == NULL) {
-        /* Renamed elsewhere: the old entry is free, and the new one is found like that of a new
-         * snapshot. */
-        catalogue_release_entry(catalogue, snapshot, wall);
-        status = catalogue_assign_entry(catalogue, snapshot, name, false);
-    }
-
-out:
-    free(name);
-    free(images);
-    return status;
+    return moves ? catalogue_assign_entry(catalogue, snapshot,
+                                          snapshot_text(snapshot, SNAPSHOT_NAME), false)
+                 : 0;
 }
 
 static struct snapshot *add_snapshot(struct catalogue *catalogue,
                                      const struct snapshot_record *record, const char *word)
 {
-    const char *const texts[SNAPSHOT_TEXT_COUNT] = {
-        [SNAPSHOT_ID] = record->id,
-        [SNAPSHOT_NAME] = record->name,
-        [SNAPSHOT_STATE] = record->state,
-        [SNAPSHOT_WORD] = word,
-        [SNAPSHOT_USAGE] = "",
-        [SNAPSHOT_TYPE] = "",
-        [SNAPSHOT_ZONE] = "",
-        [SNAPSHOT_IMAGES] = "",
-    };
+    const char *const shape[SHAPE_TEXTS] = {record->state, word, record->usage, record->type,
+                                            record->zone};
     struct disk *disk = catalogue_want_disk(
         catalogue, record->disk_id[0] != '\0' ? record->disk_id : CATALOGUE_NO_DISK);
-    struct text_pack pack;
-    if (disk == NULL || text_pack_make(&pack, texts, SNAPSHOT_TEXT_COUNT) != 0)
+    if (disk == NULL)
         return NULL;
-    struct snapshot *snapshot = catalogue_add_snapshot(catalogue, disk, &pack, record->created);
+    struct snapshot *snapshot =
+        catalogue_add_snapshot(catalogue, disk, record->id, record->name, shape, record->created);
     if (snapshot == NULL)
-        free(pack.text);
+        return NULL;
+    /* What it has now is no change. */
+    snapshot_set_percent(snapshot, record->percent);
     return snapshot;
 }
 
@@ -326,6 +330,13 @@ static bool is_misplaced(const struct snapshot *snapshot, const struct snapshot_
            strcmp(disk_text(snapshot->disk, DISK_ID), CATALOGUE_NO_DISK) == 0;
 }
 
+/* What is not settled is in a list, and what was is counted. */
+static int prepare_progress(struct snapshot *snapshot, const char *word)
+{
+    bool stays = !snapshot->in_progress && strcmp(word, "NORMAL") == 0;
+    return stays || snapshot_want_more(snapshot) != NULL ? 0 : -ENOMEM;
+}
+
 int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_record *record,
                            int64_t asked, uint64_t serial, int64_t now, int64_t wall)
 {
@@ -344,18 +355,19 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
         snapshot = add_snapshot(catalogue, record, word);
         if (snapshot == NULL)
             return -ENOMEM;
-        snapshot->learnt = now;
     }
     if (snapshot->seen < serial)
-        snapshot->seen = serial;
-    if (!added && (snapshot->mutated > asked || snapshot->fetched > asked))
+        snapshot->seen = (uint32_t)serial;
+    if (!added && (snapshot_more(snapshot)->mutated > asked || snapshot_fetched(snapshot) > asked))
         return 0;
     struct status_before before = catalogue_status(snapshot);
-    if (record->created != TIMESTAMP_NONE && snapshot->created != record->created)
+    if (record->created != TIMESTAMP_NONE && snapshot_created(snapshot) != record->created)
         catalogue_redate(snapshot, record->created);
     if (!added)
         judge_pending(snapshot, record, word, now);
-    int status = update_snapshot(catalogue, snapshot, record, word, asked, wall);
+    int status = prepare_progress(snapshot, word);
+    if (status == 0)
+        status = update_snapshot(catalogue, snapshot, record, word, asked, wall);
     catalogue_note_status(catalogue, snapshot, &before, wall);
     if (added && status != 0)
         catalogue_remove_snapshot(catalogue, snapshot);
@@ -366,12 +378,12 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
  * created stays for as long as one may not show it yet. */
 static bool may_be_missed(const struct snapshot *snapshot, int64_t asked, int64_t now)
 {
-    if (snapshot->mutated > asked)
+    if (snapshot_more(snapshot)->mutated > asked)
         return true;
     if (snapshot->pending & PENDING_DELETE)
-        return now < snapshot->deleted_at + PENDING_DELETE_GRACE;
+        return now < snapshot_more(snapshot)->deleted_at + PENDING_DELETE_GRACE;
     return (snapshot->pending & PENDING_CREATE) != 0 &&
-           now < snapshot->created_at +
+           now < snapshot_more(snapshot)->created_at +
                      (snapshot->confirmed ? PENDING_CREATE_GRACE : PENDING_UNSEEN_GRACE);
 }
 
@@ -388,8 +400,8 @@ static size_t count_unseen(const struct disk *disk, uint64_t serial, int64_t ask
 {
     size_t count = 0;
     for (size_t i = 0; i < disk->count; i++)
-        count +=
-            disk->snapshots[i]->seen < serial && !may_be_missed(disk->snapshots[i], asked, now);
+        count += disk_snapshot(disk, i)->seen < serial &&
+                 !may_be_missed(disk_snapshot(disk, i), asked, now);
     return count;
 }
 
@@ -419,8 +431,8 @@ static void sweep_disk(struct catalogue *catalogue, struct disk *disk, uint64_t 
                        int64_t asked, int64_t now, int64_t wall)
 {
     for (size_t i = disk->count; i > 0; i--) {
-        if (disk->snapshots[i - 1]->seen < serial)
-            catalogue_snapshot_is_gone(catalogue, disk->snapshots[i - 1], asked, now, wall);
+        if (disk_snapshot(disk, i - 1)->seen < serial)
+            catalogue_snapshot_is_gone(catalogue, disk_snapshot(disk, i - 1), asked, now, wall);
     }
 }
 

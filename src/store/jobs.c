@@ -107,18 +107,27 @@ static bool may_be_shown_before(const struct job *job)
         return false;
     switch (job->verb) {
     case CLOUD_DELETE_SNAPSHOT: /* not there yet */
-        return snapshot->created > since;
+        return snapshot_created(snapshot) > since;
     case CLOUD_RENAME_SNAPSHOT: /* had the name, and lost it by us or by somebody else */
-        return (snapshot->mutated != 0 && job->began - snapshot->mutated < JOB_LISTING_LAG) ||
+        return (snapshot_more(snapshot)->mutated != 0 &&
+                job->began - snapshot_more(snapshot)->mutated < JOB_LISTING_LAG) ||
                catalogue_had_entry(&job->store->catalogue, snapshot, job->name, since);
     case CLOUD_APPLY_SNAPSHOT: /* was rolled back to */
-        return snapshot->changed > since && was_rolled_back(job->store, job->snapshot_id);
+        return snapshot_more(snapshot)->changed > since &&
+               was_rolled_back(job->store, job->snapshot_id);
     case CLOUD_CREATE_SNAPSHOT:
     case CLOUD_DESCRIBE_DISKS:
     case CLOUD_DESCRIBE_SNAPSHOTS:
         break;
     }
     return false;
+}
+
+/* What the cloud accepts must not fail to be noted. */
+static int prepare_change(const struct job *job)
+{
+    struct snapshot *snapshot = catalogue_snapshot(&job->store->catalogue, job->snapshot_id);
+    return snapshot != NULL ? catalogue_prepare_change(snapshot) : 0;
 }
 
 struct job *job_new(struct store *store, enum cloud_verb verb, const char *disk_id,
@@ -132,13 +141,14 @@ struct job *job_new(struct store *store, enum cloud_verb verb, const char *disk_
     job->verb = verb;
     job->number = ++number;
     job->began = clock_now();
+    job->known = store->catalogue.learnt_count;
     job->began_wall = client_server_time(store->client);
     job->disk_id = strdup(disk_id);
     job->snapshot_id = strdup(snapshot_id);
     job->name = strdup(name);
     job->path = strdup(path);
     if (job->disk_id == NULL || job->snapshot_id == NULL || job->name == NULL ||
-        job->path == NULL) {
+        job->path == NULL || prepare_change(job) != 0) {
         free_job(job);
         return NULL;
     }
@@ -224,9 +234,9 @@ static void name_newer(struct job *job)
     if (!job->store->provider->reverts_newest_only || snapshot == NULL)
         return;
     const struct disk *disk = snapshot->disk;
-    for (size_t i = disk->count; i > 0 && disk->snapshots[i - 1] != snapshot; i--) {
-        const char *entry = disk->snapshots[i - 1]->entry;
-        if (!snapshot_is_visible(disk->snapshots[i - 1]) || used + strlen(entry) + 16 > size)
+    for (size_t i = disk->count; i > 0 && disk_snapshot(disk, i - 1) != snapshot; i--) {
+        const char *entry = snapshot_entry(disk_snapshot(disk, i - 1));
+        if (!snapshot_is_visible(disk_snapshot(disk, i - 1)) || used + strlen(entry) + 16 > size)
             continue;
         used += (size_t)snprintf(text + used, size - used, "%s%s",
                                  shown++ == 0 ? " Newer are: " : ", ", entry);

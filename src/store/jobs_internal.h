@@ -34,6 +34,7 @@ struct job {
     bool stop, start;
     int64_t number;
     int64_t began;      /* clock ms */
+    uint32_t known;     /* how many snapshots had ever become known then */
     int64_t began_wall; /* seconds, the server's */
     int64_t ended_wall; /* seconds, the server's: when it was done or failed */
     int64_t failed_at;  /* clock ms: when the outcome became unknown */

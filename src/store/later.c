@@ -69,15 +69,14 @@ void later_give_up(struct job *job)
 {
     struct catalogue *catalogue = &job->store->catalogue;
     struct snapshot *snapshot = catalogue_snapshot(catalogue, job->snapshot_id);
-    if (job->verb != CLOUD_RENAME_SNAPSHOT || snapshot == NULL || snapshot->wanted_name == NULL ||
-        strcmp(snapshot->wanted_name, job->name) != 0)
+    const char *wanted = snapshot != NULL ? snapshot_more(snapshot)->wanted_name : NULL;
+    if (job->verb != CLOUD_RENAME_SNAPSHOT || wanted == NULL || strcmp(wanted, job->name) != 0)
         return;
     char *name = strdup(snapshot_text(snapshot, SNAPSHOT_NAME));
     if (name != NULL) {
         (void)catalogue_rename_later(catalogue, snapshot, name,
                                      client_server_time(job->store->client));
-        free(snapshot->wanted_name);
-        snapshot->wanted_name = NULL;
+        catalogue_forget_wanted(snapshot);
         free(name);
     }
     store_changed(job->store);
@@ -96,6 +95,7 @@ void jobs_catalogue_changed(struct store *store)
         store->watchers--;
         later_done(job);
         job->began = clock_now();
+        job->known = store->catalogue.learnt_count;
         if (snapshot == NULL)
             cloud_error_set(&job->error, -ENOENT, CLOUD_REFUSED, CLOUD_FINAL, "",
                             "the snapshot went away before it could be renamed");

@@ -166,7 +166,8 @@ static int take_snapshots(struct listing *listing, const struct cloud_answer *an
         const struct snapshot *known = catalogue_snapshot(&store->catalogue, record->id);
         bool is_kept = store_shows_disk(store, record->disk_id[0] != '\0' ? record->disk_id
                                                                           : CATALOGUE_NO_DISK);
-        if (known != NULL && record->deletion_failed && known->mutated <= listing->asked)
+        if (known != NULL && record->deletion_failed &&
+            snapshot_more(known)->mutated <= listing->asked)
             tell_failed_deletion(store, known);
         count_record(listing, known != NULL ? known->seen : 0, is_kept, record->created);
         if (!is_kept)
@@ -244,6 +245,7 @@ static int complete_snapshots(struct listing *listing, bool is_whole, int64_t no
         catalogue_sweep_snapshots(catalogue, NULL, listing->first_serial, listing->asked, now,
                                   wall);
     note_age(&catalogue->snapshots_listed, listing);
+    catalogue_tidy(catalogue);
     return 0;
 }
 

@@ -45,9 +45,10 @@ static const struct job *unsettled_job(const struct store *store, enum cloud_ver
 static const struct snapshot *named(const struct disk *disk, const char *name)
 {
     for (size_t i = 0; i < disk->count; i++) {
-        const struct snapshot *snapshot = disk->snapshots[i];
-        const char *its = snapshot->wanted_name != NULL ? snapshot->wanted_name
-                                                        : snapshot_text(snapshot, SNAPSHOT_NAME);
+        const struct snapshot *snapshot = disk_snapshot(disk, i);
+        const char *its = snapshot_more(snapshot)->wanted_name != NULL
+                              ? snapshot_more(snapshot)->wanted_name
+                              : snapshot_text(snapshot, SNAPSHOT_NAME);
         if (snapshot_is_visible(snapshot) && strcmp(its, name) == 0)
             return snapshot;
     }
@@ -58,8 +59,8 @@ static int refuse_taken(struct store *store, const struct snapshot *holder, cons
                         const char *operation)
 {
     char reason[400];
-    snprintf(reason, sizeof(reason), "a snapshot of this disk has this name: %s, %s", holder->entry,
-             snapshot_text(holder, SNAPSHOT_ID));
+    snprintf(reason, sizeof(reason), "a snapshot of this disk has this name: %s, %s",
+             snapshot_entry(holder), snapshot_text(holder, SNAPSHOT_ID));
     return store_refuse(store, disk_text(holder->disk, DISK_ID), NULL, path, operation, -EEXIST,
                         reason);
 }
@@ -155,10 +156,10 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
                             backup_service);
     if (!snapshot_is_settled(snapshot))
         snprintf(reason, sizeof(reason), "the snapshot is %s", snapshot_word(snapshot));
-    else if (snapshot->image_count > 0)
+    else if (snapshot->in_images)
         snprintf(reason, sizeof(reason), "images are built on it, delete them first: %.400s",
                  snapshot_text(snapshot, SNAPSHOT_IMAGES));
-    else if (snapshot->wanted_name != NULL ||
+    else if (snapshot_more(snapshot)->wanted_name != NULL ||
              unsettled_job(store, CLOUD_APPLY_SNAPSHOT, disk_id, NULL) != NULL)
         snprintf(reason, sizeof(reason), "another change of it is under way");
     if (reason[0] != '\0')

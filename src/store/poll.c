@@ -211,7 +211,8 @@ static bool is_listing_cheaper(const struct store *store)
     size_t count = 0, calls = catalogue->snapshot_count / store->provider->page_limit + 1;
     if (catalogue->snapshots_listed == 0 && calls < PAGES_GUESSED)
         calls = PAGES_GUESSED;
-    for (const struct snapshot *at = store->catalogue.progress; at != NULL; at = at->progress_next)
+    for (const struct snapshot *at = store->catalogue.progress; at != NULL;
+         at = snapshot_more(at)->progress_next)
         count++;
     return store->provider->id_limit == 1 && calls < count;
 }
@@ -242,7 +243,7 @@ int poll_want(struct store *store)
     if (lists)
         status = list_all(store);
     for (const struct snapshot *at = store->catalogue.progress; at != NULL && status == 0;
-         at = at->progress_next) {
+         at = snapshot_more(at)->progress_next) {
         if (!lists)
             status =
                 add_id(store, CLOUD_DESCRIBE_SNAPSHOTS, &snapshots, snapshot_text(at, SNAPSHOT_ID));

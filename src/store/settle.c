@@ -46,10 +46,10 @@ static const struct snapshot *find_created(const struct job *job)
      */
     int64_t began = client_server_time(job->store->client) - (clock_now() - job->began) / 1000;
     for (size_t i = disk != NULL ? disk->count : 0; i > 0; i--) {
-        const struct snapshot *snapshot = disk->snapshots[i - 1];
-        /* Whatever its name was then. A whole exchange may fit into one millisecond. */
-        bool is_older = snapshot->learnt < job->began;
-        if (!is_older && snapshot->created >= began - CREATED_MARGIN &&
+        const struct snapshot *snapshot = disk_snapshot(disk, i - 1);
+        /* Whatever its name was then. */
+        bool is_older = snapshot->learnt <= job->known;
+        if (!is_older && snapshot_created(snapshot) >= began - CREATED_MARGIN &&
             strcmp(snapshot_text(snapshot, SNAPSHOT_NAME), job->name) == 0 &&
             !is_of_another(job, snapshot))
             return snapshot;

@@ -155,8 +155,8 @@ static int want_records(struct store *store, enum store_want want, const char *i
 static bool is_polled(const struct disk *disk)
 {
     for (size_t i = 0; i < disk->count; i++) {
-        if (disk->snapshots[i]->in_progress &&
-            strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0)
+        if (disk_snapshot(disk, i)->in_progress &&
+            strcmp(snapshot_word(disk_snapshot(disk, i)), "ROLLBACKING") == 0)
             return true;
     }
     return false;
@@ -192,7 +192,8 @@ static int want_status(struct store *store, const char *id, struct store_waiter 
     if (!snapshot->in_progress)
         return want_records(store, WANT_DISK_SNAPSHOTS, disk_text(snapshot->disk, DISK_ID), waiter);
     int64_t now = clock_now();
-    if (now - snapshot->fetched < POLL_INTERVAL && snapshot->fetched >= snapshot->mutated)
+    if (now - snapshot_fetched(snapshot) < POLL_INTERVAL &&
+        snapshot_fetched(snapshot) >= snapshot_more(snapshot)->mutated)
         return 0;
     return join_round(store, waiter);
 }
@@ -295,8 +296,8 @@ size_t store_newer(const struct snapshot *snapshot)
 {
     const struct disk *disk = snapshot->disk;
     size_t count = 0;
-    for (size_t i = disk->count; i > 0 && disk->snapshots[i - 1] != snapshot; i--)
-        count += snapshot_is_visible(disk->snapshots[i - 1]);
+    for (size_t i = disk->count; i > 0 && disk_snapshot(disk, i - 1) != snapshot; i--)
+        count += snapshot_is_visible(disk_snapshot(disk, i - 1));
     return count;
 }
 

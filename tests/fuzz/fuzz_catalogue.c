@@ -40,7 +40,7 @@ static unsigned take(struct input *input, unsigned below)
 
 static void require_snapshot(const struct catalogue *catalogue, const struct disk *disk, size_t at)
 {
-    const struct snapshot *snapshot = disk->snapshots[at];
+    const struct snapshot *snapshot = disk_snapshot(disk, at);
     const char *id = snapshot_text(snapshot, SNAPSHOT_ID);
     fuzz_require(snapshot->disk == disk);
     fuzz_require(catalogue_snapshot(catalogue, id) == snapshot);
@@ -48,15 +48,15 @@ static void require_snapshot(const struct catalogue *catalogue, const struct dis
     fuzz_require(*snapshot_word(snapshot) != '\0' && snapshot_percent(snapshot) <= 100);
     fuzz_require(snapshot->in_progress == !snapshot_is_settled(snapshot));
     if (snapshot_is_visible(snapshot)) {
-        fuzz_require(strlen(snapshot->entry) <= NAME_ENTRY_LIMIT);
-        fuzz_require(catalogue_entry(catalogue, disk, snapshot->entry) == snapshot);
+        fuzz_require(strlen(snapshot_entry(snapshot)) <= NAME_ENTRY_LIMIT);
+        fuzz_require(catalogue_entry(catalogue, disk, snapshot_entry(snapshot)) == snapshot);
         fuzz_require(catalogue_entry(catalogue, disk, id) == snapshot);
     }
     if (at == 0)
         return;
-    const struct snapshot *before = disk->snapshots[at - 1];
-    fuzz_require(before->created < snapshot->created ||
-                 (before->created == snapshot->created &&
+    const struct snapshot *before = disk_snapshot(disk, at - 1);
+    fuzz_require(snapshot_created(before) < snapshot_created(snapshot) ||
+                 (snapshot_created(before) == snapshot_created(snapshot) &&
                   strcmp(snapshot_text(before, SNAPSHOT_ID), id) < 0));
 }
 
@@ -64,8 +64,9 @@ static void require_progress(const struct catalogue *catalogue, size_t expected)
 {
     const struct snapshot *previous = NULL;
     size_t count = 0;
-    for (const struct snapshot *at = catalogue->progress; at != NULL; at = at->progress_next) {
-        fuzz_require(at->progress_previous == previous && at->in_progress);
+    for (const struct snapshot *at = catalogue->progress; at != NULL;
+         at = snapshot_more(at)->progress_next) {
+        fuzz_require(snapshot_more(at)->progress_previous == previous && at->in_progress);
         fuzz_require(count++ < expected);
         previous = at;
     }
@@ -85,15 +86,14 @@ static void require_order(const struct catalogue *catalogue)
         snapshots += disk->count;
         for (size_t j = 0; j < disk->count; j++) {
             require_snapshot(catalogue, disk, j);
-            entries += disk->snapshots[j]->entry != NULL;
-            progress += disk->snapshots[j]->in_progress;
+            entries += snapshot_entry(disk_snapshot(disk, j)) != NULL;
+            progress += disk_snapshot(disk, j)->in_progress;
         }
         const struct snapshot *latest = catalogue_latest(disk);
         fuzz_require(latest == NULL || snapshot_is_visible(latest));
     }
     fuzz_require(catalogue->snapshot_count == snapshots);
-    fuzz_require(catalogue->snapshots_by_id.count == snapshots);
-    fuzz_require(catalogue->snapshots_by_key.count == snapshots);
+    fuzz_require(catalogue->by_key.count == snapshots);
     fuzz_require(catalogue->disks_by_id.count == catalogue->disk_count);
     fuzz_require(catalogue->disks_by_key.count == catalogue->disk_count);
     fuzz_require(catalogue->entries.count == entries);
@@ -176,8 +176,8 @@ static void name_all(struct run *run)
         struct disk *disk = run->catalogue.disks[i];
         fuzz_require(catalogue_name_new(&run->catalogue, disk) == 0);
         for (size_t j = 0; j < disk->count; j++)
-            fuzz_require(disk->snapshots[j]->entry != NULL ||
-                         (disk->snapshots[j]->pending & PENDING_DELETE));
+            fuzz_require(snapshot_entry(disk_snapshot(disk, j)) != NULL ||
+                         (disk_snapshot(disk, j)->pending & PENDING_DELETE));
     }
 }
 

@@ -136,9 +136,9 @@ static void require_nothing_twice(void)
 {
     const struct disk *disk = catalogue_disk(store_catalogue(store), DISK);
     for (size_t i = 0; disk != NULL && i < disk->count; i++) {
-        const struct snapshot *snapshot = disk->snapshots[i];
+        const struct snapshot *snapshot = disk_snapshot(disk, i);
         if (snapshot_is_visible(snapshot))
-            fuzz_require(catalogue_entry(store_catalogue(store), disk, snapshot->entry) ==
+            fuzz_require(catalogue_entry(store_catalogue(store), disk, snapshot_entry(snapshot)) ==
                          snapshot);
     }
 }

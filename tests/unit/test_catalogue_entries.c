@@ -53,9 +53,9 @@ static void test_unnamed(void **state)
     put(MIDDLE, "Unnamed", "NORMAL", 11, 1000, 1000);
     put(NEWEST, "未命名", "NORMAL", 12, 1000, 1000);
     name_all();
-    assert_string_equal(catalogue_snapshot(&catalogue, OLDEST)->entry, OLDEST);
-    assert_string_equal(catalogue_snapshot(&catalogue, MIDDLE)->entry, MIDDLE);
-    assert_string_equal(catalogue_snapshot(&catalogue, NEWEST)->entry, NEWEST);
+    assert_string_equal(snapshot_entry(catalogue_snapshot(&catalogue, OLDEST)), OLDEST);
+    assert_string_equal(snapshot_entry(catalogue_snapshot(&catalogue, MIDDLE)), MIDDLE);
+    assert_string_equal(snapshot_entry(catalogue_snapshot(&catalogue, NEWEST)), NEWEST);
     assert_string_equal(at_entry(""), "");
     assert_string_equal(at_entry("Unnamed"), "");
 }
@@ -248,7 +248,7 @@ static void test_rename_later(void **state)
     assert_string_equal(at_entry("kept"), MIDDLE);
     assert_string_equal(snapshot_text(made, SNAPSHOT_NAME), "new");
     assert_int_equal(catalogue_renamed(&catalogue, made, "kept", 6000, WALL + 6), 0);
-    assert_null(made->wanted_name);
+    assert_null(snapshot_more(made)->wanted_name);
     assert_string_equal(at_entry("kept"), MIDDLE);
     assert_string_equal(snapshot_text(made, SNAPSHOT_NAME), "kept");
 }

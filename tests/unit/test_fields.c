@@ -53,6 +53,51 @@ static void test_parse(void **state)
     json_decref(document);
 }
 
+/* As Jansson writes it, in all that JSON has. */
+static void test_print(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{}",
+        "{\"a\":[],\"b\":{},\"c\":[1,[2,[3]],{\"d\":null}],\"e\":true,\"f\":false}",
+        "{\"i\":-9223372036854775808,\"j\":9223372036854775807,\"k\":0}",
+        "{\"r\":0.1,\"s\":-1e300,\"t\":5e-324,\"u\":1.0,\"v\":12345678901234567890.0}",
+        "{\"\\u0000\\u0001\\b\\f\\n\\r\\t\\\"\\\\/\":0}",
+        "{\"s\":\"\\u0000\\u001f\\u007f\\b\\f\\n\\r\\t\\\"\\\\\\/x\"}",
+        "{\"\u540d\":\"\u6570\u636e \U0001f600 \\u2028\"}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        json_t *value = json_loads(texts[i], JSON_ALLOW_NUL, NULL);
+        if (i == 4) { /* no key has a NUL in it */
+            assert_null(value);
+            value = json_loads("{\"\\u0001\\b\\f\\n\\r\\t\\\"\\\\/\":0}", 0, NULL);
+        }
+        assert_non_null(value);
+        char *printed = fields_print(value), *dumped = json_dumps(value, JSON_COMPACT);
+        assert_string_equal(printed, dumped);
+        free(printed);
+        free(dumped);
+        json_decref(value);
+    }
+    assert_null(fields_print(NULL));
+}
+
+static void test_print_of_depth(void **state)
+{
+    (void)state;
+    json_t *value = json_loads("{\"a\":[[1]],\"b\":2}", 0, NULL);
+    struct buffer out;
+    buffer_init(&out, 0);
+    assert_int_equal(fields_append(&out, value, 3), 0);
+    assert_string_equal(out.data, "{\"a\":[[1]],\"b\":2}");
+    assert_int_equal(fields_append(&out, value, 2), -ELOOP);
+    buffer_free(&out);
+    buffer_init(&out, 5);
+    assert_int_equal(fields_append(&out, value, 3), -EMSGSIZE);
+    buffer_free(&out);
+    json_decref(value);
+}
+
 /* One value that cannot be read is no reason not to read the others. */
 static void test_repair(void **state)
 {
@@ -208,10 +253,9 @@ static void test_memory_that_is_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_repair),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_memory_that_is_out),
+        cmocka_unit_test(test_parse),          cmocka_unit_test(test_print),
+        cmocka_unit_test(test_print_of_depth), cmocka_unit_test(test_repair),
+        cmocka_unit_test(test_values),         cmocka_unit_test(test_memory_that_is_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

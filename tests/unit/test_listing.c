@@ -189,7 +189,8 @@ static void test_answers_in_any_order(void **state)
     /* Oldest first, however they came. */
     const struct disk *disk = catalogue_disk(store_catalogue(store), DISK);
     for (size_t i = 1; i < disk->count; i++)
-        assert_true(disk->snapshots[i - 1]->created < disk->snapshots[i]->created);
+        assert_true(snapshot_created(disk_snapshot(disk, i - 1)) <
+                    snapshot_created(disk_snapshot(disk, i)));
 }
 
 /* --- an account that changes between two pages --------------------------------------- */

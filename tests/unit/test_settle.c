@@ -572,7 +572,7 @@ static void test_rename_while_creating(void **state)
     assert_int_equal(fake.calls[CLOUD_RENAME_SNAPSHOT], 1);
     assert_string_equal(fake_find(made.id)->name, "kept better");
     assert_string_equal(entry_id(DISK, "kept better"), made.id);
-    assert_null(known(made.id)->wanted_name);
+    assert_null(snapshot_more(known(made.id))->wanted_name);
     assert_false(jobs_have("later"));
     /* And then no more, whatever else is in progress. */
     assert_int_equal(make(&made, DISK, "another"), 0);

@@ -242,7 +242,7 @@ static void test_status(void **state)
     snprintf(fake.snapshots[0].word, sizeof(fake.snapshots[0].word), "CREATING");
     store_refresh(store);
     assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
-    int64_t fetched = known("snap-00000001")->fetched;
+    int64_t fetched = snapshot_fetched(known("snap-00000001"));
     fake_forget_calls();
     world_run(fetched + 1999 - fake.now);
     assert_false(look_begin(&looker, WANT_STATUS, "snap-00000001"));
@@ -251,7 +251,7 @@ static void test_status(void **state)
     assert_int_equal(look(WANT_STATUS, "snap-00000001"), 0);
     assert_int_equal(asked(), 1);
     assert_int_equal(known("snap-00000001")->percent, 40);
-    assert_true(known("snap-00000001")->fetched >= fetched + 2000);
+    assert_true(snapshot_fetched(known("snap-00000001")) >= fetched + 2000);
 }
 
 /* --- what is shown ------------------------------------------------------------------- */

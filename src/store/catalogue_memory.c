@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a million snapshots fit into memory.
+ *
+ * An account's snapshots are much alike: their states, kinds and zones are a few combinations, most
+ * entries are their snapshot's name, and hardly any changes while it is known.  So a snapshot is a
+ * record of fixed size; what it shares with others is a number (a shape), what only few have is
+ * allocated when they come to have it, and its own words are one piece of memory: id, name, and,
+ * where flags say so, an entry that is neither and the ids of images.
+ *
+ * Records lie in chunks that never move, and have numbers, so that whatever lists them needs four
+ * bytes for each.
+ */
+#include "catalogue_internal.h"
+
+#include "cbsfs/buffer.h"
+#include "cbsfs/timestamp.h"
+#include "raw_pages.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK          1024
+#define MOST_SNAPSHOTS (HASH_INDEX_MOST / 2)
+#define MOST_SHAPES    ((1u << 24) - 1)
+
+/* Bit fields hold numbers above the lowest that they can; 40 bits of seconds are any year that has
+ * four digits, 44 of ms are two centuries. */
+#define LOWEST_TIME    (-(INT64_C(1) << 39))
+#define TIME_MASK      ((UINT64_C(1) << 40) - 1)
+#define LOWEST_FETCHED (-(INT64_C(1) << 43))
+#define FETCHED_MASK   ((UINT64_C(1) << 44) - 1)
+#define SIZE_MASK      0xfffffu
+#define SIZE_IN_MORE   SIZE_MASK
+#define SIZE_UNKNOWN   (SIZE_MASK - 1)
+
+/* --- numbers ------------------------------------------------------------------------------ */
+
+struct snapshot *snapshot_numbered(const struct catalogue *catalogue, uint32_t number)
+{
+    return &catalogue->chunks[number / CHUNK][number % CHUNK];
+}
+
+static int add_chunk(struct catalogue *catalogue)
+{
+    struct snapshot **larger =
+        realloc(catalogue->chunks, (catalogue->chunk_count + 1) * sizeof(struct snapshot *));
+    if (larger == NULL)
+        return -ENOMEM;
+    catalogue->chunks = larger;
+    larger[catalogue->chunk_count] = malloc(CHUNK * sizeof(struct snapshot));
+    if (larger[catalogue->chunk_count] == NULL)
+        return -ENOMEM;
+    catalogue->chunk_count++;
+    return 0;
+}
+
+struct snapshot *snapshot_new(struct catalogue *catalogue)
+{
+    uint32_t number = catalogue->number_free;
+    if (number != 0) {
+        catalogue->number_free = snapshot_numbered(catalogue, number)->learnt;
+    } else {
+        if (catalogue->numbers_used == 0)
+            catalogue->numbers_used = 1; /* 0 is the end of the list */
+        if (catalogue->numbers_used == MOST_SNAPSHOTS ||
+            (catalogue->numbers_used / CHUNK >= catalogue->chunk_count &&
+             add_chunk(catalogue) != 0))
+            return NULL;
+        number = catalogue->numbers_used++;
+    }
+    struct snapshot *snapshot = snapshot_numbered(catalogue, number);
+    /* No time is told as zero. */
+    *snapshot = (struct snapshot){.number = number, .size_bits = SIZE_UNKNOWN};
+    snapshot_set_raw_length(snapshot, SNAPSHOT_RAW_LENGTH_UNKNOWN);
+    return snapshot;
+}
+
+void snapshot_free(struct catalogue *catalogue, struct snapshot *snapshot)
+{
+    if (snapshot->more != NULL)
+        free(snapshot->more->wanted_name);
+    free(snapshot->more);
+    free(snapshot->texts);
+    if (snapshot->shape != 0)
+        shape_drop(catalogue, snapshot->shape);
+    if (snapshot->raw != 0) {
+        uint32_t place = snapshot->raw;
+        raw_pages_drop(catalogue->raw_pages, &place);
+    }
+    uint32_t number = snapshot->number;
+    *snapshot = (struct snapshot){.number = number, .learnt = catalogue->number_free};
+    catalogue->number_free = number;
+}
+
+struct snapshot *disk_snapshot(const struct disk *disk, size_t at)
+{
+    return snapshot_numbered(disk->catalogue, disk->numbers[at]);
+}
+
+/* --- what few have ------------------------------------------------------------------------- */
+
+const struct snapshot_more *snapshot_more(const struct snapshot *snapshot)
+{
+    static const struct snapshot_more nothing = {.changed = TIMESTAMP_NONE, .size = -1};
+    return snapshot->more != NULL ? snapshot->more : &nothing;
+}
+
+struct snapshot_more *snapshot_want_more(struct snapshot *snapshot)
+{
+    if (snapshot->more == NULL) {
+        snapshot->more = malloc(sizeof(*snapshot->more));
+        if (snapshot->more != NULL)
+            *snapshot->more = (struct snapshot_more){.changed = TIMESTAMP_NONE, .size = -1};
+    }
+    return snapshot->more;
+}
+
+int catalogue_prepare_change(struct snapshot *snapshot)
+{
+    return snapshot_want_more(snapshot) != NULL ? 0 : -ENOMEM;
+}
+
+/* --- numbers that are told ----------------------------------------------------------------- */
+
+/* The lowest stands for none. */
+static uint64_t bits_of_time(int64_t seconds)
+{
+    bool fits = seconds > LOWEST_TIME && seconds < -LOWEST_TIME;
+    return fits ? (uint64_t)(seconds - LOWEST_TIME) & TIME_MASK : 0;
+}
+
+static int64_t time_of_bits(uint64_t bits)
+{
+    return bits != 0 ? (int64_t)bits + LOWEST_TIME : TIMESTAMP_NONE;
+}
+
+void snapshot_set_created(struct snapshot *snapshot, int64_t seconds)
+{
+    snapshot->created_bits = bits_of_time(seconds) & TIME_MASK;
+}
+
+void snapshot_set_expires(struct snapshot *snapshot, int64_t seconds)
+{
+    snapshot->expires_bits = bits_of_time(seconds) & TIME_MASK;
+}
+
+int64_t snapshot_created(const struct snapshot *snapshot)
+{
+    return time_of_bits(snapshot->created_bits);
+}
+
+int64_t snapshot_expires(const struct snapshot *snapshot)
+{
+    return time_of_bits(snapshot->expires_bits);
+}
+
+void snapshot_set_fetched(struct snapshot *snapshot, int64_t when)
+{
+    snapshot->fetched_bits = (uint64_t)(when - LOWEST_FETCHED) & FETCHED_MASK;
+}
+
+int64_t snapshot_fetched(const struct snapshot *snapshot)
+{
+    return (int64_t)snapshot->fetched_bits + LOWEST_FETCHED;
+}
+
+void snapshot_set_percent(struct snapshot *snapshot, unsigned percent)
+{
+    snapshot->percent = (percent <= 100 ? percent : 100) & 0x7f;
+}
+
+void snapshot_set_shape(struct snapshot *snapshot, uint32_t number)
+{
+    snapshot->shape = number & MOST_SHAPES;
+}
+
+void snapshot_set_key(struct snapshot *snapshot, uint64_t key)
+{
+    snapshot->key = key & ((UINT64_C(1) << 48) - 1);
+}
+
+void snapshot_set_pending(struct snapshot *snapshot, unsigned mask, unsigned pending)
+{
+    snapshot->pending = ((snapshot->pending & ~mask) | pending) & 0xf;
+}
+
+void snapshot_set_raw_length(struct snapshot *snapshot, size_t length)
+{
+    snapshot->raw_length =
+        (length < SNAPSHOT_RAW_LENGTH_UNKNOWN ? length : SNAPSHOT_RAW_LENGTH_UNKNOWN) & 0xffff;
+}
+
+int snapshot_set_size(struct snapshot *snapshot, int64_t size)
+{
+    if (size < SIZE_UNKNOWN) {
+        snapshot->size_bits = (size >= 0 ? (unsigned)size : SIZE_UNKNOWN) & SIZE_MASK;
+        return 0;
+    }
+    if (snapshot_want_more(snapshot) == NULL)
+        return -ENOMEM;
+    snapshot->more->size = size;
+    snapshot->size_bits = SIZE_IN_MORE;
+    return 0;
+}
+
+int64_t snapshot_size(const struct snapshot *snapshot)
+{
+    if (snapshot->size_bits == SIZE_IN_MORE)
+        return snapshot_more(snapshot)->size;
+    return snapshot->size_bits == SIZE_UNKNOWN ? -1 : (int64_t)snapshot->size_bits;
+}
+
+/* --- strings ------------------------------------------------------------------------------ */
+
+size_t text_kept_length(const char *text)
+{
+    size_t length = strnlen(text, TEXT_LIMIT + 1);
+    if (length <= TEXT_LIMIT)
+        return length;
+    length = TEXT_LIMIT;
+    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+        length--;
+    return length;
+}
+
+bool text_is_kept_of(const char *kept, const char *text)
+{
+    size_t length = strlen(kept);
+    return strncmp(kept, text, length) == 0 && text_kept_length(text) == length;
+}
+
+/* The strings one behind the other in one allocation, each cut to TEXT_LIMIT; or NULL. */
+static char *join(const char *const *texts, size_t count)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += text_kept_length(texts[i]) + 1;
+    char *joined = malloc(total), *end = joined;
+    for (size_t i = 0; i < count && joined != NULL; i++) {
+        size_t length = text_kept_length(texts[i]);
+        memcpy(end, texts[i], length);
+        end[length] = '\0';
+        end += length + 1;
+    }
+    return joined;
+}
+
+static const char *nth(const char *texts, size_t number)
+{
+    while (number-- > 0)
+        texts += strlen(texts) + 1;
+    return texts;
+}
+
+int snapshot_texts_make(struct snapshot_texts *texts, const char *id, const char *name,
+                        const char *entry, const char *images)
+{
+    const char *parts[4] = {id, name};
+    size_t count = 2;
+    *texts = (struct snapshot_texts){.kind = ENTRY_NONE, .has_images = images[0] != '\0'};
+    if (entry != NULL)
+        texts->kind = strcmp(entry, name) == 0 ? ENTRY_IS_NAME
+                      : strcmp(entry, id) == 0 ? ENTRY_IS_ID
+                                               : ENTRY_IS_OWN;
+    texts->has_own_entry = texts->kind == ENTRY_IS_OWN;
+    if (texts->has_own_entry)
+        parts[count++] = entry;
+    if (texts->has_images)
+        parts[count++] = images;
+    texts->text = join(parts, count);
+    return texts->text != NULL ? 0 : -ENOMEM;
+}
+
+void snapshot_texts_use(struct snapshot *snapshot, struct snapshot_texts *texts)
+{
+    free(snapshot->texts);
+    snapshot->texts = texts->text;
+    snapshot->entry_kind = (unsigned)texts->kind & 3;
+    snapshot->has_own_entry = texts->has_own_entry;
+    snapshot->has_images = texts->has_images;
+    texts->text = NULL;
+}
+
+const char *snapshot_entry(const struct snapshot *snapshot)
+{
+    switch ((enum entry_kind)snapshot->entry_kind) {
+    case ENTRY_IS_NAME:
+        return nth(snapshot->texts, 1);
+    case ENTRY_IS_ID:
+        return snapshot->texts;
+    case ENTRY_IS_OWN:
+        return nth(snapshot->texts, 2);
+    case ENTRY_NONE:
+        break;
+    }
+    return NULL;
+}
+
+const char *snapshot_text(const struct snapshot *snapshot, enum snapshot_text which)
+{
+    const struct catalogue *catalogue = snapshot->disk->catalogue;
+    switch (which) {
+    case SNAPSHOT_ID:
+        return snapshot->texts;
+    case SNAPSHOT_NAME:
+        return nth(snapshot->texts, 1);
+    case SNAPSHOT_IMAGES:
+        return snapshot->has_images ? nth(snapshot->texts, snapshot->has_own_entry ? 3 : 2) : "";
+    case SNAPSHOT_STATE:
+    case SNAPSHOT_WORD:
+    case SNAPSHOT_USAGE:
+    case SNAPSHOT_TYPE:
+    case SNAPSHOT_ZONE:
+    case SNAPSHOT_TEXT_COUNT:
+        break;
+    }
+    return shape_text(catalogue, snapshot->shape, (size_t)which - SNAPSHOT_STATE);
+}
+
+/* --- shapes ------------------------------------------------------------------------------- */
+
+static uint32_t hash_of(const char *const texts[SHAPE_TEXTS])
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < SHAPE_TEXTS; i++)
+        hash = table_hash_more(hash, texts[i]);
+    return (uint32_t)(hash >> 32);
+}
+
+static uint64_t hash_of_shape(const void *owner, uint32_t number)
+{
+    const struct catalogue *catalogue = owner;
+    return (uint64_t)catalogue->shapes[number - 1].hash << 32;
+}
+
+static bool same_shape(const void *owner, uint32_t number, const void *key)
+{
+    const struct catalogue *catalogue = owner;
+    const char *const *texts = key;
+    const char *at = catalogue->shapes[number - 1].texts;
+    for (size_t i = 0; i < SHAPE_TEXTS; i++, at += strlen(at) + 1) {
+        if (!text_is_kept_of(at, texts[i]))
+            return false;
+    }
+    return true;
+}
+
+/* A number that no shape has, or 0. */
+static uint32_t unused_shape(struct catalogue *catalogue)
+{
+    if (catalogue->shape_free != 0 || catalogue->shape_count == MOST_SHAPES)
+        return catalogue->shape_free;
+    if (catalogue->shape_count == catalogue->shape_capacity) {
+        size_t capacity = catalogue->shape_capacity ? catalogue->shape_capacity * 2 : 8;
+        struct shape *larger = realloc(catalogue->shapes, capacity * sizeof(*larger));
+        if (larger == NULL)
+            return 0;
+        catalogue->shapes = larger;
+        catalogue->shape_capacity = capacity;
+    }
+    catalogue->shapes[catalogue->shape_count++] = (struct shape){.next_free = 0};
+    catalogue->shape_free = (uint32_t)catalogue->shape_count;
+    return catalogue->shape_free;
+}
+
+static int add_shape(struct catalogue *catalogue, const char *const texts[SHAPE_TEXTS],
+                     uint32_t hash, uint32_t *number)
+{
+    *number = unused_shape(catalogue);
+    char *joined = *number != 0 ? join(texts, SHAPE_TEXTS) : NULL;
+    if (joined == NULL)
+        return -ENOMEM;
+    struct shape *shape = &catalogue->shapes[*number - 1];
+    uint32_t next_free = shape->next_free;
+    *shape = (struct shape){.hash = hash, .texts = joined};
+    if (hash_index_add(&catalogue->shapes_by_hash, *number) != 0) {
+        *shape = (struct shape){.next_free = next_free};
+        free(joined);
+        return -ENOMEM;
+    }
+    catalogue->shape_free = next_free;
+    return 0;
+}
+
+int shape_take(struct catalogue *catalogue, const char *const texts[SHAPE_TEXTS], uint32_t *number)
+{
+    uint32_t hash = hash_of(texts);
+    if (!hash_index_find(&catalogue->shapes_by_hash, (uint64_t)hash << 32, same_shape, texts,
+                         number) &&
+        add_shape(catalogue, texts, hash, number) != 0)
+        return -ENOMEM;
+    catalogue->shapes[*number - 1].users++;
+    return 0;
+}
+
+void shape_drop(struct catalogue *catalogue, uint32_t number)
+{
+    struct shape *shape = &catalogue->shapes[number - 1];
+    if (--shape->users > 0)
+        return;
+    hash_index_remove(&catalogue->shapes_by_hash, number);
+    free(shape->texts);
+    *shape = (struct shape){.next_free = catalogue->shape_free};
+    catalogue->shape_free = number;
+}
+
+const char *shape_text(const struct catalogue *catalogue, uint32_t number, size_t which)
+{
+    return nth(catalogue->shapes[number - 1].texts, which);
+}
+
+/* --- records ------------------------------------------------------------------------------ */
+
+struct raw_pages *catalogue_raw_pages(struct catalogue *catalogue)
+{
+    if (catalogue->raw_pages == NULL)
+        catalogue->raw_pages = raw_pages_new();
+    return catalogue->raw_pages;
+}
+
+static int put_raw(const struct catalogue *catalogue, uint32_t place, struct buffer *out)
+{
+    const char *text = "null";
+    size_t length;
+    if (place != 0 && raw_pages_get(catalogue->raw_pages, place, &text, &length) != 0)
+        return -ENOMEM;
+    return buffer_put_json(out, text);
+}
+
+int snapshot_put_raw(const struct snapshot *snapshot, struct buffer *out)
+{
+    return put_raw(snapshot->disk->catalogue, snapshot->raw, out);
+}
+
+int disk_put_raw(const struct disk *disk, struct buffer *out)
+{
+    return put_raw(disk->catalogue, disk->raw, out);
+}
+
+#define TIDY_PAGES 32
+#define TIDY_MOST  (TIDY_PAGES * 128)
+
+/* Those in chosen pages, page by page, so that each is unpacked once. */
+static int by_place(const void *left, const void *right)
+{
+    const uint32_t *one = *(uint32_t *const *)left, *other = *(uint32_t *const *)right;
+    return *one < *other ? -1 : *one > *other;
+}
+
+void catalogue_tidy(struct catalogue *catalogue)
+{
+    struct raw_pages *pages = catalogue->raw_pages;
+    if (pages == NULL || raw_pages_choose(pages, TIDY_PAGES) < TIDY_PAGES)
+        return;
+    uint32_t **places = malloc(TIDY_MOST * sizeof(*places));
+    size_t count = 0;
+    for (uint32_t number = 1; places != NULL && number < catalogue->numbers_used; number++) {
+        struct snapshot *snapshot = snapshot_numbered(catalogue, number);
+        if (snapshot->texts != NULL && count < TIDY_MOST &&
+            raw_pages_is_chosen(pages, snapshot->raw))
+            places[count++] = &snapshot->raw;
+    }
+    for (size_t i = 0; i < catalogue->disk_count && places != NULL; i++) {
+        struct disk *disk = catalogue->disks[i];
+        if (count < TIDY_MOST && raw_pages_is_chosen(pages, disk->raw))
+            places[count++] = &disk->raw;
+    }
+    if (places != NULL)
+        qsort(places, count, sizeof(*places), by_place);
+    for (size_t i = 0; i < count; i++) {
+        if (raw_pages_move(pages, places[i]) != 0)
+            break; /* it stays where it is */
+    }
+    free(places);
+}
+
+/* --- the whole ----------------------------------------------------------------------------- */
+
+static uint64_t hash_of_key(const void *owner, uint32_t number)
+{
+    return (uint64_t)snapshot_numbered(owner, number)->key << 16;
+}
+
+void catalogue_memory_init(struct catalogue *catalogue)
+{
+    hash_index_init(&catalogue->by_key, hash_of_key, catalogue);
+    hash_index_init(&catalogue->entries, catalogue_entry_hash, catalogue);
+    hash_index_init(&catalogue->shapes_by_hash, hash_of_shape, catalogue);
+}
+
+void catalogue_memory_free(struct catalogue *catalogue)
+{
+    hash_index_free(&catalogue->by_key);
+    hash_index_free(&catalogue->entries);
+    hash_index_free(&catalogue->shapes_by_hash);
+    for (size_t i = 0; i < catalogue->chunk_count; i++)
+        free(catalogue->chunks[i]);
+    free(catalogue->chunks);
+    free(catalogue->shapes);
+    raw_pages_free(catalogue->raw_pages);
+}
