@@ -122,7 +122,7 @@ struct disk {
     unsigned rollback_percent;
     bool exists; /* the cloud lists it; false: only its snapshots are known */
     bool rolling_back, encrypted, attached, portable, snapshot_ability;
-    struct snapshot **snapshots; /* oldest first, by (created, id); hidden ones too */
+    struct snapshot **snapshots; /* oldest first, see snapshot_place_in_disk(); hidden ones too */
     size_t count, capacity;
 };
 
@@ -177,6 +177,41 @@ bool snapshot_is_settled(const struct snapshot *snapshot);
 bool disk_is_rolling_back(const struct disk *disk);
 /* True if the disk exists or has at least one visible snapshot. */
 bool disk_is_visible(const struct disk *disk);
+
+/* --- in order: for directories that are read piece by piece (catalogue_order.c) ------------------
+ */
+
+/*
+ * A place is where an object stands in the order of a directory, CATALOGUE_FIRST_PLACE to 2^63-1;
+ * smaller ones are in front of all.  While an object is there and its time of creation is the same,
+ * so is its place: who walks a directory in several parts, each from the place where the last part
+ * ended, meets everything once that was there all the time, whatever comes and goes in between.
+ */
+#define CATALOGUE_FIRST_PLACE 16
+
+/* In the lists of all disks and of all snapshots: by key. Unique. */
+uint64_t disk_place(const struct disk *disk);
+uint64_t snapshot_place(const struct snapshot *snapshot);
+/* Among the snapshots of its disk: by the second in which it was made, and the first 29 bits of the
+ * key; two of one second may rarely share it.  They are next to each other. */
+uint64_t snapshot_place_in_disk(const struct snapshot *snapshot);
+
+/* A walk over what is visible and has a greater place than `after`. Lives on its owner's stack,
+ * until the catalogue changes. Beginning costs the logarithm of what there is, each step nothing
+ * that grows. */
+struct catalogue_walk {
+    const struct catalogue *catalogue;
+    const struct disk *disk;
+    size_t at;
+};
+
+struct catalogue_walk catalogue_walk_disks(const struct catalogue *catalogue, uint64_t after);
+/* `disk` NULL: of all disks. */
+struct catalogue_walk catalogue_walk_snapshots(const struct catalogue *catalogue,
+                                               const struct disk *disk, uint64_t after);
+/* The next one, or NULL. */
+struct disk *catalogue_next_disk(struct catalogue_walk *walk);
+struct snapshot *catalogue_next_snapshot(struct catalogue_walk *walk);
 
 /* --- learning: a listing -------------------------------------------------------------------------
  */

@@ -85,7 +85,7 @@ struct disk *catalogue_disk(const struct catalogue *catalogue, const char *id)
 
 struct disk *catalogue_disk_by_key(const struct catalogue *catalogue, uint64_t key)
 {
-    return table_find(&catalogue->disks_by_key, key, same_disk_key, &key);
+    return table_find(&catalogue->disks_by_key, KEY_HASH(key), same_disk_key, &key);
 }
 
 struct snapshot *catalogue_snapshot(const struct catalogue *catalogue, const char *id)
@@ -95,7 +95,7 @@ struct snapshot *catalogue_snapshot(const struct catalogue *catalogue, const cha
 
 struct snapshot *catalogue_snapshot_by_key(const struct catalogue *catalogue, uint64_t key)
 {
-    return table_find(&catalogue->snapshots_by_key, key, same_snapshot_key, &key);
+    return table_find(&catalogue->snapshots_by_key, KEY_HASH(key), same_snapshot_key, &key);
 }
 
 struct disk *catalogue_disk_by_name(const struct catalogue *catalogue, const char *name)
@@ -118,7 +118,7 @@ static uint64_t free_key(const struct table *by_key, bool (*same)(const void *, 
                          const char *id)
 {
     uint64_t key = table_hash(id) & KEY_MASK;
-    while (table_find(by_key, key, same, &key) != NULL)
+    while (table_find(by_key, KEY_HASH(key), same, &key) != NULL)
         key = (key + 1) & KEY_MASK;
     return key;
 }
@@ -160,7 +160,7 @@ static int insert_disk(struct catalogue *catalogue, struct disk *disk)
     const char *id = disk_text(disk, DISK_ID);
     if (table_add(&catalogue->disks_by_id, table_hash(id), disk) != 0)
         return -ENOMEM;
-    if (table_add(&catalogue->disks_by_key, disk->key, disk) != 0) {
+    if (table_add(&catalogue->disks_by_key, KEY_HASH(disk->key), disk) != 0) {
         table_remove(&catalogue->disks_by_id, table_hash(id), disk);
         return -ENOMEM;
     }
@@ -203,13 +203,6 @@ bool disk_is_visible(const struct disk *disk)
 
 /* --- snapshots ----------------------------------------------------------------------- */
 
-static bool is_older(const struct snapshot *left, const struct snapshot *right)
-{
-    if (left->created != right->created)
-        return left->created < right->created;
-    return strcmp(snapshot_text(left, SNAPSHOT_ID), snapshot_text(right, SNAPSHOT_ID)) < 0;
-}
-
 static int insert_into_disk(struct disk *disk, struct snapshot *snapshot)
 {
     if (disk->count == disk->capacity) {
@@ -222,7 +215,7 @@ static int insert_into_disk(struct disk *disk, struct snapshot *snapshot)
     }
     /* Listings come oldest first: the end is where it belongs, nearly always. */
     size_t at = disk->count;
-    while (at > 0 && is_older(snapshot, disk->snapshots[at - 1]))
+    while (at > 0 && catalogue_is_older(snapshot, disk->snapshots[at - 1]))
         at--;
     memmove(disk->snapshots + at + 1, disk->snapshots + at,
             (disk->count - at) * sizeof(struct snapshot *));
@@ -251,6 +244,8 @@ void catalogue_redate(struct snapshot *snapshot, int64_t created)
     snapshot->created = created;
     /* Cannot fail: the place that it had is free. */
     (void)insert_into_disk(snapshot->disk, snapshot);
+    /* Whoever reads the directory at this moment may meet it twice, or not at all. */
+    snapshot->disk->entries_version++;
 }
 
 static void free_snapshot(struct snapshot *snapshot)
@@ -277,10 +272,10 @@ struct snapshot *catalogue_add_snapshot(struct catalogue *catalogue, struct disk
     snapshot->key = free_key(&catalogue->snapshots_by_key, same_snapshot_key, id);
     if (table_add(&catalogue->snapshots_by_id, hash, snapshot) != 0)
         goto fail;
-    if (table_add(&catalogue->snapshots_by_key, snapshot->key, snapshot) != 0 ||
+    if (table_add(&catalogue->snapshots_by_key, KEY_HASH(snapshot->key), snapshot) != 0 ||
         insert_into_disk(disk, snapshot) != 0) {
         table_remove(&catalogue->snapshots_by_id, hash, snapshot);
-        table_remove(&catalogue->snapshots_by_key, snapshot->key, snapshot);
+        table_remove(&catalogue->snapshots_by_key, KEY_HASH(snapshot->key), snapshot);
         goto fail;
     }
     catalogue->snapshot_count++;
@@ -303,7 +298,7 @@ void catalogue_remove_snapshot(struct catalogue *catalogue, struct snapshot *sna
     }
     uint64_t hash = table_hash(snapshot_text(snapshot, SNAPSHOT_ID));
     table_remove(&catalogue->snapshots_by_id, hash, snapshot);
-    table_remove(&catalogue->snapshots_by_key, snapshot->key, snapshot);
+    table_remove(&catalogue->snapshots_by_key, KEY_HASH(snapshot->key), snapshot);
     remove_from_disk(snapshot);
     catalogue->snapshot_count--;
     catalogue->generation++;
@@ -416,7 +411,7 @@ void catalogue_remove_disk(struct catalogue *catalogue, struct disk *disk)
     const char *id = disk_text(disk, DISK_ID);
     size_t at = disk_position(catalogue, id);
     table_remove(&catalogue->disks_by_id, table_hash(id), disk);
-    table_remove(&catalogue->disks_by_key, disk->key, disk);
+    table_remove(&catalogue->disks_by_key, KEY_HASH(disk->key), disk);
     memmove(catalogue->disks + at, catalogue->disks + at + 1,
             (catalogue->disk_count - at - 1) * sizeof(struct disk *));
     catalogue->disk_count--;

@@ -8,6 +8,9 @@
 /* No field of a record is longer by right; nine of them fit 16-bit offsets. Bytes. */
 #define TEXT_LIMIT 4096
 
+/* A key as the tables by key have it: they keep values in the order of the upper bits. */
+#define KEY_HASH(key) ((key) << 16)
+
 /* Packs `count` strings, each cut to TEXT_LIMIT after a whole character. 0 or -ENOMEM. */
 int text_pack_make(struct text_pack *pack, const char *const *texts, size_t count);
 const char *text_pack_at(const struct text_pack *pack, size_t which);
@@ -21,6 +24,8 @@ void catalogue_remove_snapshot(struct catalogue *catalogue, struct snapshot *sna
 /* Moves the snapshot to where this time of creation belongs: one that we made ourselves learns the
  * cloud's. */
 void catalogue_redate(struct snapshot *snapshot, int64_t created);
+/* The order of a disk's snapshots: by the second in which they were made, then by key. */
+bool catalogue_is_older(const struct snapshot *left, const struct snapshot *right);
 /* Its snapshots must be gone. */
 void catalogue_remove_disk(struct catalogue *catalogue, struct disk *disk);
 
