@@ -82,6 +82,16 @@ enum pending {
 
 struct disk;
 
+/* What the kernel was told of a directory.  The file system's (copies.c), and here only so that it
+ * ends with what it is about. */
+struct directory_told {
+    uint64_t version; /* of the set of entries that its copy shows */
+    int64_t asked;    /* clock ms: the age of that */
+    int64_t until;    /* clock ms: it may believe its attributes for so long; 0: not at all */
+    uint32_t stamp;   /* in the time of change: another one ends the copy; 0: none yet */
+    bool held;        /* it may have a copy under this stamp */
+};
+
 struct snapshot {
     struct text_pack texts;
     char *entry; /* its name in the directory; NULL until its disk's listing was complete: hidden */
@@ -117,13 +127,13 @@ struct disk {
     int64_t rollback_until; /* clock ms: an accepted rollback may not show before this */
     int64_t refreshed;      /* clock ms: what was asked before this is not fresh */
     uint64_t seen;
-    uint32_t entries_version; /* counts changes of its set of entries */
-    uint32_t entries_told;    /* the version that store_note_listed() last said was news */
+    uint64_t entries_version; /* counts changes of its set of entries */
     unsigned rollback_percent;
     bool exists; /* the cloud lists it; false: only its snapshots are known */
     bool rolling_back, encrypted, attached, portable, snapshot_ability;
     struct snapshot **snapshots; /* oldest first, see snapshot_place_in_disk(); hidden ones too */
     size_t count, capacity;
+    struct directory_told told[2]; /* its own directory, its snapshots/ */
 };
 
 struct catalogue {
@@ -139,6 +149,8 @@ struct catalogue {
     struct snapshot *progress; /* those in progress */
     uint64_t generation;       /* counts visible changes */
     uint64_t entries_freed;    /* counts entries that ceased to lead to their snapshot */
+    uint64_t entries_version;  /* counts changes of the set of all visible snapshots */
+    uint64_t disks_version;    /* counts changes of the set of visible disks */
 };
 
 void catalogue_init(struct catalogue *catalogue, const struct provider *provider);

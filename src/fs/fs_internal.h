@@ -56,10 +56,10 @@ void node_of_link(struct snapshot *snapshot, struct node *node);
 void node_of_static(unsigned file, struct node *node);
 fuse_ino_t node_own_number(const struct node *node);
 
-/* What stat(2) shows, and for how long (seconds) the kernel may keep it. */
-void node_attributes(struct fs *fs, const struct node *node, struct stat *attributes);
+/* What stat(2) shows, for the kernel; returns for how long (seconds) it may keep it. */
+double node_tell(struct fs *fs, const struct node *node, struct stat *attributes);
+/* For how long (seconds) it may keep the name. */
 double node_entry_life(const struct fs *fs, const struct node *node);
-double node_attribute_life(const struct fs *fs, const struct node *node);
 /* The path below the mount point, for records. */
 void node_path(const struct node *node, char *path, size_t size);
 
@@ -146,7 +146,7 @@ pid_t caller_process(pid_t thread);
  * call.  False when that is not known. */
 bool caller_is_dying(pid_t thread);
 
-/* --- open files and directories (handles.c) ------------------------------------------ */
+/* --- open files (handles.c) ---------------------------------------------------------- */
 
 struct handle {
     struct fs *fs;
@@ -158,14 +158,25 @@ struct handle {
     int result;                /* of the command */
     uint32_t version;          /* of the status when it was last rendered */
     struct fuse_pollhandle *poll;
-    uint64_t *keys; /* a directory: what it held when it was first read */
-    size_t key_count;
     struct handle *next, *previous;
 };
 
 struct handle *handle_new(struct fs *fs, fuse_ino_t number);
 void handle_free(struct handle *handle);
 void handles_changed(struct fs *fs);
+
+/* --- what the kernel keeps of directories (copies.c) --------------------------------- */
+
+/* The life of attributes, `life` seconds by themselves, that are told of a directory, and the
+ * nanoseconds that go with them: those of a set of entries that has changed, or that is older than
+ * it may be, were never told before. */
+double copy_tell(struct fs *fs, const struct node *directory, double life, long *nanoseconds);
+/* A reading of the directory from its start has been answered. */
+void copy_was_read(struct fs *fs, const struct node *directory);
+/* After changes: ends the copies that show something else. */
+void copies_changed(struct fs *fs);
+/* Ends them all. */
+void copies_drop(struct fs *fs);
 
 /* --- recursive deleters (guard.c) ---------------------------------------------------- */
 
@@ -203,6 +214,9 @@ struct fs {
     int64_t mounted;   /* seconds: the time of what has no other */
     bool is_mounted;
     uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
+    bool keeps_directories; /* the kernel does, and opens none: see copies.c */
+    struct directory_told told_disks, told_snapshots;
+    uint32_t stamps; /* the last one given, see copies.c */
 };
 
 /* Lets the kernel look every name up again. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open files and directories, and those of them that wait for a change with poll(2). */
+/* Open files, and those of them that wait for a change with poll(2). */
 #include "fs_internal.h"
 
 #include <poll.h>
@@ -38,7 +38,6 @@ void handle_free(struct handle *handle)
     if (handle->next != NULL)
         handle->next->previous = handle->previous;
     buffer_free(&handle->content);
-    free(handle->keys);
     free(handle);
 }
 

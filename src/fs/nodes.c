@@ -134,7 +134,7 @@ static int64_t time_of(const struct fs *fs, const struct node *node)
     return time != TIMESTAMP_NONE ? time : fs->mounted;
 }
 
-void node_attributes(struct fs *fs, const struct node *node, struct stat *attributes)
+static void fill_attributes(struct fs *fs, const struct node *node, struct stat *attributes)
 {
     mode_t mode = mode_of(node);
     memset(attributes, 0, sizeof(*attributes));
@@ -146,7 +146,6 @@ void node_attributes(struct fs *fs, const struct node *node, struct stat *attrib
     attributes->st_gid = fs->settings.gid;
     attributes->st_blksize = 4096;
     attributes->st_mtim.tv_sec = time_of(fs, node);
-    attributes->st_ctim = attributes->st_atim = attributes->st_mtim;
     if (node->type == NULL)
         return;
     struct buffer content;
@@ -172,7 +171,7 @@ double node_entry_life(const struct fs *fs, const struct node *node)
     return (double)store_life(fs->store, want, node->disk) / 1000.0;
 }
 
-double node_attribute_life(const struct fs *fs, const struct node *node)
+static double attribute_life(const struct fs *fs, const struct node *node)
 {
     if (node->type != NULL && (node->type->flags & FILE_VOLATILE))
         return 0;
@@ -181,6 +180,16 @@ double node_attribute_life(const struct fs *fs, const struct node *node)
     if (moving && node->type != NULL && (node->type->flags & FILE_PROGRESS))
         return 0;
     return node_entry_life(fs, node);
+}
+
+double node_tell(struct fs *fs, const struct node *node, struct stat *attributes)
+{
+    fill_attributes(fs, node, attributes);
+    double life = attribute_life(fs, node);
+    if (node->type == NULL)
+        life = copy_tell(fs, node, life, &attributes->st_mtim.tv_nsec);
+    attributes->st_ctim = attributes->st_atim = attributes->st_mtim;
+    return life;
 }
 
 /* --- paths --------------------------------------------------------------------------- */

@@ -220,12 +220,12 @@ static void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fu
         fuse_reply_err(fuse, -status);
         return;
     }
-    node_attributes(fs, &node, &attributes);
+    double life = node_tell(fs, &node, &attributes);
     const struct handle *handle = file != NULL ? (struct handle *)(uintptr_t)file->fh : NULL;
     /* Whoever holds it open reads what was rendered for him, of that size. */
     if (handle != NULL && handle->rendered)
         attributes.st_size = (off_t)handle->content.length;
-    fuse_reply_attr(fuse, &attributes, handle != NULL ? 0 : node_attribute_life(fs, &node));
+    fuse_reply_attr(fuse, &attributes, handle != NULL ? 0 : life);
 }
 
 void op_getattr(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
@@ -256,6 +256,7 @@ void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int whi
         else
             store_refresh(fs->store);
         fs_forget_names(fs);
+        copies_drop(fs);
     }
     reply_attributes(fuse, number, file);
 }

@@ -169,6 +169,7 @@ static int insert_disk(struct catalogue *catalogue, struct disk *disk)
             (catalogue->disk_count - at) * sizeof(struct disk *));
     catalogue->disks[at] = disk;
     catalogue->disk_count++;
+    catalogue->disks_version++;
     catalogue->generation++;
     return 0;
 }
@@ -244,8 +245,6 @@ void catalogue_redate(struct snapshot *snapshot, int64_t created)
     snapshot->created = created;
     /* Cannot fail: the place that it had is free. */
     (void)insert_into_disk(snapshot->disk, snapshot);
-    /* Whoever reads the directory at this moment may meet it twice, or not at all. */
-    snapshot->disk->entries_version++;
 }
 
 static void free_snapshot(struct snapshot *snapshot)
@@ -415,6 +414,7 @@ void catalogue_remove_disk(struct catalogue *catalogue, struct disk *disk)
     memmove(catalogue->disks + at, catalogue->disks + at + 1,
             (catalogue->disk_count - at - 1) * sizeof(struct disk *));
     catalogue->disk_count--;
+    catalogue->disks_version++;
     catalogue->generation++;
     free_disk(disk);
 }

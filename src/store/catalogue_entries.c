@@ -89,6 +89,14 @@ struct snapshot *catalogue_entry(const struct catalogue *catalogue, const struct
     return snapshot != NULL && snapshot_is_visible(snapshot) ? snapshot : NULL;
 }
 
+void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk)
+{
+    disk->entries_version++;
+    catalogue->entries_version++;
+    if (!disk->exists)
+        catalogue->disks_version++; /* it is there for its snapshots */
+}
+
 static struct freed_name **find_freed(struct catalogue *catalogue, const struct disk *disk,
                                       const char *entry)
 {
@@ -167,7 +175,7 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
         catalogue_free_entry(snapshot->entry);
     }
     snapshot->entry = copy;
-    snapshot->disk->entries_version++;
+    catalogue_entries_changed(catalogue, snapshot->disk);
     catalogue->generation++;
     return 0;
 }
@@ -185,7 +193,7 @@ void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snaps
     if (snapshot->entry == NULL)
         return;
     catalogue->entries_freed++;
-    snapshot->disk->entries_version++;
+    catalogue_entries_changed(catalogue, snapshot->disk);
     if (has_own_id(snapshot)) {
         drop_entry(catalogue, snapshot);
         return;

@@ -35,6 +35,8 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
                            bool ours);
 /* Takes the entry away and remembers, `wall` seconds, that it was freed. */
 void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall);
+/* Counts a change of what the disk shows. */
+void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
 void catalogue_forget_freed(struct catalogue *catalogue);
 /* Frees an entry's text, which is more than a string. NULL is fine. */
 void catalogue_free_entry(char *entry);

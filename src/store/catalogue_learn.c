@@ -129,6 +129,7 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
         return -ENOMEM;
     bool progressed = disk->rolling_back != record->rolling_back ||
                       disk->rollback_percent != record->rollback_percent;
+    catalogue->disks_version += !disk->exists;
     disk->exists = true;
     disk->fetched = asked;
     if (record->created != TIMESTAMP_NONE)
@@ -157,6 +158,7 @@ void catalogue_disk_is_gone(struct catalogue *catalogue, struct disk *disk, int6
 {
     if (!disk->exists || disk->fetched > asked)
         return;
+    catalogue->disks_version++;
     disk->exists = false;
     disk->rolling_back = false;
     disk->fetched = asked;
@@ -351,8 +353,11 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
     if (!added && (snapshot->mutated > asked || snapshot->fetched > asked))
         return 0;
     struct status_before before = catalogue_status(snapshot);
-    if (record->created != TIMESTAMP_NONE && snapshot->created != record->created)
+    if (record->created != TIMESTAMP_NONE && snapshot->created != record->created) {
         catalogue_redate(snapshot, record->created);
+        /* Whoever reads the directory at this moment may meet it twice, or not at all. */
+        catalogue_entries_changed(catalogue, snapshot->disk);
+    }
     if (!added)
         judge_pending(snapshot, record, word, now);
     int status = update_snapshot(catalogue, snapshot, record, word, asked, wall);
