@@ -126,6 +126,8 @@ struct disk {
     int64_t listed;         /* clock ms: age of its set of snapshots; 0 never listed on its own */
     int64_t rollback_until; /* clock ms: an accepted rollback may not show before this */
     int64_t refreshed;      /* clock ms: what was asked before this is not fresh */
+    int64_t values_changed; /* clock ms: when something that was shown of it or its snapshots last
+                               changed, though it seemed settled; 0 never */
     uint64_t seen;
     uint64_t entries_version; /* counts changes of its set of entries */
     unsigned rollback_percent;

@@ -81,6 +81,10 @@ int64_t store_asked(const struct store *store, enum store_want want, const struc
 /* True if it was ever answered. */
 bool store_is_known(const struct store *store, enum store_want want, const struct disk *disk);
 
+/* True if a value of this disk or of its snapshots that seemed settled has changed within a ttl:
+ * whoever was told the old one may still believe it. */
+bool store_is_in_doubt(const struct store *store, const struct disk *disk);
+
 /* True if the mount shows this disk (`disks=`). */
 bool store_shows_disk(const struct store *store, const char *id);
 

@@ -106,8 +106,7 @@ static void judge(struct fs *fs, const struct node *directory, struct directory_
 static void take_back(struct fs *fs, const struct node *directory, struct directory_told *told)
 {
     told->until = 0;
-    if (fs->is_mounted)
-        fuse_lowlevel_notify_inval_inode(fs->session, node_own_number(directory), -1, 0);
+    node_untell(fs, node_own_number(directory));
 }
 
 double copy_tell(struct fs *fs, const struct node *directory, double life, long *nanoseconds)

@@ -210,7 +210,7 @@ void op_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 
 /* --- attributes ---------------------------------------------------------------------- */
 
-static void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *file)
+void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *file)
 {
     struct fs *fs = fuse_req_userdata(fuse);
     struct node node;
@@ -223,6 +223,8 @@ static void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fu
     double life = node_tell(fs, &node, &attributes);
     const struct handle *handle = file != NULL ? (struct handle *)(uintptr_t)file->fh : NULL;
     /* Whoever holds it open reads what was rendered for him, of that size. */
+    if (handle != NULL && handle->is_kept)
+        handle = NULL;
     if (handle != NULL && handle->rendered)
         attributes.st_size = (off_t)handle->content.length;
     fuse_reply_attr(fuse, &attributes, handle != NULL ? 0 : life);
@@ -230,7 +232,10 @@ static void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fu
 
 void op_getattr(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
 {
-    reply_attributes(fuse, number, file);
+    if (file != NULL)
+        file_getattr(fuse, number, file);
+    else
+        reply_attributes(fuse, number, NULL);
 }
 
 void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int which,

@@ -391,13 +391,24 @@ static void link_progress(struct catalogue *catalogue, struct snapshot *snapshot
     snapshot->progress_next = snapshot->progress_previous = NULL;
 }
 
+void catalogue_note_value(struct disk *disk, int64_t now)
+{
+    if (disk->values_changed < now)
+        disk->values_changed = now;
+}
+
 void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapshot,
                            const struct status_before *before, int64_t wall)
 {
+    bool seemed_settled = !snapshot->in_progress;
     link_progress(catalogue, snapshot);
     if (strncmp(before->word, snapshot_word(snapshot), sizeof(before->word) - 1) == 0 &&
         before->percent == snapshot_percent(snapshot))
         return;
+    if (seemed_settled)
+        catalogue_note_value(snapshot->disk, snapshot->mutated > snapshot->fetched
+                                                 ? snapshot->mutated
+                                                 : snapshot->fetched);
     snapshot->version++;
     snapshot->changed = wall;
     catalogue->generation++;

@@ -35,6 +35,8 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
                            bool ours);
 /* Takes the entry away and remembers, `wall` seconds, that it was freed. */
 void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall);
+/* Something that was shown as settled has changed at `now` (clock ms), or before. */
+void catalogue_note_value(struct disk *disk, int64_t now);
 /* Counts a change of what the disk shows. */
 void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
 void catalogue_forget_freed(struct catalogue *catalogue);

@@ -145,6 +145,8 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
     disk->snapshot_ability = record->snapshot_ability;
     if (disk->rolling_back)
         disk->rollback_until = 0;
+    if (differs)
+        catalogue_note_value(disk, asked);
     for (size_t i = 0; progressed && i < disk->count; i++) {
         if (strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0)
             disk->snapshots[i]->version++;
@@ -239,9 +241,16 @@ static void judge_pending(struct snapshot *snapshot, const struct snapshot_recor
     snapshot->pending &= ~over;
 }
 
+/* What is in progress is expected to change, but for what does not depend on that. */
+static bool is_surprise(const struct snapshot *snapshot, const struct snapshot_record *record)
+{
+    return snapshot->entry != NULL && (!snapshot->in_progress || snapshot->size != record->size ||
+                                       snapshot->encrypted != record->encrypted);
+}
+
 static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapshot,
                            const struct snapshot_record *record, const char *word, int64_t asked,
-                           int64_t wall)
+                           int64_t now, int64_t wall)
 {
     char *images = NULL;
     bool renamed = (snapshot->pending & PENDING_RENAME) == 0 && !record->name_untold &&
@@ -265,6 +274,8 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
                            record->raw, &differs);
     if (status != 0)
         goto out;
+    if (differs && is_surprise(snapshot, record))
+        catalogue_note_value(snapshot->disk, now);
     snapshot->fetched = asked;
     snapshot->expires = record->expires;
     snapshot->size = record->size;
@@ -360,7 +371,7 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
     }
     if (!added)
         judge_pending(snapshot, record, word, now);
-    int status = update_snapshot(catalogue, snapshot, record, word, asked, wall);
+    int status = update_snapshot(catalogue, snapshot, record, word, asked, now, wall);
     catalogue_note_status(catalogue, snapshot, &before, wall);
     if (added && status != 0)
         catalogue_remove_snapshot(catalogue, snapshot);

@@ -91,6 +91,11 @@ int64_t store_life(const struct store *store, enum store_want want, const struct
     return life > 0 ? life : 0;
 }
 
+bool store_is_in_doubt(const struct store *store, const struct disk *disk)
+{
+    return disk->values_changed != 0 && clock_now() < disk->values_changed + store->settings.ttl;
+}
+
 /* --- asking -------------------------------------------------------------------------- */
 
 bool store_shows_disk(const struct store *store, const char *id)
