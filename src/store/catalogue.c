@@ -400,7 +400,7 @@ void catalogue_note_value(struct disk *disk, int64_t now)
 void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapshot,
                            const struct status_before *before, int64_t wall)
 {
-    bool seemed_settled = !snapshot->in_progress;
+    bool seemed_settled = snapshot->entry != NULL && !snapshot->in_progress;
     link_progress(catalogue, snapshot);
     if (strncmp(before->word, snapshot_word(snapshot), sizeof(before->word) - 1) == 0 &&
         before->percent == snapshot_percent(snapshot))

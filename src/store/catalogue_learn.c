@@ -129,7 +129,8 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
         return -ENOMEM;
     bool progressed = disk->rolling_back != record->rolling_back ||
                       disk->rollback_percent != record->rollback_percent;
-    catalogue->disks_version += !disk->exists;
+    bool was_shown = disk->exists;
+    catalogue->disks_version += !was_shown;
     disk->exists = true;
     disk->fetched = asked;
     if (record->created != TIMESTAMP_NONE)
@@ -145,7 +146,7 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
     disk->snapshot_ability = record->snapshot_ability;
     if (disk->rolling_back)
         disk->rollback_until = 0;
-    if (differs)
+    if (differs && was_shown)
         catalogue_note_value(disk, asked);
     for (size_t i = 0; progressed && i < disk->count; i++) {
         if (strcmp(snapshot_word(disk->snapshots[i]), "ROLLBACKING") == 0)
