@@ -87,6 +87,16 @@ enum pending {
 struct disk;
 struct snapshot;
 
+/* What the kernel was told of a directory.  The file system's (copies.c), and here only so that it
+ * ends with what it is about. */
+struct directory_told {
+    uint64_t version; /* of the set of entries that its copy shows */
+    int64_t asked;    /* clock ms: the age of that */
+    int64_t until;    /* clock ms: it may believe its attributes for so long; 0: not at all */
+    uint32_t stamp;   /* in the time of change: another one ends the copy; 0: none yet */
+    bool held;        /* it may have a copy under this stamp */
+};
+
 /* What only those have that change while they are known. */
 struct snapshot_more {
     char *wanted_name; /* renamed while CREATING: the name to give when NORMAL, or NULL */
@@ -142,14 +152,17 @@ struct disk {
     int64_t listed;         /* clock ms: age of its set of snapshots; 0 never listed on its own */
     int64_t rollback_until; /* clock ms: an accepted rollback may not show before this */
     int64_t refreshed;      /* clock ms: what was asked before this is not fresh */
+    int64_t values_changed; /* clock ms: when something that was shown of it or its snapshots last
+                               changed, though it seemed settled; 0 never */
     uint64_t seen;
-    uint32_t entries_version; /* counts changes of its set of entries */
-    uint32_t entries_told;    /* the version that store_note_listed() last said was news */
+    uint64_t entries_version; /* counts changes of its set of entries */
     unsigned rollback_percent;
     bool exists; /* the cloud lists it; false: only its snapshots are known */
     bool rolling_back, encrypted, attached, portable, snapshot_ability;
-    uint32_t *numbers; /* of its snapshots, oldest first, by (created, id); hidden ones too */
+    uint32_t *
+        numbers; /* of its snapshots, oldest first, see snapshot_place_in_disk(); hidden ones too */
     size_t count, capacity;
+    struct directory_told told[2]; /* its own directory, its snapshots/ */
 };
 
 /* Strings that many snapshots share: state, word, usage, type, zone. */
@@ -183,6 +196,8 @@ struct catalogue {
     struct snapshot *progress; /* those in progress */
     uint64_t generation;       /* counts visible changes */
     uint64_t entries_freed;    /* counts entries that ceased to lead to their snapshot */
+    uint64_t entries_version;  /* counts changes of the set of all visible snapshots */
+    uint64_t disks_version;    /* counts changes of the set of visible disks */
 };
 
 /* The catalogue must not be moved afterwards: its disks point to it. */
@@ -239,6 +254,41 @@ bool snapshot_is_settled(const struct snapshot *snapshot);
 bool disk_is_rolling_back(const struct disk *disk);
 /* True if the disk exists or has at least one visible snapshot. */
 bool disk_is_visible(const struct disk *disk);
+
+/* --- in order: for directories that are read piece by piece (catalogue_order.c) ------------------
+ */
+
+/*
+ * A place is where an object stands in the order of a directory, CATALOGUE_FIRST_PLACE to 2^63-1;
+ * smaller ones are in front of all.  While an object is there and its time of creation is the same,
+ * so is its place: who walks a directory in several parts, each from the place where the last part
+ * ended, meets everything once that was there all the time, whatever comes and goes in between.
+ */
+#define CATALOGUE_FIRST_PLACE 16
+
+/* In the lists of all disks and of all snapshots: by key. Unique. */
+uint64_t disk_place(const struct disk *disk);
+uint64_t snapshot_place(const struct snapshot *snapshot);
+/* Among the snapshots of its disk: by the second in which it was made, and the first 29 bits of the
+ * key; two of one second may rarely share it.  They are next to each other. */
+uint64_t snapshot_place_in_disk(const struct snapshot *snapshot);
+
+/* A walk over what is visible and has a greater place than `after`. Lives on its owner's stack,
+ * until the catalogue changes. Beginning costs the logarithm of what there is, each step nothing
+ * that grows. */
+struct catalogue_walk {
+    const struct catalogue *catalogue;
+    const struct disk *disk;
+    size_t at;
+};
+
+struct catalogue_walk catalogue_walk_disks(const struct catalogue *catalogue, uint64_t after);
+/* `disk` NULL: of all disks. */
+struct catalogue_walk catalogue_walk_snapshots(const struct catalogue *catalogue,
+                                               const struct disk *disk, uint64_t after);
+/* The next one, or NULL. */
+struct disk *catalogue_next_disk(struct catalogue_walk *walk);
+struct snapshot *catalogue_next_snapshot(struct catalogue_walk *walk);
 
 /* --- learning: a listing -------------------------------------------------------------------------
  */

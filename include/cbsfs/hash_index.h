@@ -41,7 +41,10 @@ bool hash_index_find(const struct hash_index *index, uint64_t hash,
                      bool (*same)(const void *owner, uint32_t number, const void *key),
                      const void *key, uint32_t *number);
 
-/* True and *number: the first one whose hash is not below `from`. Constant time on average. */
-bool hash_index_next(const struct hash_index *index, uint64_t from, uint32_t *number);
+/* Walking in the order of the hashes: where those that are `hash` or greater begin, and true and
+ * the number there, which leads to the next one; false at the end. Until something is added or
+ * removed. */
+size_t hash_index_seek(const struct hash_index *index, uint64_t hash);
+bool hash_index_next(const struct hash_index *index, size_t *at, uint32_t *number);
 
 #endif

@@ -75,8 +75,15 @@ void store_unwait(struct store_waiter *waiter);
 /* Milliseconds for which what is known may still be shown without asking again; 0: none. For
  * WANT_DISKS, WANT_SNAPSHOTS, WANT_DISK, WANT_DISK_SNAPSHOTS. */
 int64_t store_life(const struct store *store, enum store_want want, const struct disk *disk);
+/* Clock ms when the question behind what is known was asked; 0: it was never answered. Never
+ * becomes less. */
+int64_t store_asked(const struct store *store, enum store_want want, const struct disk *disk);
 /* True if it was ever answered. */
 bool store_is_known(const struct store *store, enum store_want want, const struct disk *disk);
+
+/* True if a value of this disk or of its snapshots that seemed settled has changed within a ttl:
+ * whoever was told the old one may still believe it. */
+bool store_is_in_doubt(const struct store *store, const struct disk *disk);
 
 /* True if the mount shows this disk (`disks=`). */
 bool store_shows_disk(const struct store *store, const char *id);
@@ -147,9 +154,6 @@ int store_put_error(const struct store *store, const char *disk_id, const char *
 int store_put_errors(const struct store *store, struct buffer *out);
 int store_put_jobs(const struct store *store, struct buffer *out);
 int store_put_stats(const struct store *store, struct buffer *out);
-/* True if the entries of this directory may have changed since this was last asked about it:
- * WANT_DISK_SNAPSHOTS with a disk, WANT_DISKS or WANT_SNAPSHOTS. */
-bool store_note_listed(struct store *store, enum store_want want, const struct disk *disk);
 /* How many visible snapshots of its disk are newer. Linear in the disk's. */
 size_t store_newer(const struct snapshot *snapshot);
 /* What the last rollback of this snapshot came to, one line, or nothing. */

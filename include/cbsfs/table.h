@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A hash table of pointers: open addressing, linear probing. It owns nothing but its slots. */
+/*
+ * A hash table of pointers that keeps them in the order of their hashes: open addressing, linear
+ * probing, and a value's place is told by the upper bits of its hash.  So it can be walked from any
+ * hash on, and what is added or removed meanwhile moves nothing that has another hash past the
+ * walker.  It owns nothing but its slots.
+ */
 #ifndef CBSFS_TABLE_H
 #define CBSFS_TABLE_H
 
@@ -14,7 +19,7 @@ struct table_slot {
 
 struct table {
     struct table_slot *slots;
-    size_t capacity; /* a power of two, or 0 */
+    size_t capacity; /* a power of two, or 0; there are some more slots behind it */
     size_t count;
 };
 
@@ -35,5 +40,10 @@ int table_add(struct table *table, uint64_t hash, void *value);
 
 /* Removes this very pointer; harmless when it is not there. */
 void table_remove(struct table *table, uint64_t hash, const void *value);
+
+/* Walking in the order of the hashes: where those that are `hash` or greater begin, and the value
+ * there, which leads to the next one; NULL at the end. Until something is added or removed. */
+size_t table_seek(const struct table *table, uint64_t hash);
+void *table_next(const struct table *table, size_t *at);
 
 #endif

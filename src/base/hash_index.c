@@ -129,13 +129,9 @@ bool hash_index_find(const struct hash_index *index, uint64_t hash,
                      bool (*same)(const void *owner, uint32_t number, const void *key),
                      const void *key, uint32_t *number)
 {
-    if (index->capacity == 0)
-        return false;
-    for (size_t at = home(index, hash); index->slots[at] != 0; at++) {
-        uint64_t other = hash_at(index, at);
-        if (other > hash)
-            return false;
-        if (other == hash && same(index->owner, index->slots[at] - 1, key)) {
+    for (size_t at = hash_index_seek(index, hash);
+         index->capacity > 0 && index->slots[at] != 0 && hash_at(index, at) == hash; at++) {
+        if (same(index->owner, index->slots[at] - 1, key)) {
             *number = index->slots[at] - 1;
             return true;
         }
@@ -143,17 +139,21 @@ bool hash_index_find(const struct hash_index *index, uint64_t hash,
     return false;
 }
 
-bool hash_index_next(const struct hash_index *index, uint64_t from, uint32_t *number)
+size_t hash_index_seek(const struct hash_index *index, uint64_t hash)
 {
-    if (index->capacity == 0)
-        return false;
-    size_t at = home(index, from);
-    while (index->slots[at] != 0 && hash_at(index, at) < from)
+    size_t at = home(index, hash);
+    while (index->capacity > 0 && index->slots[at] != 0 && hash_at(index, at) < hash)
         at++;
-    while (at < whole(index) && index->slots[at] == 0)
-        at++;
-    if (at == whole(index))
+    return at;
+}
+
+bool hash_index_next(const struct hash_index *index, size_t *at, uint32_t *number)
+{
+    size_t end = index->capacity > 0 ? whole(index) : 0;
+    while (*at < end && index->slots[*at] == 0)
+        (*at)++;
+    if (*at >= end)
         return false;
-    *number = index->slots[at] - 1;
+    *number = index->slots[(*at)++] - 1;
     return true;
 }

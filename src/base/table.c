@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_CAPACITY 16
 
@@ -28,39 +29,84 @@ void table_free(struct table *table)
     *table = (struct table){0};
 }
 
+/* The slots behind the last home are for a chain that begins there: one that went round to the
+ * first slots would not be in order. */
+static size_t slot_count(const struct table *table)
+{
+    return table->capacity == 0 ? 0 : table->capacity + table->capacity / 16 + FIRST_CAPACITY;
+}
+
+/* The upper bits: greater hashes have greater homes, or the same. */
+static size_t home_of(const struct table *table, uint64_t hash)
+{
+    return (size_t)(hash >> (__builtin_clzll(table->capacity) + 1));
+}
+
+size_t table_seek(const struct table *table, uint64_t hash)
+{
+    size_t end = slot_count(table), at = end > 0 ? home_of(table, hash) : 0;
+    while (at < end && table->slots[at].value != NULL && table->slots[at].hash < hash)
+        at++;
+    return at;
+}
+
+void *table_next(const struct table *table, size_t *at)
+{
+    for (size_t end = slot_count(table); *at < end; (*at)++) {
+        if (table->slots[*at].value != NULL)
+            return table->slots[(*at)++].value;
+    }
+    return NULL;
+}
+
 void *table_find(const struct table *table, uint64_t hash,
                  bool (*same)(const void *value, const void *key), const void *key)
 {
-    if (table->capacity == 0)
-        return NULL;
-    size_t mask = table->capacity - 1;
-    for (size_t at = (size_t)hash & mask; table->slots[at].value != NULL; at = (at + 1) & mask) {
-        if (table->slots[at].hash == hash && same(table->slots[at].value, key))
+    size_t end = slot_count(table);
+    for (size_t at = table_seek(table, hash);
+         at < end && table->slots[at].value != NULL && table->slots[at].hash == hash; at++) {
+        if (same(table->slots[at].value, key))
             return table->slots[at].value;
     }
     return NULL;
 }
 
-static void place(struct table *table, uint64_t hash, void *value)
+/* Puts a value behind those with smaller hashes, and moves what follows. False: the last slot is
+ * taken. */
+static bool place(struct table *table, uint64_t hash, void *value)
 {
-    size_t mask = table->capacity - 1;
-    size_t at = (size_t)hash & mask;
-    while (table->slots[at].value != NULL)
-        at = (at + 1) & mask;
+    size_t end = slot_count(table), at = table_seek(table, hash), gap = at;
+    while (gap < end && table->slots[gap].value != NULL)
+        gap++;
+    if (gap == end)
+        return false;
+    memmove(table->slots + at + 1, table->slots + at, (gap - at) * sizeof(*table->slots));
     table->slots[at] = (struct table_slot){hash, value};
+    table->count++;
+    return true;
+}
+
+static bool place_all(struct table *larger, const struct table *table)
+{
+    for (size_t at = 0, end = slot_count(table); at < end; at++) {
+        if (table->slots[at].value != NULL &&
+            !place(larger, table->slots[at].hash, table->slots[at].value))
+            return false;
+    }
+    return true;
 }
 
 static int grow(struct table *table)
 {
-    struct table larger = {.capacity = table->capacity ? table->capacity * 2 : FIRST_CAPACITY};
-    larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
-    if (larger.slots == NULL)
-        return -ENOMEM;
-    for (size_t at = 0; at < table->capacity; at++) {
-        if (table->slots[at].value != NULL)
-            place(&larger, table->slots[at].hash, table->slots[at].value);
-    }
-    larger.count = table->count;
+    struct table larger = {.capacity = table->capacity};
+    do {
+        free(larger.slots);
+        larger.capacity = larger.capacity ? larger.capacity * 2 : FIRST_CAPACITY;
+        larger.count = 0;
+        larger.slots = calloc(slot_count(&larger), sizeof(*larger.slots));
+        if (larger.slots == NULL)
+            return -ENOMEM;
+    } while (!place_all(&larger, table));
     free(table->slots);
     *table = larger;
     return 0;
@@ -68,36 +114,27 @@ static int grow(struct table *table)
 
 int table_add(struct table *table, uint64_t hash, void *value)
 {
-    if (table->count >= table->capacity / 4 * 3) {
+    while (table->count >= table->capacity / 4 * 3 || !place(table, hash, value)) {
         int status = grow(table);
         if (status != 0)
             return status;
     }
-    place(table, hash, value);
-    table->count++;
     return 0;
 }
 
 void table_remove(struct table *table, uint64_t hash, const void *value)
 {
-    if (table->capacity == 0)
+    size_t end = slot_count(table), at = table_seek(table, hash);
+    while (at < end && table->slots[at].hash == hash && table->slots[at].value != value)
+        at++;
+    if (at == end || table->slots[at].value != value)
         return;
-    size_t mask = table->capacity - 1;
-    size_t hole = (size_t)hash & mask;
-    while (table->slots[hole].value != value) {
-        if (table->slots[hole].value == NULL)
-            return;
-        hole = (hole + 1) & mask;
-    }
     table->count--;
-    /* Close the gap: whatever follows and would not be found past a free slot moves back into it.
-     */
-    for (size_t at = (hole + 1) & mask; table->slots[at].value != NULL; at = (at + 1) & mask) {
-        size_t home = (size_t)table->slots[at].hash & mask;
-        if (((at - home) & mask) >= ((at - hole) & mask)) {
-            table->slots[hole] = table->slots[at];
-            hole = at;
-        }
-    }
-    table->slots[hole] = (struct table_slot){0, NULL};
+    /* Close the gap: whatever follows moves one back unless it is at home. */
+    size_t next = at + 1;
+    while (next < end && table->slots[next].value != NULL &&
+           home_of(table, table->slots[next].hash) < next)
+        next++;
+    memmove(table->slots + at, table->slots + at + 1, (next - at - 1) * sizeof(*table->slots));
+    table->slots[next - 1] = (struct table_slot){0, NULL};
 }

@@ -22,7 +22,10 @@
 
 static void op_init(void *data, struct fuse_conn_info *connection)
 {
-    (void)data;
+    struct fs *fs = data;
+    const unsigned needed = FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_NO_OPENDIR_SUPPORT;
+    fs->keeps_directories = (connection->capable & needed) == needed;
+    connection->want |= connection->capable & FUSE_CAP_AUTO_INVAL_DATA;
     /* A listing has every attribute at hand; asking one by one would cost a request each. */
     connection->want |= connection->capable & FUSE_CAP_READDIRPLUS;
     connection->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
@@ -33,8 +36,8 @@ static void op_init(void *data, struct fuse_conn_info *connection)
     connection->max_write = 128 * 1024;
 }
 
-/* xattr, access, flush and opendir's like are left out on purpose: the kernel is told once and
- * never asks again; an answered getxattr makes `ls -l` many times slower. */
+/* xattr, access and flush are left out on purpose, and opendir answers so: the kernel is told once
+ * and never asks again; an answered getxattr makes `ls -l` many times slower. */
 const struct fuse_lowlevel_ops fs_operations = {
     .init = op_init,
     .lookup = op_lookup,
@@ -105,9 +108,12 @@ void fs_forget_names(struct fs *fs)
         int32_t code;
         uint64_t unique;
     } notification = {sizeof(notification), increment_epoch, 0};
-    if (fs->is_mounted &&
-        write(fuse_session_fd(fs->session), &notification, sizeof(notification)) < 0)
+    if (!fs->is_mounted)
+        return;
+    if (write(fuse_session_fd(fs->session), &notification, sizeof(notification)) < 0)
         log_debug("the kernel does not take the notification: %s", strerror(errno));
+    else
+        copies_drop(fs); /* to read a directory again brings its names by the hundred */
 }
 
 static void catalogue_changed(void *data)
@@ -115,6 +121,7 @@ static void catalogue_changed(void *data)
     struct fs *fs = data;
     uint64_t freed = store_catalogue(fs->store)->entries_freed;
     handles_changed(fs);
+    copies_changed(fs);
     if (freed == fs->entries_freed)
         return;
     fs->entries_freed = freed;
@@ -125,6 +132,7 @@ void fs_refresh(struct fs *fs)
 {
     store_refresh(fs->store);
     fs_forget_names(fs);
+    copies_drop(fs);
 }
 
 struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settings *settings)

@@ -57,14 +57,23 @@ void node_of_link(struct snapshot *snapshot, struct node *node);
 void node_of_static(unsigned file, struct node *node);
 fuse_ino_t node_own_number(const struct node *node);
 
-/* What stat(2) shows, and for how long (seconds) the kernel may keep it. */
-void node_attributes(struct fs *fs, const struct node *node, struct stat *attributes);
+/* What stat(2) shows, for the kernel; returns for how long (seconds) it may keep it. */
+double node_tell(struct fs *fs, const struct node *node, struct stat *attributes);
+/* The kernel asks for the attributes before it uses them again.  This takes no lock that a request
+ * of ours could hold: only attributes are meant, no pages.  The file must be open, or a directory:
+ * one that is just being forgotten might wait for a page that we are to fill. */
+void node_untell(struct fs *fs, fuse_ino_t number);
+/* True for a file that changes only when something is learnt that was not expected. */
+bool node_is_settled(const struct node *node);
+/* For how long (seconds) it may keep the name. */
 double node_entry_life(const struct fs *fs, const struct node *node);
-double node_attribute_life(const struct fs *fs, const struct node *node);
 /* The path below the mount point, for records. */
 void node_path(const struct node *node, char *path, size_t size);
 
 /* --- files: what reading shows (files.c, rollback_text.c) ---------------------------- */
+
+/* The kernel keeps the content of a settled file that has no more bytes than this, a page. */
+#define FILE_KEPT_MOST 4096
 
 enum {
     FILE_VOLATILE = 1, /* may change at any time: the kernel keeps no attributes */
@@ -147,26 +156,41 @@ pid_t caller_process(pid_t thread);
  * call.  False when that is not known. */
 bool caller_is_dying(pid_t thread);
 
-/* --- open files and directories (handles.c) ------------------------------------------ */
+/* --- open files (handles.c) ---------------------------------------------------------- */
 
 struct handle {
     struct fs *fs;
     fuse_ino_t number;
     struct buffer content;
     bool rendered;
+    bool is_kept;              /* the kernel keeps its content, for all who have it open */
+    bool polled;               /* somebody has used poll(2) on it */
     bool was_read;             /* status: a read from the start shows it anew */
     bool commanded, executing; /* a control file: its one command */
     int result;                /* of the command */
     uint32_t version;          /* of the status when it was last rendered */
     struct fuse_pollhandle *poll;
-    uint64_t *keys; /* a directory: what it held when it was first read */
-    size_t key_count;
     struct handle *next, *previous;
 };
 
 struct handle *handle_new(struct fs *fs, fuse_ino_t number);
 void handle_free(struct handle *handle);
 void handles_changed(struct fs *fs);
+/* True if somebody polls this file, of which the kernel keeps the content. */
+bool handles_poll(const struct fs *fs, fuse_ino_t number);
+
+/* --- what the kernel keeps of directories (copies.c) --------------------------------- */
+
+/* The life of attributes, `life` seconds by themselves, that are told of a directory, and the
+ * nanoseconds that go with them: those of a set of entries that has changed, or that is older than
+ * it may be, were never told before. */
+double copy_tell(struct fs *fs, const struct node *directory, double life, long *nanoseconds);
+/* A reading of the directory from its start has been answered. */
+void copy_was_read(struct fs *fs, const struct node *directory);
+/* After changes: ends the copies that show something else. */
+void copies_changed(struct fs *fs);
+/* Ends them all. */
+void copies_drop(struct fs *fs);
 
 /* --- recursive deleters (guard.c) ---------------------------------------------------- */
 
@@ -199,11 +223,15 @@ struct fs {
     struct loop_timer interrupts;
     struct request *parked;
     struct handle *handles;
+    unsigned polled; /* of them */
     struct guard guard;
     uint64_t requests; /* of the kernel that wanted an answer */
     int64_t mounted;   /* seconds: the time of what has no other */
     bool is_mounted;
     uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
+    bool keeps_directories; /* the kernel does, and opens none: see copies.c */
+    struct directory_told told_disks, told_snapshots;
+    uint32_t stamps; /* the last one given, see copies.c */
 };
 
 /* Lets the kernel look every name up again. */
@@ -220,6 +248,10 @@ void op_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name);
 void op_getattr(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file);
 void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int which,
                 struct fuse_file_info *file);
+/* What op_getattr answers, at once. `file` NULL: for who has not opened it. */
+void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *file);
+/* The same for whoever has the file open and is about to read it. */
+void file_getattr(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file);
 void op_readlink(fuse_req_t fuse, fuse_ino_t number);
 void op_statfs(fuse_req_t fuse, fuse_ino_t number);
 void op_open(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file);

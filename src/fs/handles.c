@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open files and directories, and those of them that wait for a change with poll(2). */
+/* Open files, and those of them that wait for a change with poll(2). */
 #include "fs_internal.h"
 
 #include <poll.h>
@@ -31,6 +31,7 @@ static void end_poll(struct handle *handle)
 void handle_free(struct handle *handle)
 {
     end_poll(handle);
+    handle->fs->polled -= handle->polled;
     if (handle->previous != NULL)
         handle->previous->next = handle->next;
     else
@@ -38,7 +39,6 @@ void handle_free(struct handle *handle)
     if (handle->next != NULL)
         handle->next->previous = handle->previous;
     buffer_free(&handle->content);
-    free(handle->keys);
     free(handle);
 }
 
@@ -55,10 +55,33 @@ void handles_changed(struct fs *fs)
     for (struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
         if (handle->poll == NULL || !has_news(handle))
             continue;
+        if (handle->is_kept)
+            node_untell(fs, handle->number);
         /* Wakes the waiting process; takes no lock that it could hold. */
         fuse_lowlevel_notify_poll(handle->poll);
         end_poll(handle);
     }
+}
+
+bool handles_poll(const struct fs *fs, fuse_ino_t number)
+{
+    if (fs->polled == 0)
+        return false;
+    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
+        if (handle->polled && handle->number == number)
+            return true;
+    }
+    return false;
+}
+
+/* Who polls a file of which the kernel keeps the content shall be heard of whenever he reads it. */
+static void note_poll(struct handle *handle)
+{
+    if (handle->polled || !handle->is_kept)
+        return;
+    handle->polled = true;
+    handle->fs->polled++;
+    node_untell(handle->fs, handle->number);
 }
 
 void op_poll(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file,
@@ -74,6 +97,8 @@ void op_poll(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file,
                      node.type == snapshot_files;
     if (is_status ? snapshot_more(node.snapshot)->version != handle->version : node.type == NULL)
         events |= POLLPRI | POLLERR;
+    if (is_status)
+        note_poll(handle);
     if (poll != NULL) {
         end_poll(handle);
         if (is_status && (events & POLLPRI) == 0) {

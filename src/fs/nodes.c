@@ -134,7 +134,7 @@ static int64_t time_of(const struct fs *fs, const struct node *node)
     return time != TIMESTAMP_NONE ? time : fs->mounted;
 }
 
-void node_attributes(struct fs *fs, const struct node *node, struct stat *attributes)
+static void fill_attributes(struct fs *fs, const struct node *node, struct stat *attributes)
 {
     mode_t mode = mode_of(node);
     memset(attributes, 0, sizeof(*attributes));
@@ -146,7 +146,6 @@ void node_attributes(struct fs *fs, const struct node *node, struct stat *attrib
     attributes->st_gid = fs->settings.gid;
     attributes->st_blksize = 4096;
     attributes->st_mtim.tv_sec = time_of(fs, node);
-    attributes->st_ctim = attributes->st_atim = attributes->st_mtim;
     if (node->type == NULL)
         return;
     struct buffer content;
@@ -155,6 +154,9 @@ void node_attributes(struct fs *fs, const struct node *node, struct stat *attrib
     buffer_init(&content, 0);
     if (file_render(fs, &measured, &content) == 0)
         attributes->st_size = (off_t)content.length;
+    /* The kernel drops what it keeps of a file when this is another time. */
+    if (node_is_settled(node) && content.length > 0 && content.length <= FILE_KEPT_MOST)
+        attributes->st_mtim.tv_nsec = (long)(table_hash(content.data) % 1000000000);
     attributes->st_blocks = (attributes->st_size + 511) / 512;
     buffer_free(&content);
 }
@@ -174,15 +176,39 @@ double node_entry_life(const struct fs *fs, const struct node *node)
     return (double)store_life(fs->store, want, node->disk) / 1000.0;
 }
 
-double node_attribute_life(const struct fs *fs, const struct node *node)
+bool node_is_settled(const struct node *node)
 {
-    if (node->type != NULL && (node->type->flags & FILE_VOLATILE))
-        return 0;
-    bool moving = node->snapshot != NULL ? node->snapshot->in_progress
-                                         : node->disk != NULL && disk_is_rolling_back(node->disk);
-    if (moving && node->type != NULL && (node->type->flags & FILE_PROGRESS))
+    const unsigned never = FILE_VOLATILE | FILE_WRITABLE | FILE_LINK;
+    if (node->type == NULL || (node->type->flags & never))
+        return false;
+    if ((node->type->flags & FILE_PROGRESS) == 0)
+        return true;
+    return node->snapshot != NULL ? !node->snapshot->in_progress
+                                  : node->disk == NULL || !disk_is_rolling_back(node->disk);
+}
+
+static double attribute_life(const struct fs *fs, const struct node *node)
+{
+    bool is_file = node->type != NULL && (node->type->flags & FILE_LINK) == 0;
+    if (is_file && (!node_is_settled(node) || handles_poll(fs, node_own_number(node))))
         return 0;
     return node_entry_life(fs, node);
+}
+
+void node_untell(struct fs *fs, fuse_ino_t number)
+{
+    if (fs->is_mounted)
+        fuse_lowlevel_notify_inval_inode(fs->session, number, -1, 0);
+}
+
+double node_tell(struct fs *fs, const struct node *node, struct stat *attributes)
+{
+    fill_attributes(fs, node, attributes);
+    double life = attribute_life(fs, node);
+    if (node->type == NULL)
+        life = copy_tell(fs, node, life, &attributes->st_mtim.tv_nsec);
+    attributes->st_ctim = attributes->st_atim = attributes->st_mtim;
+    return life;
 }
 
 /* --- paths --------------------------------------------------------------------------- */

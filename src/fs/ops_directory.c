@@ -2,13 +2,10 @@
 /*
  * Reading directories.
  *
- * What a directory holds is noted when an open directory is first read, as keys; the offset that
- * the kernel comes back with is a position in that note.  So a directory that changes while it is
+ * There is no open directory (copies.c says why), so each request stands for itself: the offset
+ * that the kernel comes back with is the place of the last entry that it has, and the reply goes on
+ * behind it.  Places stay with what they are places of, so a directory that changes while it is
  * being read shows nothing twice and skips nothing that stayed.
- *
- * The kernel keeps what it has read of a directory until it is told otherwise when the directory is
- * opened.  So each opening decides: what has not changed since the last one, and is not older than
- * it may be, is not read again.
  */
 #include "fs_internal.h"
 
@@ -16,133 +13,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One entry of a directory: its name, and its node unless it is a dot entry. */
+/* Offsets of the entries that are in every directory; those of fixed entries follow. */
+enum { OFFSET_START, OFFSET_SELF, OFFSET_PARENT, OFFSET_FIXED };
+
+/* One entry of a directory: its name, and its node. */
 struct entry {
     const char *name;
     struct node node;
-    bool gone;
 };
 
-/* --- what is in it ------------------------------------------------------------------- */
-
-/* Static and file entries are noted as small numbers, objects as their keys. */
-static void note_files(struct handle *handle, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        handle->keys[handle->key_count++] = i;
-}
-
-static int note_entries(struct request *request, const struct node *directory)
-{
-    const struct catalogue *catalogue = store_catalogue(request->fs->store);
-    struct handle *handle = request->handle;
-    bool of_disks = directory->kind == NODE_STATIC && directory->file == STATIC_DISKS;
-    bool of_links = directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS;
-    size_t most = disk_file_count + snapshot_file_count + static_file_count;
-    if (of_disks)
-        most = catalogue->disk_count;
-    else if (of_links)
-        most = catalogue->snapshot_count;
-    else if (node_is_snapshots(directory))
-        most = directory->disk->count;
-    handle->keys = calloc(most + 1, sizeof(*handle->keys));
-    if (handle->keys == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; (of_disks || of_links) && i < catalogue->disk_count; i++) {
-        const struct disk *disk = catalogue->disks[i];
-        if (of_disks && disk_is_visible(disk))
-            handle->keys[handle->key_count++] = disk->key;
-        for (size_t j = 0; of_links && j < disk->count; j++) {
-            if (snapshot_is_visible(disk_snapshot(disk, j)))
-                handle->keys[handle->key_count++] = disk_snapshot(disk, j)->key;
-        }
-    }
-    for (size_t j = 0; node_is_snapshots(directory) && j < directory->disk->count; j++) {
-        if (snapshot_is_visible(disk_snapshot(directory->disk, j)))
-            handle->keys[handle->key_count++] = disk_snapshot(directory->disk, j)->key;
-    }
-    if (directory->kind == NODE_STATIC && directory->file == STATIC_ROOT)
-        note_files(handle, 3);
-    else if (directory->kind == NODE_STATIC && directory->file == STATIC_CONTROL)
-        note_files(handle, static_file_count - 1);
-    else if (directory->kind == NODE_DISK && directory->file == DISK_SELF)
-        note_files(handle, disk_file_count + 1);
-    else if (directory->kind == NODE_SNAPSHOT)
-        note_files(handle, snapshot_file_count);
-    return 0;
-}
-
-/* The entry that a note stands for; `gone` if it has left since. */
-static void read_static(const struct node *directory, uint64_t note, struct entry *entry)
-{
-    static const char *const names[] = {"README", "disks", "snapshots"};
-    static const unsigned files[] = {STATIC_FILES, STATIC_DISKS, STATIC_SNAPSHOTS};
-    if (directory->file == STATIC_ROOT) {
-        entry->name = names[note];
-        node_of_static(files[note], &entry->node);
-    } else {
-        node_of_static(STATIC_FILES + 1 + (unsigned)note, &entry->node);
-        entry->name = entry->node.type->name;
-    }
-}
-
-static void read_file_entry(const struct node *directory, uint64_t note, struct entry *entry)
-{
-    if (directory->kind == NODE_DISK && note == disk_file_count) {
-        entry->name = "snapshots";
-        node_of_disk(directory->disk, DISK_SNAPSHOTS, &entry->node);
-        return;
-    }
-    if (directory->kind == NODE_DISK)
-        node_of_disk(directory->disk, DISK_FILES + (unsigned)note, &entry->node);
-    else
-        node_of_snapshot(directory->snapshot, SNAPSHOT_FILES + (unsigned)note, &entry->node);
-    entry->name = entry->node.type->name;
-    entry->gone = (entry->node.type->flags & FILE_UNLISTED) ||
-                  (directory->kind == NODE_DISK && !file_is_shown(entry->node.type, directory));
-}
-
-static void read_entry(const struct fs *fs, const struct node *directory, uint64_t note,
-                       struct entry *entry)
-{
-    const struct catalogue *catalogue = store_catalogue(fs->store);
-    *entry = (struct entry){0};
-    if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS) {
-        struct disk *disk = catalogue_disk_by_key(catalogue, note);
-        entry->gone = disk == NULL || !disk_is_visible(disk);
-        if (entry->gone)
-            return;
-        node_of_disk(disk, DISK_SELF, &entry->node);
-        entry->name = disk_text(disk, DISK_ID);
-    } else if ((directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS) ||
-               node_is_snapshots(directory)) {
-        struct snapshot *snapshot = catalogue_snapshot_by_key(catalogue, note);
-        entry->gone = snapshot == NULL || !snapshot_is_visible(snapshot);
-        if (entry->gone)
-            return;
-        if (directory->kind == NODE_STATIC) {
-            node_of_link(snapshot, &entry->node);
-            entry->name = snapshot_text(snapshot, SNAPSHOT_ID);
-        } else {
-            node_of_snapshot(snapshot, SNAPSHOT_SELF, &entry->node);
-            entry->name = snapshot_entry(snapshot);
-        }
-    } else if (directory->kind == NODE_STATIC) {
-        read_static(directory, note, entry);
-    } else {
-        read_file_entry(directory, note, entry);
-    }
-}
+/* A reply while it is put together. */
+struct reply {
+    struct request *request;
+    char *space;
+    size_t used;
+    size_t boundary; /* where the entries with the last place begin */
+    uint64_t place;  /* the last one */
+};
 
 /* --- replying ------------------------------------------------------------------------ */
 
-static size_t add_dots(struct request *request, char *space, size_t size, off_t offset)
+static size_t add_dot(struct request *request, char *space, size_t size, const char *name,
+                      off_t next)
 {
     struct fuse_entry_param entry = {.attr = {.st_ino = request->number, .st_mode = S_IFDIR}};
-    const char *name = offset == 0 ? "." : "..";
     if (request->plus)
-        return fuse_add_direntry_plus(request->fuse, space, size, name, &entry, offset + 1);
-    return fuse_add_direntry(request->fuse, space, size, name, &entry.attr, offset + 1);
+        return fuse_add_direntry_plus(request->fuse, space, size, name, &entry, next);
+    return fuse_add_direntry(request->fuse, space, size, name, &entry.attr, next);
 }
 
 static size_t add_entry(struct request *request, const struct entry *entry, char *space,
@@ -156,39 +53,165 @@ static size_t add_entry(struct request *request, const struct entry *entry, char
                                                                         : S_IFREG;
         return fuse_add_direntry(request->fuse, space, size, entry->name, &parameters.attr, next);
     }
-    node_attributes(request->fs, &entry->node, &parameters.attr);
+    parameters.attr_timeout = node_tell(request->fs, &entry->node, &parameters.attr);
     parameters.entry_timeout = node_entry_life(request->fs, &entry->node);
-    parameters.attr_timeout = node_attribute_life(request->fs, &entry->node);
     return fuse_add_direntry_plus(request->fuse, space, size, entry->name, &parameters, next);
+}
+
+/* False: the reply is full.  It never ends between two entries of one place, as the second would be
+ * skipped. */
+static bool put(struct reply *reply, const struct entry *entry, uint64_t place)
+{
+    size_t left = reply->request->size - reply->used;
+    size_t length =
+        add_entry(reply->request, entry, reply->space + reply->used, left, (off_t)place);
+    if (length > left) {
+        if (place == reply->place && reply->boundary > 0)
+            reply->used = reply->boundary;
+        return false;
+    }
+    if (place != reply->place) {
+        reply->place = place;
+        reply->boundary = reply->used;
+    }
+    reply->used += length;
+    return true;
+}
+
+static bool put_dots(struct reply *reply)
+{
+    struct request *request = reply->request;
+    for (off_t at = request->offset; at < OFFSET_PARENT; at++) {
+        size_t left = request->size - reply->used;
+        size_t length = add_dot(request, reply->space + reply->used, left,
+                                at == OFFSET_START ? "." : "..", at + 1);
+        if (length > left)
+            return false;
+        reply->used += length;
+    }
+    return true;
+}
+
+/* --- what is in it ------------------------------------------------------------------- */
+
+static void put_disks(struct reply *reply, uint64_t after)
+{
+    struct catalogue_walk walk =
+        catalogue_walk_disks(store_catalogue(reply->request->fs->store), after);
+    struct disk *disk;
+    while ((disk = catalogue_next_disk(&walk)) != NULL) {
+        struct entry entry = {.name = disk_text(disk, DISK_ID)};
+        node_of_disk(disk, DISK_SELF, &entry.node);
+        if (!put(reply, &entry, disk_place(disk)))
+            return;
+    }
+}
+
+/* `disk` NULL: the links of /snapshots. */
+static void put_snapshots(struct reply *reply, const struct disk *disk, uint64_t after)
+{
+    struct catalogue_walk walk =
+        catalogue_walk_snapshots(store_catalogue(reply->request->fs->store), disk, after);
+    struct snapshot *snapshot;
+    while ((snapshot = catalogue_next_snapshot(&walk)) != NULL) {
+        struct entry entry;
+        if (disk == NULL) {
+            entry.name = snapshot_text(snapshot, SNAPSHOT_ID);
+            node_of_link(snapshot, &entry.node);
+        } else {
+            entry.name = snapshot_entry(snapshot);
+            node_of_snapshot(snapshot, SNAPSHOT_SELF, &entry.node);
+        }
+        uint64_t place = disk == NULL ? snapshot_place(snapshot) : snapshot_place_in_disk(snapshot);
+        if (!put(reply, &entry, place))
+            return;
+    }
+}
+
+/* The entry of a directory whose entries are fixed; false behind the last. Without a name: it is
+ * not there now. */
+static bool get_static(const struct node *directory, size_t at, struct entry *entry)
+{
+    static const char *const names[] = {"README", "disks", "snapshots"};
+    static const unsigned files[] = {STATIC_FILES, STATIC_DISKS, STATIC_SNAPSHOTS};
+    if (directory->file == STATIC_ROOT) {
+        if (at >= sizeof(files) / sizeof(files[0]))
+            return false;
+        entry->name = names[at];
+        node_of_static(files[at], &entry->node);
+        return true;
+    }
+    if (at + 1 >= static_file_count)
+        return false;
+    node_of_static(STATIC_FILES + 1 + (unsigned)at, &entry->node);
+    entry->name = entry->node.type->name;
+    return true;
+}
+
+static bool get_fixed(const struct node *directory, size_t at, struct entry *entry)
+{
+    bool of_disk = directory->kind == NODE_DISK;
+    *entry = (struct entry){0};
+    if (directory->kind == NODE_STATIC)
+        return get_static(directory, at, entry);
+    if (of_disk && at == disk_file_count) {
+        entry->name = "snapshots";
+        node_of_disk(directory->disk, DISK_SNAPSHOTS, &entry->node);
+        return true;
+    }
+    if (at >= (of_disk ? disk_file_count : snapshot_file_count))
+        return false;
+    if (of_disk)
+        node_of_disk(directory->disk, DISK_FILES + (unsigned)at, &entry->node);
+    else
+        node_of_snapshot(directory->snapshot, SNAPSHOT_FILES + (unsigned)at, &entry->node);
+    const struct file *type = entry->node.type;
+    bool is_listed =
+        (type->flags & FILE_UNLISTED) == 0 && (!of_disk || file_is_shown(type, directory));
+    entry->name = is_listed ? type->name : NULL;
+    return true;
+}
+
+static void put_fixed(struct reply *reply, const struct node *directory, uint64_t after)
+{
+    struct entry entry;
+    size_t first = after < OFFSET_FIXED ? 0 : (size_t)(after - OFFSET_FIXED + 1);
+    for (size_t at = first; get_fixed(directory, at, &entry); at++) {
+        if (entry.name != NULL && !put(reply, &entry, OFFSET_FIXED + at))
+            return;
+    }
+}
+
+static void put_entries(struct reply *reply, const struct node *directory)
+{
+    uint64_t after = (uint64_t)reply->request->offset;
+    if (!put_dots(reply))
+        return;
+    if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS)
+        put_disks(reply, after);
+    else if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
+        put_snapshots(reply, NULL, after);
+    else if (node_is_snapshots(directory))
+        put_snapshots(reply, directory->disk, after);
+    else
+        put_fixed(reply, directory, after);
 }
 
 static void reply_entries(struct request *request, const struct node *directory)
 {
-    struct handle *handle = request->handle;
-    char *space = malloc(request->size);
-    size_t used = 0;
-    if (space == NULL) {
+    struct reply reply = {.request = request, .space = malloc(request->size)};
+    if (reply.space == NULL) {
         reply_error(request, -ENOMEM);
         return;
     }
-    for (size_t at = (size_t)request->offset; at < handle->key_count + 2; at++) {
-        size_t left = request->size - used, length;
-        if (at < 2) {
-            length = add_dots(request, space + used, left, (off_t)at);
-        } else {
-            struct entry entry;
-            read_entry(request->fs, directory, handle->keys[at - 2], &entry);
-            if (entry.gone)
-                continue;
-            length = add_entry(request, &entry, space + used, left, (off_t)at + 1);
-        }
-        if (length > left)
-            break;
-        used += length;
-    }
-    fuse_reply_buf(request->fuse, space, used);
-    free(space);
+    put_entries(&reply, directory);
+    fuse_reply_buf(request->fuse, reply.space, reply.used);
+    free(reply.space);
+    if (request->offset == OFFSET_START)
+        copy_was_read(request->fs, directory);
 }
+
+/* --- waiting ------------------------------------------------------------------------- */
 
 /* True: parked until the directory's content is known. */
 static bool wait_for_content(struct request *request, const struct node *directory)
@@ -222,93 +245,64 @@ static void answer_readdir(struct request *request)
 {
     struct node directory;
     int status = node_find(request->fs, request->number, &directory);
-    if (status == 0 && request->handle->keys == NULL) {
-        if (wait_for_content(request, &directory))
-            return;
-        /* Waiting may have taken the disk away. */
+    if (status == 0 && wait_for_content(request, &directory))
+        return;
+    /* Waiting may have taken the disk away. */
+    if (status == 0)
         status = node_find(request->fs, request->number, &directory);
-        if (status == 0 && request->status != 0 && !is_known(request, &directory))
-            status = request->status;
-        if (status == 0)
-            status = note_entries(request, &directory);
-    }
+    if (status == 0 && directory.type != NULL)
+        status = -ENOTDIR;
+    if (status == 0 && request->status != 0 && !is_known(request, &directory))
+        status = request->status;
     if (status != 0)
         reply_error(request, status);
     else
         reply_entries(request, &directory);
 }
 
-static void read_directory(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset,
-                           struct fuse_file_info *file, bool plus)
+static void read_directory(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset, bool plus)
 {
     struct request *request =
         request_new(fuse_req_userdata(fuse), fuse, answer_readdir, number, NULL);
     if (request == NULL)
         return;
-    request->handle = (struct handle *)(uintptr_t)file->fh;
     request->size = size;
     request->offset = offset;
     request->plus = plus;
-    /* rewinddir(3): a new look. */
-    if (offset == 0) {
-        free(request->handle->keys);
-        request->handle->keys = NULL;
-        request->handle->key_count = 0;
-    }
     request_run(request);
 }
 
 void op_readdir(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset,
                 struct fuse_file_info *file)
 {
-    read_directory(fuse, number, size, offset, file, false);
+    (void)file;
+    read_directory(fuse, number, size, offset, false);
 }
 
 void op_readdirplus(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset,
                     struct fuse_file_info *file)
 {
-    read_directory(fuse, number, size, offset, file, true);
+    (void)file;
+    read_directory(fuse, number, size, offset, true);
 }
 
-/* Whether the kernel's copy of the directory, if it has one, still holds. */
-static bool may_keep(struct fs *fs, fuse_ino_t number)
-{
-    struct node directory;
-    enum store_want want = WANT_DISK_SNAPSHOTS;
-    if (node_find(fs, number, &directory) != 0)
-        return false;
-    bool is_static = directory.kind == NODE_STATIC;
-    if (is_static && directory.file != STATIC_DISKS && directory.file != STATIC_SNAPSHOTS)
-        return true;
-    if (directory.kind == NODE_SNAPSHOT)
-        return true;
-    if (is_static)
-        want = directory.file == STATIC_DISKS ? WANT_DISKS : WANT_SNAPSHOTS;
-    else if (!node_is_snapshots(&directory))
-        return false; /* whether there is a `latest` changes with more than entries */
-    bool is_news = store_note_listed(fs->store, want, directory.disk);
-    return !is_news && store_life(fs->store, want, directory.disk) > 0 &&
-           (want != WANT_DISKS || store_life(fs->store, WANT_SNAPSHOTS, NULL) > 0);
-}
+/* --- opening ------------------------------------------------------------------------- */
 
+/* Told once, the kernel opens directories by itself from now on.  One that cannot be told so, or
+ * would then not look at their times, asks each time and keeps nothing. */
 void op_opendir(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
 {
-    struct fs *fs = fuse_req_userdata(fuse);
-    struct handle *handle = handle_new(fs, number);
-    if (handle == NULL) {
-        fuse_reply_err(fuse, ENOMEM);
-        return;
-    }
-    file->fh = (uintptr_t)handle;
-    file->cache_readdir = 1;
-    file->keep_cache = may_keep(fs, number);
-    if (fuse_reply_open(fuse, file) != 0)
-        handle_free(handle);
+    const struct fs *fs = fuse_req_userdata(fuse);
+    (void)number;
+    if (fs->keeps_directories)
+        fuse_reply_err(fuse, ENOSYS);
+    else
+        fuse_reply_open(fuse, file);
 }
 
 void op_releasedir(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
 {
     (void)number;
-    handle_free((struct handle *)(uintptr_t)file->fh);
+    (void)file;
     fuse_reply_err(fuse, 0);
 }

@@ -58,6 +58,14 @@ static bool is_known(const struct request *request, const struct node *node)
            store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, node->disk);
 }
 
+/* What the kernel keeps it takes for as long as the attributes say that it keeps it. If they may be
+ * of another value, it has to ask. */
+static void settle_doubt(struct fs *fs, const struct node *node)
+{
+    if (node->disk != NULL && store_is_in_doubt(fs->store, node->disk))
+        node_untell(fs, node_own_number(node));
+}
+
 /* --- open ---------------------------------------------------------------------------- */
 
 static void answer_open(struct request *request)
@@ -92,7 +100,11 @@ static void answer_open(struct request *request)
     if (is_named(&node, "wait"))
         handle->rendered = false;
     request->file.fh = (uintptr_t)handle;
-    request->file.direct_io = 1;
+    handle->is_kept = node_is_settled(&node) && handle->content.length <= FILE_KEPT_MOST;
+    if (handle->is_kept)
+        settle_doubt(fs, &node);
+    request->file.keep_cache = handle->is_kept;
+    request->file.direct_io = !handle->is_kept;
     if (fuse_reply_open(request->fuse, &request->file) != 0)
         handle_free(handle);
 }
@@ -130,9 +142,29 @@ static bool wait_until_settled(struct request *request, const struct node *node)
     return request_wait(request, WANT_STATUS, id) || request_wait(request, WANT_SETTLED, id);
 }
 
+/* The page that this fills is everybody's: it shows what is now, not what it was when this one was
+ * opened; and who waits for a page cannot be interrupted, so nothing is waited for here. */
+static void answer_kept(struct request *request)
+{
+    struct node node;
+    int status = 0;
+    if (node_find(request->fs, request->number, &node) == 0) {
+        settle_doubt(request->fs, &node);
+        status = render_into(request->handle, request->fs, &node);
+    }
+    if (status != 0)
+        reply_error(request, status);
+    else
+        reply_content(request);
+}
+
 static void answer_read(struct request *request)
 {
     struct handle *handle = request->handle;
+    if (handle->is_kept) {
+        answer_kept(request);
+        return;
+    }
     struct node node;
     int status = node_find(request->fs, request->number, &node);
     bool waits = status == 0 && is_named(&node, "wait");
@@ -168,6 +200,55 @@ void op_read(fuse_req_t fuse, fuse_ino_t number, size_t size, off_t offset,
     request->handle = (struct handle *)(uintptr_t)file->fh;
     request->size = size;
     request->offset = offset;
+    request_run(request);
+}
+
+/* --- attributes, in front of reading what the kernel keeps --------------------------- */
+
+/* Of a file that is gone; whoever has it open still reads it. */
+static void reply_leftover(struct request *request)
+{
+    const struct fs *fs = request->fs;
+    struct stat attributes = {.st_ino = request->number,
+                              .st_mode = S_IFREG | (0444 & ~(fs->settings.umask & 07777)),
+                              .st_nlink = 1,
+                              .st_uid = fs->settings.uid,
+                              .st_gid = fs->settings.gid,
+                              .st_size = (off_t)request->handle->content.length,
+                              .st_blksize = 4096};
+    fuse_reply_attr(request->fuse, &attributes, 0);
+}
+
+static void answer_getattr(struct request *request)
+{
+    struct node node;
+    bool is_there = node_find(request->fs, request->number, &node) == 0;
+    if (is_there && wait_for_data(request, &node))
+        return;
+    is_there = is_there && node_find(request->fs, request->number, &node) == 0;
+    if (!is_there) {
+        reply_leftover(request);
+        return;
+    }
+    /* If it is the same, it is read from the kernel's copy, and we do not hear of that. */
+    if (node.snapshot != NULL)
+        request->handle->version = snapshot_more(node.snapshot)->version;
+    reply_attributes(request->fuse, request->number, &request->file);
+}
+
+void file_getattr(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
+{
+    struct handle *handle = (struct handle *)(uintptr_t)file->fh;
+    if (!handle->is_kept) {
+        reply_attributes(fuse, number, file);
+        return;
+    }
+    struct request *request =
+        request_new(fuse_req_userdata(fuse), fuse, answer_getattr, number, NULL);
+    if (request == NULL)
+        return;
+    request->handle = handle;
+    request->file = *file;
     request_run(request);
 }
 

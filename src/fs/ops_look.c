@@ -210,7 +210,7 @@ void op_lookup(fuse_req_t fuse, fuse_ino_t parent, const char *name)
 
 /* --- attributes ---------------------------------------------------------------------- */
 
-static void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *file)
+void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file_info *file)
 {
     struct fs *fs = fuse_req_userdata(fuse);
     struct node node;
@@ -220,17 +220,22 @@ static void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fu
         fuse_reply_err(fuse, -status);
         return;
     }
-    node_attributes(fs, &node, &attributes);
+    double life = node_tell(fs, &node, &attributes);
     const struct handle *handle = file != NULL ? (struct handle *)(uintptr_t)file->fh : NULL;
     /* Whoever holds it open reads what was rendered for him, of that size. */
+    if (handle != NULL && handle->is_kept)
+        handle = NULL;
     if (handle != NULL && handle->rendered)
         attributes.st_size = (off_t)handle->content.length;
-    fuse_reply_attr(fuse, &attributes, handle != NULL ? 0 : node_attribute_life(fs, &node));
+    fuse_reply_attr(fuse, &attributes, handle != NULL ? 0 : life);
 }
 
 void op_getattr(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file)
 {
-    reply_attributes(fuse, number, file);
+    if (file != NULL)
+        file_getattr(fuse, number, file);
+    else
+        reply_attributes(fuse, number, NULL);
 }
 
 void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int which,
@@ -256,6 +261,7 @@ void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int whi
         else
             store_refresh(fs->store);
         fs_forget_names(fs);
+        copies_drop(fs);
     }
     reply_attributes(fuse, number, file);
 }

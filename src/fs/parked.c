@@ -231,9 +231,8 @@ void reply_error(struct request *request, int status)
 void reply_entry(struct request *request, const struct node *node)
 {
     struct fuse_entry_param entry = {.ino = node_own_number(node)};
-    node_attributes(request->fs, node, &entry.attr);
+    entry.attr_timeout = node_tell(request->fs, node, &entry.attr);
     entry.entry_timeout = node_entry_life(request->fs, node);
-    entry.attr_timeout = node_attribute_life(request->fs, node);
     fuse_reply_entry(request->fuse, &entry);
 }
 

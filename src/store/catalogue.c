@@ -65,13 +65,13 @@ struct disk *catalogue_disk(const struct catalogue *catalogue, const char *id)
 
 struct disk *catalogue_disk_by_key(const struct catalogue *catalogue, uint64_t key)
 {
-    return table_find(&catalogue->disks_by_key, key, same_disk_key, &key);
+    return table_find(&catalogue->disks_by_key, KEY_HASH(key), same_disk_key, &key);
 }
 
 struct snapshot *catalogue_snapshot_by_key(const struct catalogue *catalogue, uint64_t key)
 {
     uint32_t number;
-    return hash_index_find(&catalogue->by_key, key << 16, same_snapshot_key, &key, &number)
+    return hash_index_find(&catalogue->by_key, KEY_HASH(key), same_snapshot_key, &key, &number)
                ? snapshot_numbered(catalogue, number)
                : NULL;
 }
@@ -159,7 +159,7 @@ static int insert_disk(struct catalogue *catalogue, struct disk *disk)
     const char *id = disk_text(disk, DISK_ID);
     if (table_add(&catalogue->disks_by_id, table_hash(id), disk) != 0)
         return -ENOMEM;
-    if (table_add(&catalogue->disks_by_key, disk->key, disk) != 0) {
+    if (table_add(&catalogue->disks_by_key, KEY_HASH(disk->key), disk) != 0) {
         table_remove(&catalogue->disks_by_id, table_hash(id), disk);
         return -ENOMEM;
     }
@@ -168,6 +168,7 @@ static int insert_disk(struct catalogue *catalogue, struct disk *disk)
             (catalogue->disk_count - at) * sizeof(struct disk *));
     catalogue->disks[at] = disk;
     catalogue->disk_count++;
+    catalogue->disks_version++;
     catalogue->generation++;
     return 0;
 }
@@ -203,22 +204,15 @@ bool disk_is_visible(const struct disk *disk)
 
 /* --- snapshots ----------------------------------------------------------------------- */
 
-static bool is_older(const struct snapshot *left, const struct snapshot *right)
-{
-    if (left->created_bits != right->created_bits)
-        return left->created_bits < right->created_bits;
-    return strcmp(left->texts, right->texts) < 0;
-}
-
 /* Where the snapshot is or belongs. Listings come oldest first: at the end, nearly always. */
 static size_t position(const struct disk *disk, const struct snapshot *snapshot)
 {
     size_t low = 0, high = disk->count;
-    if (high > 0 && is_older(disk_snapshot(disk, high - 1), snapshot))
+    if (high > 0 && catalogue_is_older(disk_snapshot(disk, high - 1), snapshot))
         return high;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (is_older(disk_snapshot(disk, middle), snapshot))
+        if (catalogue_is_older(disk_snapshot(disk, middle), snapshot))
             low = middle + 1;
         else
             high = middle;
@@ -403,9 +397,16 @@ static void link_progress(struct catalogue *catalogue, struct snapshot *snapshot
     snapshot->in_progress = true;
 }
 
+void catalogue_note_value(struct disk *disk, int64_t now)
+{
+    if (disk->values_changed < now)
+        disk->values_changed = now;
+}
+
 void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapshot,
                            const struct status_before *before, int64_t wall)
 {
+    bool seemed_settled = snapshot->entry_kind != ENTRY_NONE && !snapshot->in_progress;
     link_progress(catalogue, snapshot);
     if (strncmp(before->word, snapshot_word(snapshot), sizeof(before->word) - 1) == 0 &&
         before->percent == snapshot_percent(snapshot))
@@ -415,6 +416,9 @@ void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapsho
         more->version++;
         more->changed = wall;
     }
+    int64_t mutated = snapshot_more(snapshot)->mutated, fetched = snapshot_fetched(snapshot);
+    if (seemed_settled)
+        catalogue_note_value(snapshot->disk, mutated > fetched ? mutated : fetched);
     catalogue->generation++;
 }
 
@@ -425,10 +429,11 @@ void catalogue_remove_disk(struct catalogue *catalogue, struct disk *disk)
     const char *id = disk_text(disk, DISK_ID);
     size_t at = disk_position(catalogue, id);
     table_remove(&catalogue->disks_by_id, table_hash(id), disk);
-    table_remove(&catalogue->disks_by_key, disk->key, disk);
+    table_remove(&catalogue->disks_by_key, KEY_HASH(disk->key), disk);
     memmove(catalogue->disks + at, catalogue->disks + at + 1,
             (catalogue->disk_count - at - 1) * sizeof(struct disk *));
     catalogue->disk_count--;
+    catalogue->disks_version++;
     catalogue->generation++;
     free_disk(disk);
 }

@@ -75,6 +75,14 @@ struct snapshot *catalogue_entry(const struct catalogue *catalogue, const struct
     return snapshot != NULL && snapshot_is_visible(snapshot) ? snapshot : NULL;
 }
 
+void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk)
+{
+    disk->entries_version++;
+    catalogue->entries_version++;
+    if (!disk->exists)
+        catalogue->disks_version++; /* it is there for its snapshots */
+}
+
 /* --- freed names --------------------------------------------------------------------------- */
 
 static bool same_freed(const void *value, const void *key)
@@ -206,7 +214,7 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
     int status = move_entry(catalogue, snapshot, entry);
     if (status != 0)
         return status;
-    snapshot->disk->entries_version++;
+    catalogue_entries_changed(catalogue, snapshot->disk);
     catalogue->generation++;
     return 0;
 }
@@ -224,7 +232,7 @@ void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snaps
     if (snapshot->entry_kind == ENTRY_NONE)
         return;
     catalogue->entries_freed++;
-    snapshot->disk->entries_version++;
+    catalogue_entries_changed(catalogue, snapshot->disk);
     if (!has_own_id(snapshot))
         note_freed(catalogue, snapshot, wall);
     drop_entry(catalogue, snapshot);

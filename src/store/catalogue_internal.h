@@ -8,6 +8,9 @@
 /* No field of a record is longer by right; nine of them fit 16-bit offsets. Bytes. */
 #define TEXT_LIMIT 4096
 
+/* A key as the indexes by key have it: they are in the order of the upper bits. */
+#define KEY_HASH(key) ((uint64_t)(key) << 16)
+
 /* How much of a text is kept, bytes. */
 size_t text_kept_length(const char *text);
 /* True if `kept` is what is kept of `text`. */
@@ -76,6 +79,8 @@ void catalogue_remove_snapshot(struct catalogue *catalogue, struct snapshot *sna
 /* Moves the snapshot to where this time of creation belongs: one that we made ourselves learns the
  * cloud's. */
 void catalogue_redate(struct snapshot *snapshot, int64_t created);
+/* The order of a disk's snapshots: by the second in which they were made, then by key. */
+bool catalogue_is_older(const struct snapshot *left, const struct snapshot *right);
 /* Its snapshots must be gone. */
 void catalogue_remove_disk(struct catalogue *catalogue, struct disk *disk);
 
@@ -85,6 +90,10 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
                            bool ours);
 /* Takes the entry away and remembers, `wall` seconds, that it was freed. */
 void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall);
+/* Something that was shown as settled has changed at `now` (clock ms), or before. */
+void catalogue_note_value(struct disk *disk, int64_t now);
+/* Counts a change of what the disk shows. */
+void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
 void catalogue_forget_freed(struct catalogue *catalogue);
 /* For the index: the hash of a visible snapshot's (disk, entry). */
 uint64_t catalogue_entry_hash(const void *catalogue, uint32_t number);

@@ -70,6 +70,8 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
         return -ENOMEM;
     bool progressed = disk->rolling_back != record->rolling_back ||
                       disk->rollback_percent != record->rollback_percent;
+    bool was_shown = disk->exists;
+    catalogue->disks_version += !was_shown;
     disk->exists = true;
     disk->fetched = asked;
     if (record->created != TIMESTAMP_NONE)
@@ -85,6 +87,8 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
     disk->snapshot_ability = record->snapshot_ability;
     if (disk->rolling_back)
         disk->rollback_until = 0;
+    if (differs && was_shown)
+        catalogue_note_value(disk, asked);
     for (size_t i = 0; progressed && i < disk->count; i++) {
         struct snapshot *snapshot = disk_snapshot(disk, i);
         if (snapshot->more != NULL && strcmp(snapshot_word(snapshot), "ROLLBACKING") == 0)
@@ -99,6 +103,7 @@ void catalogue_disk_is_gone(struct catalogue *catalogue, struct disk *disk, int6
 {
     if (!disk->exists || disk->fetched > asked)
         return;
+    catalogue->disks_version++;
     disk->exists = false;
     disk->rolling_back = false;
     disk->fetched = asked;
@@ -255,9 +260,17 @@ static int prepare_update(struct catalogue *catalogue, struct snapshot *snapshot
     return snapshot_set_size(snapshot, record->size);
 }
 
+/* What is in progress is expected to change, but for what does not depend on that. */
+static bool is_surprise(const struct snapshot *snapshot, const struct snapshot_record *record)
+{
+    return snapshot->entry_kind != ENTRY_NONE &&
+           (!snapshot->in_progress || snapshot_size(snapshot) != record->size ||
+            snapshot->encrypted != record->encrypted);
+}
+
 static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapshot,
                            const struct snapshot_record *record, const char *word, int64_t asked,
-                           int64_t wall)
+                           int64_t now, int64_t wall)
 {
     bool is_renamed = (snapshot->pending & PENDING_RENAME) == 0 && !record->name_untold &&
                       !text_is_kept_of(snapshot_text(snapshot, SNAPSHOT_NAME), record->name);
@@ -269,6 +282,7 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
     bool differs = false;
     uint32_t place = snapshot->raw;
     int64_t size = snapshot_size(snapshot);
+    bool would_surprise = is_surprise(snapshot, record);
     int status = prepare_update(catalogue, snapshot, record, word, is_renamed, !moves, &update);
     if (status == 0)
         status = raw_pages_put(catalogue->raw_pages, &place, record->raw, &differs);
@@ -290,6 +304,8 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
     snapshot_set_shape(snapshot, update.shape);
     if (differs)
         catalogue->generation++;
+    if (differs && would_surprise)
+        catalogue_note_value(snapshot->disk, now);
     return moves ? catalogue_assign_entry(catalogue, snapshot,
                                           snapshot_text(snapshot, SNAPSHOT_NAME), false)
                  : 0;
@@ -361,13 +377,16 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
     if (!added && (snapshot_more(snapshot)->mutated > asked || snapshot_fetched(snapshot) > asked))
         return 0;
     struct status_before before = catalogue_status(snapshot);
-    if (record->created != TIMESTAMP_NONE && snapshot_created(snapshot) != record->created)
+    if (record->created != TIMESTAMP_NONE && snapshot_created(snapshot) != record->created) {
         catalogue_redate(snapshot, record->created);
+        /* Whoever reads the directory at this moment may meet it twice, or not at all. */
+        catalogue_entries_changed(catalogue, snapshot->disk);
+    }
     if (!added)
         judge_pending(snapshot, record, word, now);
     int status = prepare_progress(snapshot, word);
     if (status == 0)
-        status = update_snapshot(catalogue, snapshot, record, word, asked, wall);
+        status = update_snapshot(catalogue, snapshot, record, word, asked, now, wall);
     catalogue_note_status(catalogue, snapshot, &before, wall);
     if (added && status != 0)
         catalogue_remove_snapshot(catalogue, snapshot);

@@ -127,8 +127,13 @@ int catalogue_prepare_change(struct snapshot *snapshot)
 /* The lowest stands for none. */
 static uint64_t bits_of_time(int64_t seconds)
 {
-    bool fits = seconds > LOWEST_TIME && seconds < -LOWEST_TIME;
-    return fits ? (uint64_t)(seconds - LOWEST_TIME) & TIME_MASK : 0;
+    if (seconds == TIMESTAMP_NONE)
+        return 0;
+    if (seconds <= LOWEST_TIME)
+        seconds = LOWEST_TIME + 1;
+    if (seconds >= -LOWEST_TIME)
+        seconds = -LOWEST_TIME - 1;
+    return (uint64_t)(seconds - LOWEST_TIME) & TIME_MASK;
 }
 
 static int64_t time_of_bits(uint64_t bits)
@@ -480,7 +485,7 @@ void catalogue_tidy(struct catalogue *catalogue)
 
 static uint64_t hash_of_key(const void *owner, uint32_t number)
 {
-    return (uint64_t)snapshot_numbered(owner, number)->key << 16;
+    return KEY_HASH(snapshot_numbered(owner, number)->key);
 }
 
 void catalogue_memory_init(struct catalogue *catalogue)

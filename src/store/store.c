@@ -58,8 +58,7 @@ static int64_t later(int64_t left, int64_t right)
     return left > right ? left : right;
 }
 
-/* When the question behind what is known was asked; 0: never answered. */
-static int64_t asked_at(const struct store *store, enum store_want want, const struct disk *disk)
+int64_t store_asked(const struct store *store, enum store_want want, const struct disk *disk)
 {
     switch (want) {
     case WANT_DISKS:
@@ -79,17 +78,22 @@ static int64_t asked_at(const struct store *store, enum store_want want, const s
 
 bool store_is_known(const struct store *store, enum store_want want, const struct disk *disk)
 {
-    return asked_at(store, want, disk) != 0;
+    return store_asked(store, want, disk) != 0;
 }
 
 int64_t store_life(const struct store *store, enum store_want want, const struct disk *disk)
 {
-    int64_t asked = asked_at(store, want, disk);
+    int64_t asked = store_asked(store, want, disk);
     bool of_disk = disk != NULL && (want == WANT_DISK || want == WANT_DISK_SNAPSHOTS);
     if (asked == 0 || asked < store->refreshed || (of_disk && asked < disk->refreshed))
         return 0;
     int64_t life = asked + store->settings.ttl - clock_now();
     return life > 0 ? life : 0;
+}
+
+bool store_is_in_doubt(const struct store *store, const struct disk *disk)
+{
+    return disk->values_changed != 0 && clock_now() < disk->values_changed + store->settings.ttl;
 }
 
 /* --- asking -------------------------------------------------------------------------- */
@@ -274,22 +278,6 @@ void store_watch(struct store *store, int change)
 const struct catalogue *store_catalogue(const struct store *store)
 {
     return &store->catalogue;
-}
-
-bool store_note_listed(struct store *store, enum store_want want, const struct disk *disk)
-{
-    struct catalogue *catalogue = &store->catalogue;
-    if (disk != NULL) {
-        struct disk *own = catalogue_disk_by_key(catalogue, disk->key);
-        bool is_news = own->entries_told != own->entries_version;
-        own->entries_told = own->entries_version;
-        return is_news;
-    }
-    uint64_t version = catalogue->generation + catalogue->entries_freed;
-    uint64_t *told = &store->listed_told[want == WANT_SNAPSHOTS];
-    bool is_news = *told != version;
-    *told = version;
-    return is_news;
 }
 
 size_t store_newer(const struct snapshot *snapshot)

@@ -58,7 +58,6 @@ struct store {
 
     struct poll_round poll;
     int watchers;
-    uint64_t listed_told[2];  /* of disks, of snapshots: see store_note_listed() */
     uint64_t generation_told; /* of the catalogue, when `changed` was last called */
     void (*changed)(void *data);
     void *changed_data;

@@ -273,7 +273,7 @@ static void test_order_and_latest(void **state)
     put(ONE, "a", "NORMAL", 40, 3000, 3000);
     assert_ptr_equal(disk_snapshot(disk, 2), one);
     assert_ptr_equal(catalogue_latest(disk), one);
-    put(ONE, "a", "NORMAL", 20, 4000, 4000);
+    put(ONE, "a", "NORMAL", 19, 4000, 4000);
     assert_ptr_equal(disk_snapshot(disk, 0), one);
     catalogue_rolling_back(&catalogue, three, 5000, WALL + 5);
     assert_ptr_equal(catalogue_latest(disk), two);

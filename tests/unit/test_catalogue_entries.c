@@ -2,6 +2,8 @@
 /* Entry names: whose they are, and who gets one that was freed. */
 #include "catalogue_room.h"
 
+#include <stdio.h>
+
 #define OLDEST "snap-aaaaaaa1"
 #define MIDDLE "snap-aaaaaaa2"
 #define NEWEST "snap-aaaaaaa3"
@@ -36,14 +38,20 @@ static void test_oldest_is_plain(void **state)
     assert_string_equal(at_entry("x"), "");
 }
 
-/* Of the same age: by id, so that it is the same after a remount. */
+/* Of the same age: by what is made from the id, so that it is the same after a remount. */
 static void test_twins_of_one_second(void **state)
 {
     (void)state;
     put(MIDDLE, "nightly", "NORMAL", 10, 1000, 1000);
     put(OLDEST, "nightly", "NORMAL", 10, 1000, 1000);
     name_all();
-    assert_string_equal(at_entry("nightly"), OLDEST);
+    char first[32];
+    snprintf(first, sizeof(first), "%s", at_entry("nightly"));
+    catalogue_free(&catalogue);
+    put(OLDEST, "nightly", "NORMAL", 10, 1000, 1000);
+    put(MIDDLE, "nightly", "NORMAL", 10, 1000, 1000);
+    name_all();
+    assert_string_equal(at_entry("nightly"), first);
 }
 
 static void test_unnamed(void **state)

@@ -325,47 +325,42 @@ static void test_last_rollback(void **state)
     buffer_free(&out);
 }
 
-static bool is_news(enum store_want want, const struct disk *disk)
-{
-    return store_note_listed(store, want, disk);
-}
-
 /* What a copy of a directory has to be dropped for: its entries, and nothing else's. */
-static void test_what_was_listed(void **state)
+static void test_versions(void **state)
 {
     (void)state;
     assert_int_equal(look(WANT_DISKS, NULL), 0);
-    fake_add_snapshot("snap-aaaa0001", "disk-0001", "a", 1);
-    fake_add_snapshot("snap-aaaa0002", "disk-0002", "b", 2);
-    store_refresh(store);
     assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
-    const struct disk *one = catalogue_disk(store_catalogue(store), "disk-0001");
-    const struct disk *two = catalogue_disk(store_catalogue(store), "disk-0002");
-    assert_true(is_news(WANT_DISK_SNAPSHOTS, one) && is_news(WANT_DISK_SNAPSHOTS, two));
-    assert_true(is_news(WANT_DISKS, NULL) && is_news(WANT_SNAPSHOTS, NULL));
-    for (unsigned i = 0; i < 2; i++) {
-        /* A listing that brings nothing new is no news. */
-        store_refresh(store);
-        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
-        assert_false(is_news(WANT_DISK_SNAPSHOTS, one) || is_news(WANT_DISK_SNAPSHOTS, two));
-        assert_false(is_news(WANT_DISKS, NULL) || is_news(WANT_SNAPSHOTS, NULL));
-    }
-    /* Added, renamed, gone. */
-    for (unsigned i = 0; i < 3; i++) {
-        if (i == 0)
+    const struct catalogue *catalogue = store_catalogue(store);
+    const struct disk *one = catalogue_disk(catalogue, "disk-0001");
+    const struct disk *two = catalogue_disk(catalogue, "disk-0002");
+    uint64_t of_two = two->entries_version, disks = catalogue->disks_version;
+    /* Nothing new, added, renamed, gone; then an orphan, whose disk comes with it. */
+    for (unsigned i = 0; i < 5; i++) {
+        uint64_t of_one = one->entries_version, of_all = catalogue->entries_version;
+        int64_t asked_before = store_asked(store, WANT_DISK_SNAPSHOTS, one);
+        if (i == 1)
             fake_add_snapshot("snap-aaaa0003", "disk-0001", "c", 0);
-        else if (i == 1)
+        else if (i == 2)
             snprintf(fake_find("snap-aaaa0003")->name, sizeof(fake_find("snap-aaaa0003")->name),
                      "d");
-        else
+        else if (i == 3)
             fake_remove("snap-aaaa0003");
+        else if (i == 4)
+            fake_add_snapshot("snap-aaaa0004", "disk-0009", "e", 0);
         store_refresh(store);
         assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
-        assert_true(is_news(WANT_DISK_SNAPSHOTS, one));
-        assert_false(is_news(WANT_DISK_SNAPSHOTS, one));
-        assert_false(is_news(WANT_DISK_SNAPSHOTS, two));
-        assert_true(is_news(WANT_DISKS, NULL) && is_news(WANT_SNAPSHOTS, NULL));
+        assert_true(store_asked(store, WANT_DISK_SNAPSHOTS, one) > asked_before);
+        assert_true((one->entries_version != of_one) == (i >= 1 && i <= 3));
+        assert_true((catalogue->entries_version != of_all) == (i >= 1));
+        assert_true((catalogue->disks_version != disks) == (i == 4));
+        assert_true(two->entries_version == of_two);
     }
+    disks = catalogue->disks_version;
+    fake_remove("snap-aaaa0004");
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_true(catalogue->disks_version != disks);
 }
 
 int main(void)
@@ -385,7 +380,7 @@ int main(void)
         STORE_TEST(test_slow_failure),
         STORE_TEST(test_stats),
         STORE_TEST(test_last_rollback),
-        STORE_TEST(test_what_was_listed),
+        STORE_TEST(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,26 +65,48 @@ static void test_collisions(void **state)
     table_free(&table);
 }
 
-/* A chain that runs over the end of the slots, with strangers in it that live where they are. */
-static void test_gap_at_the_end(void **state)
+/* The place of a value is told by the upper bits of its hash: of 16 homes, this one. */
+static uint64_t at_home(uint64_t home)
+{
+    return home << 60;
+}
+
+/* A chain that runs over the last home, and one in front of it with strangers in it that live where
+ * they are. */
+static void test_gaps(void **state)
 {
     (void)state;
+    static const uint64_t homes[6] = {14, 15, 14, 13, 14, 9};
     for (unsigned gone = 0; gone < 6; gone++) {
-        static const uint64_t homes[6] = {14, 15, 14, 0, 14, 2};
         struct table table = {0};
         struct item items[6];
         for (unsigned i = 0; i < 6; i++) {
-            items[i] = (struct item){.hash = homes[i], .number = i};
-            assert_int_equal(table_add(&table, homes[i], &items[i]), 0);
+            items[i] = (struct item){.hash = at_home(homes[i]), .number = i};
+            assert_int_equal(table_add(&table, items[i].hash, &items[i]), 0);
         }
         assert_int_equal(table.capacity, 16);
-        table_remove(&table, homes[gone], &items[gone]);
-        table_remove(&table, homes[gone], &items[gone]); /* harmless */
+        table_remove(&table, items[gone].hash, &items[gone]);
+        table_remove(&table, items[gone].hash, &items[gone]); /* harmless */
         assert_int_equal(table.count, 5);
         for (unsigned i = 0; i < 6; i++)
             assert_ptr_equal(find(&table, &items[i]), i == gone ? NULL : &items[i]);
         table_free(&table);
     }
+}
+
+/* However many there are at the last home. */
+static void test_all_at_the_end(void **state)
+{
+    (void)state;
+    struct table table = {0};
+    struct item items[MOST];
+    for (unsigned i = 0; i < MOST; i++) {
+        items[i] = (struct item){.hash = UINT64_MAX - i % 3, .number = i};
+        assert_int_equal(table_add(&table, items[i].hash, &items[i]), 0);
+    }
+    for (unsigned i = 0; i < MOST; i++)
+        assert_ptr_equal(find(&table, &items[i]), &items[i]);
+    table_free(&table);
 }
 
 /* Removing is by identity: an equal value that was never added stays out of it. */
@@ -99,11 +121,25 @@ static void test_remove_by_identity(void **state)
     table_free(&table);
 }
 
+/* From `hash` on, in order, nothing left out. */
+static void check_walk(const struct table *table, const struct item *items, uint64_t hash)
+{
+    size_t wanted = 0, met = 0, at = table_seek(table, hash);
+    for (unsigned i = 0; i < MOST; i++)
+        wanted += items[i].in && items[i].hash >= hash;
+    const struct item *item;
+    for (uint64_t last = hash; (item = table_next(table, &at)) != NULL; met++) {
+        assert_true(item->in && item->hash >= last);
+        last = item->hash;
+    }
+    assert_int_equal(met, wanted);
+}
+
 /* Against the simplest model there is, with few homes so that chains are long. */
 static void test_against_a_model(void **state)
 {
     (void)state;
-    static const uint64_t spread[] = {1, 3, 17, 1000};
+    static const uint64_t spread[] = {1, 3, 17, 1000, 100000};
     for (size_t round = 0; round < sizeof spread / sizeof *spread; round++) {
         struct table table = {0};
         struct item items[MOST];
@@ -111,7 +147,7 @@ static void test_against_a_model(void **state)
         unsigned short seed[3] = {1, 2, (unsigned short)round};
         for (unsigned i = 0; i < MOST; i++)
             items[i] = (struct item){.hash = (uint64_t)nrand48(seed) % spread[round] *
-                                             UINT64_C(0x100000007),
+                                             UINT64_C(0x1000000700000007),
                                      .number = i};
         for (unsigned step = 0; step < 4000; step++) {
             /* It fills for a while and empties for a while. */
@@ -130,6 +166,7 @@ static void test_against_a_model(void **state)
             assert_true(table.count < table.capacity || table.capacity == 0);
             for (unsigned i = step % 7; i < MOST; i += 7)
                 assert_ptr_equal(find(&table, &items[i]), items[i].in ? &items[i] : NULL);
+            check_walk(&table, items, step % 3 == 0 ? 0 : items[step % MOST].hash);
         }
         table_free(&table);
         assert_int_equal(table.capacity, 0);
@@ -150,7 +187,7 @@ static void test_hash(void **state)
         char id[] = "snap-00000000";
         id[11] = (char)('0' + i / 10);
         id[12] = (char)('0' + i % 10);
-        unsigned slot = (unsigned)(table_hash(id) & 63);
+        unsigned slot = (unsigned)(table_hash(id) >> 58);
         if (++used[slot] > most)
             most = used[slot];
     }
@@ -160,9 +197,13 @@ static void test_hash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),           cmocka_unit_test(test_collisions),
-        cmocka_unit_test(test_gap_at_the_end),  cmocka_unit_test(test_remove_by_identity),
-        cmocka_unit_test(test_against_a_model), cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_collisions),
+        cmocka_unit_test(test_gaps),
+        cmocka_unit_test(test_all_at_the_end),
+        cmocka_unit_test(test_remove_by_identity),
+        cmocka_unit_test(test_against_a_model),
+        cmocka_unit_test(test_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel keeps of directories.
+ *
+ * Directories are never opened: the kernel reads them without a handle, and what it has read it
+ * keeps without a time limit.  It looks at the directory's time of change when somebody begins to
+ * read, asks for it if its attributes are over, and drops its copy if it is another one than when
+ * the copy was begun.  So that time decides.  Its seconds mean something to people; its nanoseconds
+ * are a stamp, and each stamp is given once in the life of a mount.  A directory gets a new one
+ *
+ *   - when its set of entries has changed, or what is known of it is of another listing, or is
+ * older than it may be: the next one who reads then asks us, and that may wait for the cloud, which
+ *     stat(2) must not.
+ *   - only if the kernel may have a copy.  Otherwise the stamp that it was told last may as well
+ *     stand for what it will read.
+ *
+ * As long as it may have one, its attributes live no longer than what the copy shows; while it has
+ * none they live as long as their own, so that a path through a directory that nobody reads costs
+ * nothing.  Attributes that live too long for the copy that is being made, or that are of another
+ * set, are taken back.  That takes no lock that a request of ours could hold: no pages are meant,
+ * and the directories that are on their way out of the kernel's memory wait for nobody.
+ */
+#include "fs_internal.h"
+
+#include "cbsfs/clock.h"
+
+/* A time has no more nanoseconds. */
+#define STAMP_LIMIT 999999999
+
+static bool is_static(const struct node *directory, unsigned file)
+{
+    return directory->kind == NODE_STATIC && directory->file == file;
+}
+
+/* NULL for directories whose entries are always the same. */
+static struct directory_told *told_of(struct fs *fs, const struct node *directory)
+{
+    if (is_static(directory, STATIC_DISKS))
+        return &fs->told_disks;
+    if (is_static(directory, STATIC_SNAPSHOTS))
+        return &fs->told_snapshots;
+    return directory->kind == NODE_DISK ? &directory->disk->told[directory->file == DISK_SNAPSHOTS]
+                                        : NULL;
+}
+
+/* Of the set of entries. */
+static uint64_t version_of(const struct fs *fs, const struct node *directory)
+{
+    if (is_static(directory, STATIC_DISKS))
+        return store_catalogue(fs->store)->disks_version;
+    if (is_static(directory, STATIC_SNAPSHOTS))
+        return store_catalogue(fs->store)->entries_version;
+    if (node_is_snapshots(directory))
+        return directory->disk->entries_version;
+    /* What comes and goes in a disk's own: what only a disk that exists has, and `latest`. */
+    return directory->disk->exists | (unsigned)(catalogue_latest(directory->disk) != NULL) << 1;
+}
+
+/* The listings that tell what is in it: two at most, in any case the first. */
+static enum store_want wants_of(const struct node *directory, enum store_want *other)
+{
+    *other = WANT_SNAPSHOTS;
+    if (is_static(directory, STATIC_DISKS))
+        return WANT_DISKS;
+    if (is_static(directory, STATIC_SNAPSHOTS))
+        return WANT_SNAPSHOTS;
+    *other =
+        directory->file == DISK_SELF && directory->disk->exists ? WANT_DISK : WANT_DISK_SNAPSHOTS;
+    return WANT_DISK_SNAPSHOTS;
+}
+
+/* Changes whenever it is of another listing. */
+static int64_t asked_of(const struct fs *fs, const struct node *directory)
+{
+    enum store_want other, want = wants_of(directory, &other);
+    return store_asked(fs->store, want, directory->disk) +
+           store_asked(fs->store, other, directory->disk);
+}
+
+/* ms */
+static int64_t life_of(const struct fs *fs, const struct node *directory)
+{
+    enum store_want other, want = wants_of(directory, &other);
+    int64_t life = store_life(fs->store, want, directory->disk);
+    int64_t also = store_life(fs->store, other, directory->disk);
+    return life < also ? life : also;
+}
+
+static void renew(struct fs *fs, struct directory_told *told)
+{
+    fs->stamps = fs->stamps % STAMP_LIMIT + 1;
+    told->stamp = fs->stamps;
+    told->held = false;
+}
+
+/* Gives it a new stamp if the kernel's copy has ended. */
+static void judge(struct fs *fs, const struct node *directory, struct directory_told *told)
+{
+    if (told->stamp == 0 ||
+        (told->held && (told->version != version_of(fs, directory) ||
+                        told->asked != asked_of(fs, directory) || life_of(fs, directory) == 0)))
+        renew(fs, told);
+}
+
+/* The kernel asks for the attributes before it looks at them again. */
+static void take_back(struct fs *fs, const struct node *directory, struct directory_told *told)
+{
+    told->until = 0;
+    node_untell(fs, node_own_number(directory));
+}
+
+double copy_tell(struct fs *fs, const struct node *directory, double life, long *nanoseconds)
+{
+    struct directory_told *told = told_of(fs, directory);
+    if (told == NULL || !fs->keeps_directories)
+        return life;
+    judge(fs, directory, told);
+    double most = (double)life_of(fs, directory) / 1000.0;
+    if (told->held && most < life)
+        life = most;
+    int64_t until = clock_now() + (int64_t)(life * 1000.0);
+    if (until > told->until)
+        told->until = until;
+    *nanoseconds = told->stamp;
+    return life;
+}
+
+void copy_was_read(struct fs *fs, const struct node *directory)
+{
+    struct directory_told *told = told_of(fs, directory);
+    if (told == NULL || !fs->keeps_directories)
+        return;
+    judge(fs, directory, told);
+    if (told->held)
+        return;
+    told->held = true;
+    told->version = version_of(fs, directory);
+    told->asked = asked_of(fs, directory);
+    if (told->until > clock_now() + life_of(fs, directory))
+        take_back(fs, directory, told);
+}
+
+static void end_copy(struct fs *fs, const struct node *directory, struct directory_told *told,
+                     bool always)
+{
+    if (!told->held || (!always && told->version == version_of(fs, directory)))
+        return;
+    renew(fs, told);
+    take_back(fs, directory, told);
+}
+
+static void end_copies(struct fs *fs, bool always)
+{
+    const struct catalogue *catalogue = store_catalogue(fs->store);
+    struct node directory;
+    if (!fs->keeps_directories)
+        return;
+    node_of_static(STATIC_DISKS, &directory);
+    end_copy(fs, &directory, &fs->told_disks, always);
+    node_of_static(STATIC_SNAPSHOTS, &directory);
+    end_copy(fs, &directory, &fs->told_snapshots, always);
+    for (size_t i = 0; i < catalogue->disk_count; i++) {
+        struct disk *disk = catalogue->disks[i];
+        node_of_disk(disk, DISK_SELF, &directory);
+        end_copy(fs, &directory, &disk->told[0], always);
+        node_of_disk(disk, DISK_SNAPSHOTS, &directory);
+        end_copy(fs, &directory, &disk->told[1], always);
+    }
+}
+
+void copies_changed(struct fs *fs)
+{
+    end_copies(fs, false);
+}
+
+void copies_drop(struct fs *fs)
+{
+    end_copies(fs, true);
+}
