@@ -45,6 +45,7 @@ struct client_settings {
     const struct credential_source *credentials;
     int64_t attempt_timeout; /* ms for one HTTP exchange at most */
     unsigned concurrency;    /* exchanges in flight at most; 0: 8 */
+    unsigned rate;           /* calls a second for each action; 0: the provider's */
 };
 
 /* Counters since start; for `.cbsfs/stats`. */

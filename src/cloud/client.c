@@ -22,13 +22,15 @@
 
 static void look_through_queue(void *data);
 
-static void assign_budgets(struct client *client)
+static int assign_budgets(struct client *client)
 {
     const struct provider *provider = client->settings.provider;
+    unsigned rate = client->settings.rate != 0 ? client->settings.rate : provider->rate;
 
     for (unsigned verb = 0; verb < CLOUD_VERB_COUNT; verb++) {
         const char *action = provider->action((enum cloud_verb)verb);
-        budget_init(&client->budgets[verb], provider->rate);
+        if (budget_init(&client->budgets[verb], rate) != 0)
+            return -ENOMEM;
         client->budget_of[verb] = verb;
         for (unsigned other = 0; other < verb; other++) {
             if (strcmp(action, provider->action((enum cloud_verb)other)) == 0) {
@@ -37,6 +39,7 @@ static void assign_budgets(struct client *client)
             }
         }
     }
+    return 0;
 }
 
 struct client *client_new(struct loop *loop, struct http *http,
@@ -54,7 +57,10 @@ struct client *client_new(struct loop *loop, struct http *http,
     client->wake.data = client;
     client->stats.latency_last = -1;
     client->seed = (unsigned)clock_wall() ^ (unsigned)getpid();
-    assign_budgets(client);
+    if (assign_budgets(client) != 0) {
+        client_free(client);
+        return NULL;
+    }
     return client;
 }
 
@@ -102,6 +108,8 @@ void client_free(struct client *client)
     drop_all(&client->ended);
     loop_timer_stop(client->loop, &client->wake);
     client_credential_free(client);
+    for (unsigned verb = 0; verb < CLOUD_VERB_COUNT; verb++)
+        budget_free(&client->budgets[verb]);
     free(client);
 }
 

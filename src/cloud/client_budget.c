@@ -6,11 +6,20 @@
  */
 #include "client_internal.h"
 
-void budget_init(struct budget *budget, unsigned rate)
+#include <errno.h>
+#include <stdlib.h>
+
+int budget_init(struct budget *budget, unsigned rate)
 {
-    if (rate < 1)
-        rate = 1;
-    *budget = (struct budget){.rate = rate < BUDGET_LARGEST_RATE ? rate : BUDGET_LARGEST_RATE};
+    *budget = (struct budget){.rate = rate < 1 ? 1 : rate};
+    budget->sent = calloc(budget->rate, sizeof(*budget->sent));
+    return budget->sent != NULL ? 0 : -ENOMEM;
+}
+
+void budget_free(struct budget *budget)
+{
+    free(budget->sent);
+    budget->sent = NULL;
 }
 
 int64_t budget_next(const struct budget *budget)

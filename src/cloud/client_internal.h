@@ -10,17 +10,17 @@
 /* --- budget: how often one action may be asked (client_budget.c) --------------------------------
  */
 
-#define BUDGET_LARGEST_RATE 64
-
 struct budget {
-    unsigned rate;                     /* calls in any CLIENT_RATE_WINDOW; 1..BUDGET_LARGEST_RATE */
-    unsigned oldest;                   /* index into `sent` */
-    int64_t sent[BUDGET_LARGEST_RATE]; /* clock_now() of the last `rate` calls; 0: never */
-    int64_t paused_until;              /* after the server said that it is too much */
-    unsigned refusals;                 /* since the last success */
+    unsigned rate;        /* calls in any CLIENT_RATE_WINDOW; at least 1 */
+    unsigned oldest;      /* index into `sent` */
+    int64_t *sent;        /* clock_now() of the last `rate` calls; 0: never; owned */
+    int64_t paused_until; /* after the server said that it is too much */
+    unsigned refusals;    /* since the last success */
 };
 
-void budget_init(struct budget *budget, unsigned rate);
+/* 0 or -ENOMEM. budget_free() is harmless on a zeroed one. */
+int budget_init(struct budget *budget, unsigned rate);
+void budget_free(struct budget *budget);
 /* When the next call may go, clock_now() ms; a time that has passed means now. */
 int64_t budget_next(const struct budget *budget);
 void budget_spend(struct budget *budget, int64_t now);
