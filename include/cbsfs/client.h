@@ -71,8 +71,7 @@ void client_free(struct client *client);
 /*
  * Submits a call.  Copies what `call` points to.  `done` is called exactly once, never from inside
  * client_submit(), at the latest at `deadline` (clock_now() ms): answer->error tells the outcome;
- * the answer is valid only during `done`, which may take answer->document over by setting it to
- * NULL (the records then live as long as the document and `extra`).
+ * the answer is valid only during `done`.
  *
  * Guarantees by the time of `done`:
  *   - a change was put on the wire at most once, except after CLOUD_LATER, CLOUD_CLOCK or
