@@ -48,6 +48,13 @@ struct client_settings {
     unsigned rate;           /* calls a second for each action; 0: the provider's */
 };
 
+/* Who comes first, and how much of an action's rate he gets. */
+enum client_turn {
+    CLIENT_BACKGROUND, /* nobody waits for it: half of the rate at most, and what is left of that */
+    CLIENT_BULK,       /* one of many pages: evenly, so that there is always a place soon */
+    CLIENT_URGENT      /* changes, and the short questions that somebody waits for */
+};
+
 /* Counters since start; for `.cbsfs/stats`. */
 struct client_stats {
     uint64_t calls[CLOUD_VERB_COUNT];  /* requests put on the wire, retries included */
@@ -79,12 +86,13 @@ void client_free(struct client *client);
  *   - throttled to the end: -EAGAIN; no answer in time: -ETIMEDOUT, with outcome UNKNOWN if it was
  * sent;
  *   - the breaker is open: fails in the next round of the loop with the errno that opened it,
- * outcome NOT_SENT. `urgent` calls (changes, and what somebody waits for) overtake the others in
- * the queue. Returns 0 and the handle, or -ENOMEM.
+ * outcome NOT_SENT. Calls of a better turn overtake the others in the queue; for one that is not
+ * urgent the time until `deadline` begins again with each answer that its action gets, for its turn
+ * comes when those before it are done. Returns 0 and the handle, or -ENOMEM.
  */
 int client_submit(struct client *client, const struct cloud_call *call, int64_t deadline,
-                  bool urgent, void (*done)(void *data, struct cloud_answer *answer), void *data,
-                  struct client_call **handle);
+                  enum client_turn turn, void (*done)(void *data, struct cloud_answer *answer),
+                  void *data, struct client_call **handle);
 
 /* Takes a call back: `done` is not called. Returns true if it had not been put on the wire yet
  * (nothing can have happened). A sent request is abandoned. */

@@ -29,6 +29,8 @@
 
 /* The same failure is recorded once in this time, ms. */
 #define FAILURE_INTERVAL 10000
+/* As many pages of one disk are a short question. */
+#define SHORT_LISTING 10
 
 static void page_done(void *data, struct cloud_answer *answer);
 
@@ -36,6 +38,15 @@ static void drop_marker(struct listing *listing)
 {
     free(listing->marker);
     listing->marker = NULL;
+}
+
+/* The first page of anything is a short question, and so is a disk's listing unless it is long. */
+static enum client_turn turn_of(const struct listing *listing, unsigned offset)
+{
+    unsigned pages = listing->disk_id != NULL ? SHORT_LISTING : 1;
+    if (listing->waiters == NULL)
+        return CLIENT_BACKGROUND;
+    return offset < pages * listing->store->provider->page_limit ? CLIENT_URGENT : CLIENT_BULK;
 }
 
 static int submit_page(struct listing *listing, struct page *page, unsigned offset)
@@ -54,7 +65,7 @@ static int submit_page(struct listing *listing, struct page *page, unsigned offs
     page->listing = listing;
     page->offset = offset;
     int status = client_submit(store->client, &call, clock_now() + store->settings.timeout,
-                               listing->waiters != NULL, page_done, page, &page->call);
+                               turn_of(listing, offset), page_done, page, &page->call);
     if (status == 0)
         listing->outstanding++;
     else
@@ -75,6 +86,9 @@ static void submit_pages(struct listing *listing)
 {
     /* A page that was not full is the end, whatever the total says; so one more at a time. */
     unsigned window = listing->last_is_full ? PAGE_WINDOW : 1;
+    /* Whoever comes to wait is not to stand behind pages that were asked for at leisure. */
+    if (listing->waiters == NULL && window > PAGES_AT_LEISURE)
+        window = PAGES_AT_LEISURE;
     for (size_t i = 0; i < PAGE_WINDOW && listing->outstanding < window && has_more(listing); i++) {
         if (listing->pages[i].call != NULL)
             continue;
