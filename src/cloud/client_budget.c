@@ -5,9 +5,9 @@
  * nothing, and no window of the server, wherever it starts, holds more than `rate` calls.
  *
  * The many pages of a listing would fill the window at its beginning, and whoever came then would
- * wait for the rest of it.  So they may be half a window ahead of an even pace and no more; in the
- * long run that costs them nothing, and there is a place for somebody else within a window's
- * `rate`-th part.  What nobody waits for takes only the first half of a window.
+ * wait for the rest of it.  So they may be three quarters of a window ahead of an even pace and no
+ * more; in the long run that costs them nothing, and there is a place for somebody else within a
+ * window's `rate`-th part.  What nobody waits for takes only the first half of a window.
  *
  * The limit may be lower than we think, or shared.  A refusal takes a quarter of the pace, and what
  * was taken comes back little by little, so that few of the calls after it are refused again.
@@ -60,7 +60,8 @@ int64_t budget_next(const struct budget *budget, enum client_turn turn, int64_t 
 
     if (turn == CLIENT_BACKGROUND)
         return later(next, leaves(budget, half));
-    int64_t early = leaves(budget, half), even = (budget->even + 999) / 1000;
+    int64_t early = leaves(budget, budget->pace - budget->pace / 4),
+            even = (budget->even + 999) / 1000;
     if (turn == CLIENT_BULK && early > now)
         return later(next, early < even ? early : even);
     return next;

@@ -44,7 +44,8 @@ static void drop_marker(struct listing *listing)
 static enum client_turn turn_of(const struct listing *listing, unsigned offset)
 {
     unsigned pages = listing->disk_id != NULL ? SHORT_LISTING : 1;
-    if (listing->waiters == NULL)
+    bool is_first = listing->pass == 1 && offset == 0;
+    if (listing->waiters == NULL && !(listing->expected && is_first))
         return CLIENT_BACKGROUND;
     return offset < pages * listing->store->provider->page_limit ? CLIENT_URGENT : CLIENT_BULK;
 }
@@ -417,7 +418,8 @@ int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id,
 {
     struct listing *listing = find_listing(store, verb, disk_id, by_id, since);
     if (listing != NULL) {
-        waiter_add(&listing->waiters, waiter);
+        if (waiter != NULL)
+            waiter_add(&listing->waiters, waiter);
         return -EINPROGRESS;
     }
     listing = calloc(1, sizeof(*listing));
@@ -428,11 +430,14 @@ int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id,
     listing->by_id = by_id;
     listing->asked = clock_now();
     listing->first_serial = store->serial + 1;
-    waiter_add(&listing->waiters, waiter);
+    listing->expected = waiter == NULL;
+    if (waiter != NULL)
+        waiter_add(&listing->waiters, waiter);
     if (disk_id != NULL)
         listing->disk_id = strdup(disk_id);
     if ((disk_id != NULL && listing->disk_id == NULL) || begin_pass(listing) != 0) {
-        store_unwait(waiter);
+        if (waiter != NULL)
+            store_unwait(waiter);
         free_listing(listing);
         return -ENOMEM;
     }

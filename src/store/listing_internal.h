@@ -26,6 +26,7 @@ struct listing {
     char *disk_id; /* NULL: everything */
     bool by_id;
     struct store_waiter *waiters;
+    bool expected; /* began before anybody waited, for whoever would */
     struct page pages[PAGE_WINDOW];
     unsigned outstanding;
     unsigned next_offset;
