@@ -94,6 +94,9 @@ int client_submit(struct client *client, const struct cloud_call *call, int64_t 
                   enum client_turn turn, void (*done)(void *data, struct cloud_answer *answer),
                   void *data, struct client_call **handle);
 
+/* Gives a call that was submitted at leisure a better turn. */
+void client_hurry(struct client_call *handle, enum client_turn turn);
+
 /* Takes a call back: `done` is not called. Returns true if it had not been put on the wire yet
  * (nothing can have happened). A sent request is abandoned. */
 bool client_cancel(struct client_call *handle);

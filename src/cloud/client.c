@@ -312,6 +312,18 @@ int client_submit(struct client *client, const struct cloud_call *request, int64
     return 0;
 }
 
+void client_hurry(struct client_call *handle, enum client_turn turn)
+{
+    if (turn <= handle->turn)
+        return;
+    handle->turn = turn;
+    if (handle->state != CALL_QUEUED)
+        return;
+    call_list_remove(&handle->client->queue, handle);
+    call_list_insert(&handle->client->queue, handle);
+    client_wake(handle->client, clock_now());
+}
+
 bool client_call_is_sent(const struct client_call *handle)
 {
     return handle->maybe_sent || handle->state == CALL_IN_FLIGHT;

@@ -407,6 +407,18 @@ static struct listing *find_listing(const struct store *store, enum cloud_verb v
     return NULL;
 }
 
+/* Pages that were asked for while nobody waited are hurried up. */
+static void join(struct listing *listing, struct store_waiter *waiter)
+{
+    waiter_add(&listing->waiters, waiter);
+    for (size_t i = 0; i < PAGE_WINDOW; i++) {
+        const struct page *page = &listing->pages[i];
+        if (page->call != NULL)
+            client_hurry(page->call, turn_of(listing, page->offset));
+    }
+    submit_pages(listing);
+}
+
 bool listing_is_under_way(const struct store *store, enum cloud_verb verb, const char *disk_id,
                           bool by_id, int64_t since)
 {
@@ -419,7 +431,7 @@ int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id,
     struct listing *listing = find_listing(store, verb, disk_id, by_id, since);
     if (listing != NULL) {
         if (waiter != NULL)
-            waiter_add(&listing->waiters, waiter);
+            join(listing, waiter);
         return -EINPROGRESS;
     }
     listing = calloc(1, sizeof(*listing));

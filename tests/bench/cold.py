@@ -172,12 +172,12 @@ def save_pages(simulator, directory, count):
                                OrderField="CREATE_TIME"))
 
 
-def parsing_alone(simulator, count=100):
-    """Seconds of CPU for a page of 100 snapshots, by Jansson alone."""
+def parsing_alone(simulator, count=100, pause=0):
+    """Seconds of CPU for a page of 100 snapshots, by Jansson alone; `pause`: milliseconds before each page."""
     with tempfile.TemporaryDirectory() as directory:
         save_pages(simulator, directory, count)
         files = [os.path.join(directory, name) for name in sorted(os.listdir(directory))]
-        out = subprocess.run([PARSE, *files], check=True, stdout=subprocess.PIPE, text=True).stdout
+        out = subprocess.run([PARSE, *(["-p", str(pause)] if pause else []), *files], check=True, stdout=subprocess.PIPE, text=True).stdout
     return float(re.search(r"(\S+) us a page", out).group(1)) / 1e6
 
 
@@ -189,7 +189,7 @@ def cold_listing(disks=1000, snapshots=100, latency=80, rate=20, options=()):
     """
     with Simulator("--disks", disks, "--snapshots", snapshots, "--latency", latency, "--rate", rate) as simulator:
         disk = a_disk(simulator)
-        parse = parsing_alone(simulator) if os.path.exists(PARSE) else None
+        parse = parsing_alone(simulator, pause=1000 // rate if rate else 0) if os.path.exists(PARSE) else None
         time.sleep(1.1)  # what was asked until here has left the second over which the limit counts
         with Mount(simulator, "ttl=86400", "timeout=600", *options) as mount:
             before = processor_time(mount.pid), mount.stats(), simulator.stats()

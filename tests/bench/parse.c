@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * parse FILE...: what Jansson alone needs for pages of the API.
+ * parse [-p MILLISECONDS] FILE...: what Jansson alone needs for pages of the API.
  *
  * Each file is read before the clock begins; then all are parsed and freed, as often as takes a
- * second of CPU.  It is what the daemon's own CPU of a listing is compared with, so nothing of the
- * daemon may be linked in.
+ * second of CPU.  With a pause before each page, as a rate of calls makes it, all are parsed once:
+ * by then the processor has forgotten what it knew of the page before.  It is what the daemon's own
+ * CPU of a listing is compared with, so nothing of the daemon may be linked in.
  */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 struct text {
     char *bytes;
@@ -43,19 +46,20 @@ static int read_whole(const char *path, struct text *text)
 
 int main(int argc, char *argv[])
 {
-    int count = argc - 1;
+    long pause = argc > 2 && strcmp(argv[1], "-p") == 0 ? strtol(argv[2], NULL, 10) : 0;
+    int first = pause > 0 ? 3 : 1, count = argc - first;
     struct text *texts = calloc((size_t)argc, sizeof *texts);
     double began, took;
     long pages = 0;
     size_t bytes = 0;
 
     if (count < 1 || !texts) {
-        fputs("usage: parse FILE...\n", stderr);
+        fputs("usage: parse [-p MILLISECONDS] FILE...\n", stderr);
         return EXIT_FAILURE;
     }
     for (int i = 0; i < count; i++) {
-        if (read_whole(argv[i + 1], &texts[i]) < 0) {
-            perror(argv[i + 1]);
+        if (read_whole(argv[first + i], &texts[i]) < 0) {
+            perror(argv[first + i]);
             return EXIT_FAILURE;
         }
         bytes += texts[i].length;
@@ -64,16 +68,18 @@ int main(int argc, char *argv[])
     do {
         for (int i = 0; i < count; i++) {
             json_error_t error;
+            if (pause > 0)
+                usleep((useconds_t)pause * 1000);
             json_t *document = json_loadb(texts[i].bytes, texts[i].length, 0, &error);
             if (!document) {
-                fprintf(stderr, "%s: %s\n", argv[i + 1], error.text);
+                fprintf(stderr, "%s: %s\n", argv[first + i], error.text);
                 return EXIT_FAILURE;
             }
             json_decref(document);
         }
         pages += count;
         took = cpu_time() - began;
-    } while (took < 1);
+    } while (took < 1 && pause == 0);
     printf("%.1f us a page of %zu bytes\n", took / (double)pages * 1e6, bytes / (size_t)count);
     for (int i = 0; i < count; i++)
         free(texts[i].bytes);

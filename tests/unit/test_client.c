@@ -152,11 +152,15 @@ static void test_background_takes_half(void **state)
     enum { COUNT = 24 };
     static struct result results[COUNT];
     struct result urgent[10];
+    struct client_call *last = NULL;
     for (int i = 0; i < COUNT; i++)
-        submit(CLOUD_DESCRIBE_SNAPSHOTS, "a", 5000, CLIENT_BACKGROUND, &results[i]);
+        last = submit(CLOUD_DESCRIBE_SNAPSHOTS, "a", 5000, CLIENT_BACKGROUND, &results[i]);
     run_loop_for(loop, 500);
     assert_int_equal(script.time_count, 10);
-    for (int i = 0; i < 10; i++)
+    client_hurry(last, CLIENT_URGENT);
+    run_loop_for(loop, 100);
+    assert_int_equal(results[COUNT - 1].calls, 1);
+    for (int i = 1; i < 10; i++)
         submit(CLOUD_DESCRIBE_SNAPSHOTS, "b", 5000, CLIENT_URGENT, &urgent[i]);
     run_loop_for(loop, 200);
     assert_int_equal(script.time_count, 20);
