@@ -88,6 +88,7 @@ static int open_client(struct program *program)
         .credentials = &program->access.source,
         /* So that one exchange that hangs leaves time for another. */
         .attempt_timeout = (int64_t)options->timeout * 1000 * 2 / 5,
+        .rate = options->rate,
     };
     if (options->action == OPTIONS_DEMO)
         settings.account.endpoint = program->demo.endpoint;
@@ -111,9 +112,10 @@ static int write_config(struct program *program)
     struct buffer *out = &program->config;
     buffer_printf(out, "provider %s\n", options->provider->name);
     access_put_config(&program->access, options, out);
-    buffer_printf(out, "ttl %u\ntimeout %u\nread_only %d\nallow_delete %d\nrollback %s\n",
-                  options->ttl, options->timeout, options->read_only, options->allow_delete,
-                  rollback[options->rollback]);
+    buffer_printf(out, "ttl %u\ntimeout %u\nrate %u\nread_only %d\nallow_delete %d\nrollback %s\n",
+                  options->ttl, options->timeout,
+                  options->rate != 0 ? options->rate : options->provider->rate, options->read_only,
+                  options->allow_delete, rollback[options->rollback]);
     buffer_puts(out, "protect");
     for (char **at = options->protect; at != NULL && *at != NULL; at++)
         buffer_printf(out, " %s", *at);

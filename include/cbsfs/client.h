@@ -45,6 +45,14 @@ struct client_settings {
     const struct credential_source *credentials;
     int64_t attempt_timeout; /* ms for one HTTP exchange at most */
     unsigned concurrency;    /* exchanges in flight at most; 0: 8 */
+    unsigned rate;           /* calls a second for each action; 0: the provider's */
+};
+
+/* Who comes first, and how much of an action's rate he gets. */
+enum client_turn {
+    CLIENT_BACKGROUND, /* nobody waits for it: half of the rate at most, and what is left of that */
+    CLIENT_BULK,       /* one of many pages: evenly, so that there is always a place soon */
+    CLIENT_URGENT      /* changes, and the short questions that somebody waits for */
 };
 
 /* Counters since start; for `.cbsfs/stats`. */
@@ -70,8 +78,7 @@ void client_free(struct client *client);
 /*
  * Submits a call.  Copies what `call` points to.  `done` is called exactly once, never from inside
  * client_submit(), at the latest at `deadline` (clock_now() ms): answer->error tells the outcome;
- * the answer is valid only during `done`, which may take answer->document over by setting it to
- * NULL (the records then live as long as the document and `extra`).
+ * the answer is valid only during `done`.
  *
  * Guarantees by the time of `done`:
  *   - a change was put on the wire at most once, except after CLOUD_LATER, CLOUD_CLOCK or
@@ -79,12 +86,16 @@ void client_free(struct client *client);
  *   - throttled to the end: -EAGAIN; no answer in time: -ETIMEDOUT, with outcome UNKNOWN if it was
  * sent;
  *   - the breaker is open: fails in the next round of the loop with the errno that opened it,
- * outcome NOT_SENT. `urgent` calls (changes, and what somebody waits for) overtake the others in
- * the queue. Returns 0 and the handle, or -ENOMEM.
+ * outcome NOT_SENT. Calls of a better turn overtake the others in the queue; for one that is not
+ * urgent the time until `deadline` begins again with each answer that its action gets, for its turn
+ * comes when those before it are done. Returns 0 and the handle, or -ENOMEM.
  */
 int client_submit(struct client *client, const struct cloud_call *call, int64_t deadline,
-                  bool urgent, void (*done)(void *data, struct cloud_answer *answer), void *data,
-                  struct client_call **handle);
+                  enum client_turn turn, void (*done)(void *data, struct cloud_answer *answer),
+                  void *data, struct client_call **handle);
+
+/* Gives a call that was submitted at leisure a better turn. */
+void client_hurry(struct client_call *handle, enum client_turn turn);
 
 /* Takes a call back: `done` is not called. Returns true if it had not been put on the wire yet
  * (nothing can have happened). A sent request is abandoned. */

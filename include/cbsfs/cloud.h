@@ -124,6 +124,8 @@ struct snapshot_record {
     const json_t *raw;
 };
 
+struct fields_memory;
+
 struct cloud_answer {
     struct cloud_error error;          /* always filled; .status 0 when it succeeded */
     struct disk_record *disks;         /* describe disks */
@@ -133,9 +135,10 @@ struct cloud_answer {
     int64_t total;                     /* how many match in all; -1 if the cloud does not say */
     const char *next; /* the marker of the page that follows, borrowed; NULL: no page follows, or
                          this cloud counts offsets */
-    const char *snapshot_id; /* create: the new id, borrowed; "" if the answer had none */
-    json_t *document;        /* owns what is borrowed above */
-    json_t *extra;           /* more owned values (e.g. the arrays behind `images`), or NULL */
+    const char *snapshot_id;      /* create: the new id, borrowed; "" if the answer had none */
+    json_t *document;             /* owns what is borrowed above */
+    struct fields_memory *memory; /* of the document (fields_parse_page()); NULL: it has none */
+    json_t *extra;                /* more owned values (e.g. the arrays behind `images`), or NULL */
 };
 
 void cloud_answer_init(struct cloud_answer *answer);

@@ -24,9 +24,17 @@ struct buffer;
  */
 json_t *fields_parse(const char *text, size_t length, char *reason, size_t reason_size);
 
-/* The same, but what is wrong inside of one string or number does not make the rest unreadable: a
- * text that does not parse is tried once more as fields_repair() writes it. */
-json_t *fields_parse_tolerant(const char *text, size_t length, char *reason, size_t reason_size);
+/*
+ * The same for an answer with many records, which costs half as much: the document has memory of
+ * its own.  It is ended with fields_memory_free(*memory) (harmless on NULL) and nothing else, is
+ * not changed meanwhile, and no part of it outlives it, whatever references are held.
+ * With `repair` what is wrong inside of one string or number does not make the rest unreadable: a
+ * text that does not parse is tried once more as fields_repair() writes it.
+ */
+struct fields_memory;
+json_t *fields_parse_page(const char *text, size_t length, bool repair,
+                          struct fields_memory **memory, char *reason, size_t reason_size);
+void fields_memory_free(struct fields_memory *memory);
 
 /*
  * Appends `json` with U+FFFD for bytes in strings that are not UTF-8 or control characters, for

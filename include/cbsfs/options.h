@@ -25,6 +25,8 @@
 #define OPTIONS_TIMEOUT_DEFAULT 10 /* seconds */
 #define OPTIONS_TIMEOUT_MIN     1
 #define OPTIONS_TIMEOUT_MAX     600
+#define OPTIONS_RATE_MIN        1 /* calls a second for each action */
+#define OPTIONS_RATE_MAX        1000
 
 enum options_action {
     OPTIONS_MOUNT,
@@ -47,10 +49,11 @@ struct options {
     const struct provider *provider; /* never NULL after a mount, demo or check was parsed */
     char *region;                    /* NULL: not given; options_complete() then fills it */
     char *profile;                   /* NULL: not given */
-    char *endpoint;    /* "https://host[:port]" or "http://LOOPBACK[:port]", for OpenStack with the
-                          path    that was given; NULL: the provider's own */
-    unsigned ttl;      /* seconds, OPTIONS_TTL_MIN..MAX */
-    unsigned timeout;  /* seconds, OPTIONS_TIMEOUT_MIN..MAX */
+    char *endpoint;   /* "https://host[:port]" or "http://LOOPBACK[:port]", for OpenStack with the
+                         path    that was given; NULL: the provider's own */
+    unsigned ttl;     /* seconds, OPTIONS_TTL_MIN..MAX */
+    unsigned timeout; /* seconds, OPTIONS_TIMEOUT_MIN..MAX */
+    unsigned rate;    /* calls a second for each action, OPTIONS_RATE_MIN..MAX; 0: the provider's */
     bool allow_delete; /* true in a demo: there is nothing to lose */
     bool read_only;
     bool lazy;

@@ -69,6 +69,9 @@ struct store_waiter {
  */
 int store_want(struct store *store, enum store_want want, const char *id,
                struct store_waiter *waiter);
+/* Begins to ask, if that is due, what will be wanted next: WANT_DISKS, WANT_SNAPSHOTS, WANT_DISK or
+ * WANT_DISK_SNAPSHOTS. Whoever wants it before the answer comes joins. */
+void store_expect(struct store *store, enum store_want want, const char *id);
 /* Takes a waiter back. Harmless when it does not wait. */
 void store_unwait(struct store_waiter *waiter);
 

@@ -244,6 +244,19 @@ static int apply_timeout(struct options *options, const char *value, char *allow
                          allowed, size);
 }
 
+static int apply_rate(struct options *options, const char *value, char *allowed, size_t size)
+{
+    unsigned long number;
+
+    if (parse_number(value, 10, OPTIONS_RATE_MAX, &number) != 0 || number < OPTIONS_RATE_MIN) {
+        snprintf(allowed, size, "must be a number of calls a second from %d to %d",
+                 OPTIONS_RATE_MIN, OPTIONS_RATE_MAX);
+        return -EINVAL;
+    }
+    options->rate = (unsigned)number;
+    return 0;
+}
+
 static int apply_allow_delete(struct options *options, const char *value, char *allowed,
                               size_t size)
 {
@@ -336,6 +349,7 @@ const struct option_entry option_table[OPTION_COUNT] = {
     {"config", "FILE", "read options from FILE", apply_config},
     {"ttl", "SECONDS", "how old a listing may be, 1 to 86400 (30)", apply_ttl},
     {"timeout", "SECONDS", "longest wait of one operation, 1 to 600 (10)", apply_timeout},
+    {"rate", "CALLS", "API calls a second for each action, 1 to 1000 (20)", apply_rate},
     {"allow_delete", NULL, "rmdir deletes a snapshot; without it, it is refused",
      apply_allow_delete},
     {"protect", "GLOB[:GLOB]", "snapshots of these names are never deleted", apply_protect},

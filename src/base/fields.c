@@ -13,8 +13,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* Once more without what one value can break for all others. As fields_load(). */
-static int load_repaired(const char *text, size_t length, json_t **document)
+/* Once more without what one value can break for all others. As fields_load_apart(). */
+static int load_repaired(const char *text, size_t length, struct fields_memory **memory,
+                         json_t **document)
 {
     struct buffer repaired;
     json_error_t error;
@@ -23,8 +24,8 @@ static int load_repaired(const char *text, size_t length, json_t **document)
     buffer_init(&repaired, 3 * length + 1);
     int status = fields_repair(text, length, &repaired);
     if (status == 0)
-        status = fields_load(repaired.data ? repaired.data : "", repaired.length, NULL, document,
-                             &error);
+        status = fields_load_apart(repaired.data ? repaired.data : "", repaired.length, memory,
+                                   document, &error);
     buffer_free(&repaired);
     return status == -ENOMEM ? status : 0;
 }
@@ -41,7 +42,6 @@ static json_t *conclude(int status, json_t *document, const json_error_t *error,
                  error->column);
     } else if (!json_is_object(document)) {
         snprintf(reason, reason_size, "not a JSON object");
-        json_decref(document);
         return NULL;
     }
     return document;
@@ -52,19 +52,28 @@ json_t *fields_parse(const char *text, size_t length, char *reason, size_t reaso
     json_error_t error;
     json_t *document;
     int status = fields_load(text, length, NULL, &document, &error);
+    json_t *object = conclude(status, document, &error, reason, reason_size);
 
-    return conclude(status, document, &error, reason, reason_size);
+    if (!object)
+        json_decref(document);
+    return object;
 }
 
-json_t *fields_parse_tolerant(const char *text, size_t length, char *reason, size_t reason_size)
+json_t *fields_parse_page(const char *text, size_t length, bool repair,
+                          struct fields_memory **memory, char *reason, size_t reason_size)
 {
     json_error_t error;
     json_t *document;
-    int status = fields_load(text, length, NULL, &document, &error);
+    int status = fields_load_apart(text, length, memory, &document, &error);
 
-    if (status == 0 && !document)
-        status = load_repaired(text, length, &document);
-    return conclude(status, document, &error, reason, reason_size);
+    if (status == 0 && !document && repair)
+        status = load_repaired(text, length, memory, &document);
+    json_t *object = conclude(status, document, &error, reason, reason_size);
+    if (!object) {
+        fields_memory_free(*memory);
+        *memory = NULL;
+    }
+    return object;
 }
 
 json_t *fields_parse_secret(const char *text, size_t length, char *reason, size_t reason_size)

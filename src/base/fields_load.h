@@ -16,4 +16,10 @@
 int fields_load(const char *text, size_t length, json_free_t free_with, json_t **document,
                 json_error_t *error);
 
+struct fields_memory;
+
+/* The same in memory of its own, which comes with the document and is all that is to be freed. */
+int fields_load_apart(const char *text, size_t length, struct fields_memory **memory,
+                      json_t **document, json_error_t *error);
+
 #endif

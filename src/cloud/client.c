@@ -19,16 +19,23 @@
 #define DEFAULT_CONCURRENCY 8
 #define FIRST_BACKOFF       100
 #define LONGEST_BACKOFF     2000
+/* Exchanges side by side that are not urgent.  Each needs a connection, so no more than the rate
+ * can use; and the others have places left. */
+#define FEWEST_BULK       3
+#define PLACES_LEFT       2
+#define BACKGROUND_PLACES 2
 
 static void look_through_queue(void *data);
 
-static void assign_budgets(struct client *client)
+static int assign_budgets(struct client *client)
 {
     const struct provider *provider = client->settings.provider;
+    unsigned rate = client->settings.rate != 0 ? client->settings.rate : provider->rate;
 
     for (unsigned verb = 0; verb < CLOUD_VERB_COUNT; verb++) {
         const char *action = provider->action((enum cloud_verb)verb);
-        budget_init(&client->budgets[verb], provider->rate);
+        if (budget_init(&client->budgets[verb], rate) != 0)
+            return -ENOMEM;
         client->budget_of[verb] = verb;
         for (unsigned other = 0; other < verb; other++) {
             if (strcmp(action, provider->action((enum cloud_verb)other)) == 0) {
@@ -37,6 +44,7 @@ static void assign_budgets(struct client *client)
             }
         }
     }
+    return 0;
 }
 
 struct client *client_new(struct loop *loop, struct http *http,
@@ -54,7 +62,10 @@ struct client *client_new(struct loop *loop, struct http *http,
     client->wake.data = client;
     client->stats.latency_last = -1;
     client->seed = (unsigned)clock_wall() ^ (unsigned)getpid();
-    assign_budgets(client);
+    if (assign_budgets(client) != 0) {
+        client_free(client);
+        return NULL;
+    }
     return client;
 }
 
@@ -102,12 +113,25 @@ void client_free(struct client *client)
     drop_all(&client->ended);
     loop_timer_stop(client->loop, &client->wake);
     client_credential_free(client);
+    for (unsigned verb = 0; verb < CLOUD_VERB_COUNT; verb++)
+        budget_free(&client->budgets[verb]);
     free(client);
 }
 
 struct budget *client_budget(struct client_call *call)
 {
     return &call->client->budgets[call->client->budget_of[call->call.verb]];
+}
+
+int64_t client_deadline(struct client_call *call)
+{
+    /* Its turn comes when those before it are done; while they are, it has not waited in vain. */
+    int64_t answered = client_budget(call)->answered;
+    int64_t deadline = answered + call->patience + (int64_t)2 * CLIENT_RATE_WINDOW;
+    bool has_failed = call->error.status != 0 && call->error.status != -EAGAIN;
+    if (call->turn == CLIENT_URGENT || has_failed || answered == 0 || deadline < call->deadline)
+        return call->deadline;
+    return deadline;
 }
 
 /* Full jitter: callers that failed together do not come back together. */
@@ -157,7 +181,12 @@ static void end_with_error(struct client_call *call)
 static void deadline_passed(void *data)
 {
     struct client_call *call = data;
+    int64_t deadline = client_deadline(call);
 
+    if (deadline > clock_now()) {
+        loop_timer_start(call->client->loop, &call->timer, deadline);
+        return;
+    }
     if (call->error.status == 0)
         cloud_error_set(&call->error, -ETIMEDOUT, CLOUD_NOT_SENT, CLOUD_FINAL, "",
                         "the time was over before the request could be sent");
@@ -174,7 +203,7 @@ void client_requeue(struct client_call *call, int64_t not_before)
     call->trial = false;
     call_list_insert(&client->queue, call);
     client->stats.queued++;
-    loop_timer_start(client->loop, &call->timer, call->deadline);
+    loop_timer_start(client->loop, &call->timer, client_deadline(call));
     client_wake(client, not_before);
 }
 
@@ -186,6 +215,33 @@ static void fail_by_breaker(struct client_call *call)
     cloud_error_set(&call->error, breaker->status, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s",
                     breaker->message);
     client_end_later(call);
+}
+
+/* How many calls of many may be under way side by side. */
+static unsigned bulk_places(struct client_call *call)
+{
+    const struct client *client = call->client;
+    int64_t useful = client_budget(call)->pace * client->latency / 1000 + 1;
+    unsigned most =
+        client->settings.concurrency > PLACES_LEFT ? client->settings.concurrency - PLACES_LEFT : 1;
+
+    if (useful < FEWEST_BULK)
+        useful = FEWEST_BULK;
+    return useful < most ? (unsigned)useful : most;
+}
+
+static bool has_place(struct client_call *call)
+{
+    const struct client *client = call->client;
+    unsigned count = 0;
+
+    if (client->stats.in_flight >= client->settings.concurrency)
+        return false;
+    if (call->turn == CLIENT_URGENT)
+        return true;
+    for (const struct client_call *other = client->flying.first; other; other = other->next)
+        count += other->turn != CLIENT_URGENT;
+    return count < (call->turn == CLIENT_BULK ? bulk_places(call) : BACKGROUND_PLACES);
 }
 
 /* Sends or ends the call, or returns when to look at it again; INT64_MAX: when something else
@@ -201,12 +257,11 @@ static int64_t consider(struct client_call *call, int64_t now)
     }
     if (verdict == BREAKER_WAIT)
         return client->breaker.until;
-    if (client->credential.pending || now >= call->deadline ||
-        client->stats.in_flight >= client->settings.concurrency)
+    if (client->credential.pending || now >= client_deadline(call) || !has_place(call))
         return INT64_MAX;
     if (call->not_before > now)
         return call->not_before;
-    int64_t next = budget_next(client_budget(call));
+    int64_t next = budget_next(client_budget(call), call->turn, now);
     if (next > now)
         return next;
     client_attempt(call);
@@ -233,8 +288,8 @@ static void look_through_queue(void *data)
 }
 
 int client_submit(struct client *client, const struct cloud_call *request, int64_t deadline,
-                  bool urgent, void (*done)(void *data, struct cloud_answer *answer), void *data,
-                  struct client_call **handle)
+                  enum client_turn turn, void (*done)(void *data, struct cloud_answer *answer),
+                  void *data, struct client_call **handle)
 {
     struct client_call *call = client_call_new(request);
     if (!call)
@@ -242,7 +297,8 @@ int client_submit(struct client *client, const struct cloud_call *request, int64
     call->client = client;
     call->number = ++client->last_number;
     call->deadline = deadline;
-    call->urgent = urgent;
+    call->patience = deadline - clock_now();
+    call->turn = turn;
     call->is_change = cloud_verb_is_change(request->verb);
     call->done = done;
     call->data = data;
@@ -254,6 +310,18 @@ int client_submit(struct client *client, const struct cloud_call *request, int64
     client_wake(client, clock_now());
     *handle = call;
     return 0;
+}
+
+void client_hurry(struct client_call *handle, enum client_turn turn)
+{
+    if (turn <= handle->turn)
+        return;
+    handle->turn = turn;
+    if (handle->state != CALL_QUEUED)
+        return;
+    call_list_remove(&handle->client->queue, handle);
+    call_list_insert(&handle->client->queue, handle);
+    client_wake(handle->client, clock_now());
 }
 
 bool client_call_is_sent(const struct client_call *handle)

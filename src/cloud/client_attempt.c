@@ -42,7 +42,7 @@ static int status_of_transport(int error)
 /* Puts the call back when there is time for another attempt. */
 static bool try_again(struct client_call *call, const struct cloud_error *error, int64_t at)
 {
-    if (at >= call->deadline)
+    if (at >= client_deadline(call))
         return false;
     call->error = *error;
     client_requeue(call, at);
@@ -56,8 +56,10 @@ static bool try_later(struct client_call *call, const struct cloud_error *error,
     struct budget *budget = client_budget(call);
     int64_t now = clock_now();
 
-    if (error->status == -EAGAIN)
+    if (error->status == -EAGAIN) {
         client->stats.throttled++;
+        budget_slow_down(budget, now);
+    }
     /* Refusals of calls that were sent side by side are one event. */
     if (now >= budget->paused_until)
         budget_pause(budget, now + client_backoff(client, budget->refusals++));
@@ -139,7 +141,7 @@ static void answered(struct client_call *call, const struct http_reply *reply)
     if (error->status == 0 || error->remedy == CLOUD_FINAL)
         client_credential_accepted(call);
     if (error->status == 0)
-        client_budget(call)->refusals = 0;
+        budget_succeed(client_budget(call), clock_now());
     else
         client->stats.errors[call->call.verb]++;
 
@@ -195,6 +197,9 @@ static void attempt_done(void *data, const struct http_reply *reply)
     client->stats.in_flight--;
     client->stats.connections += reply->new_connection;
     client->stats.latency_last = reply->elapsed;
+    /* Of those that had to make a connection first the line is no longer than of others. */
+    if (reply->failure == HTTP_OK && !reply->new_connection)
+        client->latency += (reply->elapsed - client->latency) / (client->latency > 0 ? 8 : 1);
     if (reply->failure != HTTP_NOT_SENT)
         call->maybe_sent = true;
     client_wake(client, clock_now()); /* a place is free, or the breaker has changed */
@@ -239,8 +244,11 @@ void client_attempt(struct client_call *call)
         return;
     }
     int64_t deadline = now + client->settings.attempt_timeout;
-    if (deadline > call->deadline)
+    /* One that has had to wait for its turn has the time of an attempt all the same. */
+    if (call->turn == CLIENT_URGENT && deadline > call->deadline)
         deadline = call->deadline;
+    else if (deadline > call->deadline)
+        call->deadline = deadline;
     status = http_start(client->http, &request, deadline, call->is_change, attempt_done, call,
                         &call->exchange);
     if (status) {
@@ -249,7 +257,7 @@ void client_attempt(struct client_call *call)
         client_end_later(call);
         return;
     }
-    budget_spend(client_budget(call), now);
+    budget_spend(client_budget(call), call->turn, now);
     call->trial = client->breaker.open;
     if (call->trial)
         breaker_begin_trial(&client->breaker, now);

@@ -83,8 +83,8 @@ static void insert_after(struct call_list *list, struct client_call *position,
 
 static bool goes_before(const struct client_call *call, const struct client_call *other)
 {
-    if (call->urgent != other->urgent)
-        return call->urgent;
+    if (call->turn != other->turn)
+        return call->turn > other->turn;
     return call->number < other->number;
 }
 

@@ -10,21 +10,28 @@
 /* --- budget: how often one action may be asked (client_budget.c) --------------------------------
  */
 
-#define BUDGET_LARGEST_RATE 64
-
 struct budget {
-    unsigned rate;                     /* calls in any CLIENT_RATE_WINDOW; 1..BUDGET_LARGEST_RATE */
-    unsigned oldest;                   /* index into `sent` */
-    int64_t sent[BUDGET_LARGEST_RATE]; /* clock_now() of the last `rate` calls; 0: never */
-    int64_t paused_until;              /* after the server said that it is too much */
-    unsigned refusals;                 /* since the last success */
+    unsigned rate;        /* calls in any CLIENT_RATE_WINDOW; at least 1 */
+    unsigned pace;        /* how many of them are tried now: fewer after the server refused some */
+    unsigned oldest;      /* index into `sent` */
+    int64_t *sent;        /* clock_now() of the last `rate` calls; 0: never; owned */
+    int64_t even;         /* microseconds: the next of many may go, if they go evenly */
+    int64_t paused_until; /* after the server said that it is too much */
+    int64_t paced;        /* clock_now() when `pace` last changed */
+    int64_t answered;     /* clock_now() of the last success; 0: never */
+    unsigned refusals;    /* since the last success */
 };
 
-void budget_init(struct budget *budget, unsigned rate);
+/* 0 or -ENOMEM. budget_free() is harmless on a zeroed one. */
+int budget_init(struct budget *budget, unsigned rate);
+void budget_free(struct budget *budget);
 /* When the next call may go, clock_now() ms; a time that has passed means now. */
-int64_t budget_next(const struct budget *budget);
-void budget_spend(struct budget *budget, int64_t now);
+int64_t budget_next(const struct budget *budget, enum client_turn turn, int64_t now);
+void budget_spend(struct budget *budget, enum client_turn turn, int64_t now);
 void budget_pause(struct budget *budget, int64_t until);
+/* The server has refused one for coming too soon, or has taken one. */
+void budget_slow_down(struct budget *budget, int64_t now);
+void budget_succeed(struct budget *budget, int64_t now);
 
 /* --- breaker: whether the cloud is asked at all (client_breaker.c) ------------------------------
  */
@@ -85,7 +92,9 @@ struct client_call {
     uint64_t number;        /* its age */
     struct cloud_call call; /* its pointers are owned */
     int64_t deadline, not_before;
-    bool urgent, is_change;
+    int64_t patience; /* ms from submission to deadline */
+    enum client_turn turn;
+    bool is_change;
     bool maybe_sent;                          /* an attempt got further than NOT_SENT */
     bool clock_corrected, credential_renewed; /* each once a call */
     bool trial;
@@ -103,7 +112,7 @@ struct client {
     struct loop *loop;
     struct http *http;
     struct client_settings settings;
-    struct call_list queue; /* urgent first, then by age */
+    struct call_list queue; /* by turn, then by age */
     struct call_list flying;
     struct call_list ended;
     struct loop_timer wake;
@@ -112,6 +121,8 @@ struct client {
     struct breaker breaker;
     struct credential_state credential;
     struct client_stats stats;
+    int64_t
+        latency; /* ms, the usual one of an exchange on a connection that was there; 0: none yet */
     uint64_t last_number;
     unsigned seed; /* of rand_r() */
 };
@@ -119,8 +130,7 @@ struct client {
 /* A copy of `call` in calloc'ed memory, nothing else set; NULL when memory is out. */
 struct client_call *client_call_new(const struct cloud_call *call);
 void client_call_free(struct client_call *call);
-void call_list_insert(struct call_list *list,
-                      struct client_call *call); /* urgent first, then by age */
+void call_list_insert(struct call_list *list, struct client_call *call); /* by turn, then by age */
 void call_list_append(struct call_list *list, struct client_call *call);
 void call_list_remove(struct call_list *list, struct client_call *call);
 
@@ -134,6 +144,8 @@ void client_end_later(struct client_call *call);
 /* Ends a call with an answer, now. `answer` is freed. */
 void client_end_now(struct client_call *call, struct cloud_answer *answer);
 
+/* Until when the call is tried: its deadline, or later while others like it are answered. */
+int64_t client_deadline(struct client_call *call);
 /* Budget of the call's action. */
 struct budget *client_budget(struct client_call *call);
 /* A random time before which something is not tried again: 1..ceiling ms, the ceiling doubling with

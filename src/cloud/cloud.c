@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cbsfs/cloud.h"
 
+#include "cbsfs/fields.h"
 #include "cbsfs/timestamp.h"
 
 #include <errno.h>
@@ -25,7 +26,10 @@ void cloud_answer_free(struct cloud_answer *answer)
     free(answer->disks);
     free(answer->snapshots);
     json_decref(answer->extra);
-    json_decref(answer->document);
+    /* A document with memory of its own goes with it. */
+    if (answer->memory == NULL)
+        json_decref(answer->document);
+    fields_memory_free(answer->memory);
     cloud_answer_init(answer);
 }
 

@@ -216,9 +216,12 @@ static void reply_entries(struct request *request, const struct node *directory)
 /* True: parked until the directory's content is known. */
 static bool wait_for_content(struct request *request, const struct node *directory)
 {
-    if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS)
+    if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS) {
+        /* Side by side; a disk of which only snapshots are left is shown as well. */
+        store_expect(request->fs->store, WANT_SNAPSHOTS, NULL);
         return request_wait(request, WANT_DISKS, NULL) ||
                request_wait(request, WANT_SNAPSHOTS, NULL);
+    }
     if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
         return request_wait(request, WANT_SNAPSHOTS, NULL);
     if (directory->kind == NODE_DISK)

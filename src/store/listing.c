@@ -29,6 +29,8 @@
 
 /* The same failure is recorded once in this time, ms. */
 #define FAILURE_INTERVAL 10000
+/* As many pages of one disk are a short question. */
+#define SHORT_LISTING 10
 
 static void page_done(void *data, struct cloud_answer *answer);
 
@@ -36,6 +38,16 @@ static void drop_marker(struct listing *listing)
 {
     free(listing->marker);
     listing->marker = NULL;
+}
+
+/* The first page of anything is a short question, and so is a disk's listing unless it is long. */
+static enum client_turn turn_of(const struct listing *listing, unsigned offset)
+{
+    unsigned pages = listing->disk_id != NULL ? SHORT_LISTING : 1;
+    bool is_first = listing->pass == 1 && offset == 0;
+    if (listing->waiters == NULL && !(listing->expected && is_first))
+        return CLIENT_BACKGROUND;
+    return offset < pages * listing->store->provider->page_limit ? CLIENT_URGENT : CLIENT_BULK;
 }
 
 static int submit_page(struct listing *listing, struct page *page, unsigned offset)
@@ -54,7 +66,7 @@ static int submit_page(struct listing *listing, struct page *page, unsigned offs
     page->listing = listing;
     page->offset = offset;
     int status = client_submit(store->client, &call, clock_now() + store->settings.timeout,
-                               listing->waiters != NULL, page_done, page, &page->call);
+                               turn_of(listing, offset), page_done, page, &page->call);
     if (status == 0)
         listing->outstanding++;
     else
@@ -75,6 +87,9 @@ static void submit_pages(struct listing *listing)
 {
     /* A page that was not full is the end, whatever the total says; so one more at a time. */
     unsigned window = listing->last_is_full ? PAGE_WINDOW : 1;
+    /* Whoever comes to wait is not to stand behind pages that were asked for at leisure. */
+    if (listing->waiters == NULL && window > PAGES_AT_LEISURE)
+        window = PAGES_AT_LEISURE;
     for (size_t i = 0; i < PAGE_WINDOW && listing->outstanding < window && has_more(listing); i++) {
         if (listing->pages[i].call != NULL)
             continue;
@@ -394,6 +409,18 @@ static struct listing *find_listing(const struct store *store, enum cloud_verb v
     return NULL;
 }
 
+/* Pages that were asked for while nobody waited are hurried up. */
+static void join(struct listing *listing, struct store_waiter *waiter)
+{
+    waiter_add(&listing->waiters, waiter);
+    for (size_t i = 0; i < PAGE_WINDOW; i++) {
+        const struct page *page = &listing->pages[i];
+        if (page->call != NULL)
+            client_hurry(page->call, turn_of(listing, page->offset));
+    }
+    submit_pages(listing);
+}
+
 bool listing_is_under_way(const struct store *store, enum cloud_verb verb, const char *disk_id,
                           bool by_id, int64_t since)
 {
@@ -405,7 +432,8 @@ int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id,
 {
     struct listing *listing = find_listing(store, verb, disk_id, by_id, since);
     if (listing != NULL) {
-        waiter_add(&listing->waiters, waiter);
+        if (waiter != NULL)
+            join(listing, waiter);
         return -EINPROGRESS;
     }
     listing = calloc(1, sizeof(*listing));
@@ -416,11 +444,14 @@ int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id,
     listing->by_id = by_id;
     listing->asked = clock_now();
     listing->first_serial = store->serial + 1;
-    waiter_add(&listing->waiters, waiter);
+    listing->expected = waiter == NULL;
+    if (waiter != NULL)
+        waiter_add(&listing->waiters, waiter);
     if (disk_id != NULL)
         listing->disk_id = strdup(disk_id);
     if ((disk_id != NULL && listing->disk_id == NULL) || begin_pass(listing) != 0) {
-        store_unwait(waiter);
+        if (waiter != NULL)
+            store_unwait(waiter);
         free_listing(listing);
         return -ENOMEM;
     }

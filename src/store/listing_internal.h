@@ -8,6 +8,8 @@
 /* Pages asked for ahead: enough to keep the API's rate busy over a slow line, few enough that each
  * one's turn comes long before its deadline. */
 #define PAGE_WINDOW 16
+/* The same while nobody waits. */
+#define PAGES_AT_LEISURE 2
 #define PASS_LIMIT  3
 /* More records than any account has: whoever tells of more would be listened to for ever. */
 #define RECORD_LIMIT 4000000
@@ -24,6 +26,7 @@ struct listing {
     char *disk_id; /* NULL: everything */
     bool by_id;
     struct store_waiter *waiters;
+    bool expected; /* began before anybody waited, for whoever would */
     struct page pages[PAGE_WINDOW];
     unsigned outstanding;
     unsigned next_offset;

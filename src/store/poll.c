@@ -152,7 +152,8 @@ static int submit_chunk(struct store *store, struct poll_chunk *chunk)
     struct cloud_call call = {
         .verb = chunk->verb, .ids = (const char *const *)chunk->ids, .id_count = chunk->count};
     int status = client_submit(store->client, &call, store->poll.asked + store->settings.timeout,
-                               true, chunk_done, chunk, &chunk->call);
+                               store->poll.outstanding == 0 ? CLIENT_URGENT : CLIENT_BULK,
+                               chunk_done, chunk, &chunk->call);
     if (status != 0) {
         free_chunk(chunk);
         return status;

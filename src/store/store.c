@@ -133,6 +133,16 @@ static bool is_held(const struct failed_question *question, int64_t since)
            (hold < LONGEST_FAILURE_HOLD ? hold : LONGEST_FAILURE_HOLD);
 }
 
+/* Whoever looks into a disk while everything is being listed wants its snapshots next, and they are
+ * long in coming: so they are asked for side by side with it.  Everything is being paid for
+ * already; else this would be a question too many for who wants the disk alone. */
+static void expect_snapshots_of(struct store *store, const char *id, int64_t since)
+{
+    if (listing_is_under_way(store, CLOUD_DESCRIBE_SNAPSHOTS, NULL, false, since))
+        store_expect(store, WANT_DISK_SNAPSHOTS, id);
+}
+
+/* `waiter` NULL: it is only expected. */
 static int want_records(struct store *store, enum store_want want, const char *id,
                         struct store_waiter *waiter)
 {
@@ -145,8 +155,10 @@ static int want_records(struct store *store, enum store_want want, const char *i
         return store->failed[!disks].status;
     /* Who asks what somebody is asking already is not crawling. */
     if (want == WANT_DISK && (listing_is_under_way(store, CLOUD_DESCRIBE_DISKS, id, true, since) ||
-                              take_single(store, &store->single_disk, id)))
+                              take_single(store, &store->single_disk, id))) {
+        expect_snapshots_of(store, id, since);
         return listing_want(store, CLOUD_DESCRIBE_DISKS, id, true, since, waiter);
+    }
     if (want == WANT_DISK_SNAPSHOTS &&
         (listing_is_under_way(store, CLOUD_DESCRIBE_SNAPSHOTS, id, false, since) ||
          take_single(store, &store->single_snapshots, id)))
@@ -233,6 +245,11 @@ int store_want(struct store *store, enum store_want want, const char *id,
         break;
     }
     return want_records(store, want, id, waiter);
+}
+
+void store_expect(struct store *store, enum store_want want, const char *id)
+{
+    (void)want_records(store, want, id, NULL);
 }
 
 void store_refresh(struct store *store)

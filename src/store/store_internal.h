@@ -72,7 +72,8 @@ void waiter_add(struct store_waiter **list, struct store_waiter *waiter);
 void waiters_wake(struct store_waiter **list, int status);
 
 /* Starts, or joins, a listing of disks or snapshots; `disk_id` NULL: all. `by_id`: the record of
- * this disk. `since`: one that began before this clock ms is not joined. 0 or -ENOMEM. */
+ * this disk. `since`: one that began before this clock ms is not joined. `waiter` NULL: somebody is
+ * expected to join. -EINPROGRESS or -ENOMEM. */
 int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id, bool by_id,
                  int64_t since, struct store_waiter *waiter);
 /* True if that would join one that is under way. */

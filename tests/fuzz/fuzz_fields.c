@@ -40,7 +40,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_require(document != NULL ? json_is_object(document) : *reason != '\0');
     if (document != NULL)
         read_members(document);
-    json_t *tolerant = fields_parse_tolerant(text, size, reason, sizeof(reason));
+    struct fields_memory *memory;
+    json_t *tolerant = fields_parse_page(text, size, true, &memory, reason, sizeof(reason));
+    fuzz_require((tolerant == NULL) == (memory == NULL));
     fuzz_require(tolerant == NULL || json_is_object(tolerant));
     /* What can be read needs no repair, and repair changes nothing in it. */
     fuzz_require(document == NULL || json_equal(document, tolerant));
@@ -48,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buffer_init(&repaired, 0);
     fuzz_require(fields_repair(text, size, &repaired) == 0 && repaired.length <= 3 * size);
     buffer_free(&repaired);
-    json_decref(tolerant);
+    fields_memory_free(memory);
     json_decref(document);
     free(text);
     return 0;

@@ -98,7 +98,7 @@ def test_version_and_help(place):
     assert version.returncode == 0 and re.search(r"^cbsfs \d+\.\d+", version.stdout)
     text = place.cbsfs("--help")
     assert text.returncode == 0 and text.stderr == ""
-    for word in ("provider=", "region=", "profile=", "endpoint=", "config=", "ttl=", "timeout=",
+    for word in ("provider=", "region=", "profile=", "endpoint=", "config=", "ttl=", "timeout=", "rate=",
                  "allow_delete", "protect=", "rollback=", "disks=", "uid=", "lazy", "--demo", "--check", "allow_other"):
         assert word in text.stdout, word
     assert max(map(len, text.stdout.splitlines())) <= 100
@@ -123,6 +123,7 @@ def test_switches_of_libfuse(sim, place, options):
 
 @pytest.mark.parametrize("option, pattern", [
     ("nonsense=1", "nonsense"), ("ttl=soon", "ttl"), ("ttl=-1", "ttl"), ("timeout=0", "timeout"),
+    ("rate=0", "rate"), ("rate=1001", "rate"),
     ("provider=nimbus", "nimbus"), ("rollback=maybe", "rollback"), ("umask=999", "umask"), ("secret=x", "secret"),
     ("config=/nonexistent/file", "/nonexistent/file")])
 def test_options_that_are_wrong(sim, place, option, pattern):

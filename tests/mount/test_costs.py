@@ -96,6 +96,17 @@ def test_a_large_crawl_keeps_to_the_rate(own):
         refused.append(refused_of_a_large_crawl(own))
 
 
+@pytest.mark.parametrize("rate", [4, pytest.param(60, marks=pytest.mark.core)])
+def test_the_rate_that_was_asked_for(own, rate):
+    """Fewer than the provider's for who shares an account's limit, more for whom it was raised."""
+    sim = account(own, 40, rate * 2, "--rate", "0")
+    mount = own.mount(sim, LONG, f"rate={rate}", "timeout=60")
+    assert f"rate {rate}\n" in mount.read(mount.path(".cbsfs", "config"))
+    assert len(mount.list("snapshots")) == 40 * rate * 2
+    peak = sim.stats()["peak_per_second"]["DescribeSnapshots"]
+    assert rate * 0.6 <= peak <= rate, peak
+
+
 def test_many_processes_cost_what_one_does(own):
     sim = account(own, 20, 5, "--latency", "100")
     total = sim.stats()

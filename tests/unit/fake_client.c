@@ -443,11 +443,11 @@ static int64_t answer_time(const struct client_call *call, int64_t latency, int6
 }
 
 int client_submit(struct client *client, const struct cloud_call *call, int64_t deadline,
-                  bool urgent, void (*done)(void *data, struct cloud_answer *answer), void *data,
-                  struct client_call **handle)
+                  enum client_turn turn, void (*done)(void *data, struct cloud_answer *answer),
+                  void *data, struct client_call **handle)
 {
     (void)client;
-    (void)urgent;
+    (void)turn;
     struct client_call *copy = calloc(1, sizeof(*copy));
     if (copy == NULL || call_count == MOST_CALLS || call->id_count > FAKE_IDS)
         abort();
@@ -482,6 +482,11 @@ int client_submit(struct client *client, const struct cloud_call *call, int64_t 
         fake.most_in_flight = fake.in_flight;
     *handle = copy;
     return 0;
+}
+
+void client_hurry(struct client_call *handle, enum client_turn turn)
+{
+    (void)handle, (void)turn;
 }
 
 bool client_cancel(struct client_call *handle)

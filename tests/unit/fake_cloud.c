@@ -219,8 +219,8 @@ int fake_cloud_tear_down(void **state)
     return 0;
 }
 
-struct client_call *submit(enum cloud_verb verb, const char *name, int64_t timeout, bool urgent,
-                           struct result *result)
+struct client_call *submit(enum cloud_verb verb, const char *name, int64_t timeout,
+                           enum client_turn turn, struct result *result)
 {
     struct client_call *handle = NULL;
     char copy[16] = "";
@@ -231,7 +231,7 @@ struct client_call *submit(enum cloud_verb verb, const char *name, int64_t timeo
     *result = (struct result){0};
     waiting++;
     assert_int_equal(
-        client_submit(client, &call, clock_now() + timeout, urgent, keep, result, &handle), 0);
+        client_submit(client, &call, clock_now() + timeout, turn, keep, result, &handle), 0);
     memset(copy, 'Z', sizeof copy - 1); /* it has its own copy */
     assert_int_equal(result->calls, 0);
     return handle;
@@ -240,7 +240,7 @@ struct client_call *submit(enum cloud_verb verb, const char *name, int64_t timeo
 struct cloud_error ask(enum cloud_verb verb, int64_t timeout)
 {
     struct result result;
-    submit(verb, "a", timeout, false, &result);
+    submit(verb, "a", timeout, CLIENT_URGENT, &result);
     assert_true(run_loop(loop));
     assert_int_equal(result.calls, 1);
     return result.error;

@@ -65,8 +65,8 @@ int fake_cloud_tear_down(void **state);
 void client_open(unsigned port, unsigned concurrency);
 /* A `done` whose data is a struct result. */
 void keep(void *data, struct cloud_answer *answer);
-struct client_call *submit(enum cloud_verb verb, const char *name, int64_t timeout, bool urgent,
-                           struct result *result);
+struct client_call *submit(enum cloud_verb verb, const char *name, int64_t timeout,
+                           enum client_turn turn, struct result *result);
 /* Submits and waits for the end. */
 struct cloud_error ask(enum cloud_verb verb, int64_t timeout);
 struct client_stats stats(void);

@@ -35,7 +35,7 @@ static void test_breaker_opens_and_recovers(void **state)
     script.delay = 100;
     struct result results[3];
     for (int i = 0; i < 3; i++)
-        submit(CLOUD_DESCRIBE_DISKS, "a", 5000, false, &results[i]);
+        submit(CLOUD_DESCRIBE_DISKS, "a", 5000, CLIENT_URGENT, &results[i]);
     run_loop_for(loop, 50);
     assert_int_equal(stats().in_flight, 1); /* one goes through, the others wait for it */
     assert_true(run_loop(loop));
@@ -61,11 +61,11 @@ static void test_cancelled_trial_lets_another_go(void **state)
     script.silent = true;
     ask(CLOUD_DESCRIBE_DISKS, 5000);
     run_loop_for(loop, stats().breaker_until - clock_now() + 5);
-    struct client_call *trial = submit(CLOUD_DESCRIBE_DISKS, "a", 5000, false, &first);
+    struct client_call *trial = submit(CLOUD_DESCRIBE_DISKS, "a", 5000, CLIENT_URGENT, &first);
     run_loop_for(loop, 50);
     assert_int_equal(stats().in_flight, 1);
     script.silent = false;
-    submit(CLOUD_DESCRIBE_DISKS, "b", 5000, false, &second);
+    submit(CLOUD_DESCRIBE_DISKS, "b", 5000, CLIENT_URGENT, &second);
     assert_false(client_cancel(trial));
     waiting--;
     assert_true(run_loop(loop));
@@ -80,10 +80,10 @@ static void test_nobody_waits_long_for_a_trial(void **state)
     script.silent = true;
     ask(CLOUD_DESCRIBE_DISKS, 5000);
     run_loop_for(loop, stats().breaker_until - clock_now() + 5);
-    submit(CLOUD_DESCRIBE_DISKS, "a", 5000, false, &trial);
+    submit(CLOUD_DESCRIBE_DISKS, "a", 5000, CLIENT_URGENT, &trial);
     run_loop_for(loop, 20);
     int64_t began = clock_now();
-    submit(CLOUD_DESCRIBE_DISKS, "b", 5000, false, &other);
+    submit(CLOUD_DESCRIBE_DISKS, "b", 5000, CLIENT_URGENT, &other);
     run_loop_for(loop, stats().breaker_until - began + 50);
     assert_int_equal(other.calls, 1);
     assert_error(other.error, -ETIMEDOUT, CLOUD_NOT_SENT);
@@ -147,7 +147,7 @@ static void test_credential_storm(void **state)
     assert_error(ask(CLOUD_DESCRIBE_DISKS, 3000), -EKEYREJECTED, CLOUD_REFUSED);
     assert_int_equal(server_requests(server), 1);
     for (int i = 0; i < 10; i++)
-        submit(CLOUD_DESCRIBE_DISKS, "a", 3000, false, &results[i]);
+        submit(CLOUD_DESCRIBE_DISKS, "a", 3000, CLIENT_URGENT, &results[i]);
     assert_true(run_loop(loop));
     for (int i = 0; i < 10; i++) {
         assert_error(results[i].error, -EKEYREJECTED, CLOUD_REFUSED);
@@ -158,7 +158,7 @@ static void test_credential_storm(void **state)
 
     run_loop_for(loop, 1010); /* then one may try */
     for (int i = 0; i < 10; i++)
-        submit(CLOUD_DESCRIBE_DISKS, "a", 3000, false, &results[i]);
+        submit(CLOUD_DESCRIBE_DISKS, "a", 3000, CLIENT_URGENT, &results[i]);
     assert_true(run_loop(loop));
     assert_int_equal(server_requests(server), 2);
 
@@ -166,7 +166,7 @@ static void test_credential_storm(void **state)
     script.bad_key = NULL; /* enabled again */
     assert_error(ask(CLOUD_DESCRIBE_DISKS, 3000), 0, CLOUD_DONE);
     for (int i = 0; i < 10; i++)
-        submit(CLOUD_DESCRIBE_DISKS, "a", 3000, false, &results[i]);
+        submit(CLOUD_DESCRIBE_DISKS, "a", 3000, CLIENT_URGENT, &results[i]);
     assert_true(run_loop(loop));
     for (int i = 0; i < 10; i++)
         assert_error(results[i].error, 0, CLOUD_DONE);
@@ -178,13 +178,13 @@ static void test_credential_comes_later(void **state)
     struct result results[3];
     keys.slow = true;
     for (int i = 0; i < 3; i++)
-        submit(CLOUD_DESCRIBE_DISKS, "a", 3000, false, &results[i]);
+        submit(CLOUD_DESCRIBE_DISKS, "a", 3000, CLIENT_URGENT, &results[i]);
     assert_true(run_loop(loop));
     for (int i = 0; i < 3; i++)
         assert_error(results[i].error, 0, CLOUD_DONE);
 
     keys.slow = true;
-    submit(CLOUD_DESCRIBE_DISKS, "a", 10, false, &results[0]);
+    submit(CLOUD_DESCRIBE_DISKS, "a", 10, CLIENT_URGENT, &results[0]);
     assert_true(run_loop(loop));
     assert_error(results[0].error, -ETIMEDOUT, CLOUD_NOT_SENT);
     keys.slow = true; /* freed while the source is still asked: tear_down() */

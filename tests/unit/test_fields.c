@@ -129,15 +129,22 @@ static void test_repair(void **state)
     char reason[200];
     static const char spoilt[] = "{\"name\":\"\xff\\udfff\",\"size\":1e999,\"next\":1}";
     assert_null(parse(spoilt));
-    json_t *document = fields_parse_tolerant(spoilt, sizeof spoilt - 1, reason, sizeof reason);
+    struct fields_memory *memory;
+    assert_null(
+        fields_parse_page(spoilt, sizeof spoilt - 1, false, &memory, reason, sizeof reason));
+    assert_null(memory);
+    json_t *document =
+        fields_parse_page(spoilt, sizeof spoilt - 1, true, &memory, reason, sizeof reason);
     assert_string_equal(field_text(document, "name", ""), "\ufffd\ufffd");
     assert_int_equal(field_integer(document, "size", -1), -1);
     assert_int_equal(field_integer(document, "next", 0), 1);
-    json_decref(document);
+    fields_memory_free(memory);
     /* What is no JSON does not become any. */
     static const char *const foreign[] = {"\xff\xfe{\0}", "\xef\xbb\xbf{}", "{\"a\":tru}", "{}{}"};
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
-        assert_null(fields_parse_tolerant(foreign[i], strlen(foreign[i]), reason, sizeof reason));
+        assert_null(fields_parse_page(foreign[i], strlen(foreign[i]), true, &memory, reason,
+                                      sizeof reason));
+    fields_memory_free(NULL);
 }
 
 static void test_values(void **state)
@@ -217,13 +224,11 @@ static void guarded_free(void *memory)
     free(block);
 }
 
-/* Jansson loses the byte for which its buffer cannot grow: here the quote that ends a string. */
-static void test_memory_that_is_out(void **state)
+/* Parses until as many allocations succeed as it takes; how many those are. */
+static unsigned parse_short_of_memory(const char *text, bool has_memory)
 {
-    (void)state;
-    static const char text[] = "{\"12345678901234\":\"123456789012345678901234567890\","
-                               "\"a\":[1,2.5,null,{\"b\":\"c\"}]}";
     char reason[160];
+    struct fields_memory *memory = NULL;
     json_malloc_t usual_malloc;
     json_free_t usual_free;
     json_get_alloc_funcs(&usual_malloc, &usual_free);
@@ -233,21 +238,47 @@ static void test_memory_that_is_out(void **state)
     for (; document == NULL && number < 1000; number++) {
         wanted = number;
         errno = 0;
-        document = number % 2 == 0
-                       ? fields_parse(text, sizeof text - 1, reason, sizeof reason)
-                       : fields_parse_tolerant(text, sizeof text - 1, reason, sizeof reason);
+        document = has_memory
+                       ? fields_parse_page(text, strlen(text), true, &memory, reason, sizeof reason)
+                       : fields_parse(text, strlen(text), reason, sizeof reason);
         if (document == NULL) {
             assert_int_equal(errno, ENOMEM);
             assert_string_equal(reason, "out of memory");
+            assert_null(memory);
             assert_int_equal(alive, 0);
         }
     }
-    assert_in_range(number, 10, 999);
     assert_string_equal(field_text(document, "12345678901234", ""),
                         "123456789012345678901234567890");
-    json_decref(document);
+    if (has_memory)
+        fields_memory_free(memory);
+    else
+        json_decref(document);
     assert_int_equal(alive, 0);
     json_set_alloc_funcs(usual_malloc, usual_free);
+    return number;
+}
+
+/* Jansson loses the byte for which its buffer cannot grow: here the quote that ends a string. */
+static void test_memory_that_is_out(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"12345678901234\":\"123456789012345678901234567890\","
+                               "\"a\":[1,2.5,null,{\"b\":\"c\"}]}";
+    assert_in_range(parse_short_of_memory(text, false), 10, 999);
+    assert_int_equal(parse_short_of_memory(text, true), 3);
+    /* So long that one block is larger than any chunk, and so many that there are several. */
+    struct buffer large;
+    buffer_init(&large, 0);
+    buffer_puts(&large, "{\"12345678901234\":\"123456789012345678901234567890\",\"long\":\"");
+    for (int i = 0; i < 600000; i++)
+        buffer_puts(&large, "x");
+    buffer_puts(&large, "\",\"many\":[");
+    for (int i = 0; i < 20000; i++)
+        buffer_printf(&large, "%s{\"number\":%d}", i > 0 ? "," : "", i);
+    buffer_puts(&large, "]}");
+    assert_in_range(parse_short_of_memory(large.data, true), 5, 100);
+    buffer_free(&large);
 }
 
 int main(void)

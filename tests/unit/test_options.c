@@ -66,6 +66,7 @@ static void test_defaults(void **state)
     assert_null(options.config);
     assert_int_equal(options.ttl, 30);
     assert_int_equal(options.timeout, 10);
+    assert_int_equal(options.rate, 0); /* the provider's */
     assert_int_equal(options.rollback, ROLLBACK_ON);
     assert_int_equal(options.uid, getuid());
     assert_int_equal(options.gid, getgid());
@@ -112,12 +113,13 @@ static void test_own_options(void **state)
 
     (void)state;
     assert_int_equal(parse(&options,
-                           "/m -o ttl=86400,timeout=600,allow_delete,rollback=confirm -f "
+                           "/m -o ttl=86400,timeout=600,rate=1000,allow_delete,rollback=confirm -f "
                            "-o protect=keep-*:base,disks=disk-a:disk-b,uid=7,gid=8 -s "
                            "-o umask=027,lazy,ro,provider=tencent,endpoint=cbs.example.com"),
                      0);
     assert_int_equal(options.ttl, 86400);
     assert_int_equal(options.timeout, 600);
+    assert_int_equal(options.rate, 1000);
     assert_true(options.allow_delete && options.lazy && options.read_only && options.foreground);
     assert_false(options.debug);
     assert_int_equal(options.rollback, ROLLBACK_CONFIRM);
@@ -239,6 +241,9 @@ static void test_refused(void **state)
         {"/m -o ttl", "ttl needs a value"},
         {"/m -o ttl=", "ttl needs a value"},
         {"/m -o timeout=601", "timeout=601: must be a number of seconds from 1 to 600"},
+        {"/m -o rate=0", "rate=0: must be a number of calls a second from 1 to 1000"},
+        {"/m -o rate=1001", "calls a second from 1 to 1000"},
+        {"/m -o rate=20/s", "calls a second from 1 to 1000"},
         {"/m -o allow_delete=maybe", "allow_delete=maybe: must be yes or no"},
         {"/m -o rollback=never", "rollback=never: must be on, confirm or off"},
         {"/m -o provider=aws", "provider=aws: this version has only tencent"},
@@ -533,9 +538,9 @@ static void test_region_is_optional_for_openstack(void **state)
 static void test_help_names_every_option(void **state)
 {
     static const char *const names[] = {
-        "provider=",    "region=",  "profile=",  "endpoint=", "config=",  "ttl=", "timeout=",
-        "allow_delete", "protect=", "rollback=", "disks=",    "uid=",     "gid=", "umask=",
-        "lazy",         "ro ",      "--demo",    "--check",   "--version"};
+        "provider=", "region=",      "profile=", "endpoint=", "config=", "ttl=",     "timeout=",
+        "rate=",     "allow_delete", "protect=", "rollback=", "disks=",  "uid=",     "gid=",
+        "umask=",    "lazy",         "ro ",      "--demo",    "--check", "--version"};
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);

@@ -138,6 +138,49 @@ static void test_first_look_at_one_disk(void **state)
     assert_false(store_is_known(store, WANT_DISKS, NULL));
 }
 
+/* Who looks into one disk while everything is listed has its snapshots after one trip. */
+static void test_first_look_during_a_crawl(void **state)
+{
+    (void)state;
+    static struct looker all, disk, snapshots;
+    for (int i = 10; i < 60; i++) {
+        char id[32];
+        snprintf(id, sizeof(id), "snap-%08d", i);
+        fake_add_snapshot(id, DISK, id, -1000 * i);
+    }
+    assert_true(look_begin(&all, WANT_SNAPSHOTS, NULL));
+    world_run(5);
+    assert_true(look_begin(&disk, WANT_DISK, OTHER));
+    world_run(22);
+    assert_int_equal(disk.ready, 1);
+    assert_int_equal(all.ready, 0);
+    assert_false(look_begin(&snapshots, WANT_DISK_SNAPSHOTS, OTHER));
+    assert_string_equal(entry_id(OTHER, "second"), "snap-00000002");
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_DISKS], 1);
+    world_run_until(&all.ready, 1000);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SNAPSHOTS], 1 + (53 + FAKE_PAGE - 1) / FAKE_PAGE);
+}
+
+static void test_expected(void **state)
+{
+    (void)state;
+    static struct looker all;
+    store_expect(store, WANT_SNAPSHOTS, NULL);
+    store_expect(store, WANT_SNAPSHOTS, NULL);
+    world_run(10);
+    assert_true(look_begin(&all, WANT_SNAPSHOTS, NULL));
+    world_run_until(&all.ready, 1000);
+    store_expect(store, WANT_SNAPSHOTS, NULL); /* is known */
+    world_run(100);
+    assert_int_equal(asked(), 1);
+    /* Nobody has to come for it. */
+    world_run(TTL);
+    store_expect(store, WANT_SNAPSHOTS, NULL);
+    world_run(100);
+    assert_int_equal(asked(), 2);
+    assert_true(store_life(store, WANT_SNAPSHOTS, NULL) > 0);
+}
+
 static void test_crawl(void **state)
 {
     (void)state;
@@ -372,6 +415,8 @@ int main(void)
         STORE_TEST(test_overtaken),
         STORE_TEST(test_refresh_of_a_disk),
         STORE_TEST(test_first_look_at_one_disk),
+        STORE_TEST(test_first_look_during_a_crawl),
+        STORE_TEST(test_expected),
         STORE_TEST(test_crawl),
         STORE_TEST(test_no_such_disk),
         STORE_TEST(test_disk_is_gone),

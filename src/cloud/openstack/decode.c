@@ -263,8 +263,8 @@ static void read_reply(const struct cloud_call *call, const struct http_reply *r
     bool by_id = call->id_count > 0;
     if (is_accepted(call, reply))
         return;
-    answer->document =
-        fields_parse_tolerant(reply->body, reply->body_length, reason, sizeof reason);
+    answer->document = fields_parse_page(reply->body, reply->body_length, true, &answer->memory,
+                                         reason, sizeof reason);
     if (answer->document == NULL && errno == ENOMEM)
         codec_set_out_of_memory(&answer->error);
     else if (by_id && openstack_is_gone(reply, answer->document))

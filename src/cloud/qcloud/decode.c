@@ -188,10 +188,12 @@ static size_t drop_last_commas(char *text, size_t length)
     return kept;
 }
 
-/* NULL with errno and a reason, as fields_parse_tolerant() gives them. */
-static json_t *parse(const struct http_reply *reply, char *reason, size_t size)
+/* NULL with errno and a reason, as fields_parse_page() gives them. */
+static json_t *parse(const struct http_reply *reply, struct fields_memory **memory, char *reason,
+                     size_t size)
 {
-    json_t *document = fields_parse(reply->body, reply->body_length, reason, size);
+    json_t *document =
+        fields_parse_page(reply->body, reply->body_length, false, memory, reason, size);
     if (document != NULL || errno == ENOMEM)
         return document;
     char *copy = malloc(reply->body_length + 1);
@@ -199,7 +201,7 @@ static json_t *parse(const struct http_reply *reply, char *reason, size_t size)
         return NULL; /* errno is ENOMEM */
     memcpy(copy, reply->body, reply->body_length);
     size_t length = drop_last_commas(copy, reply->body_length);
-    document = fields_parse_tolerant(copy, length, reason, size);
+    document = fields_parse_page(copy, length, true, memory, reason, size);
     int number = errno;
     free(copy);
     errno = number;
@@ -235,7 +237,7 @@ static void read_reply(const struct cloud_call *call, const struct http_reply *r
     if (codec_set_status_error(reply, &answer->error))
         return;
     char reason[160];
-    answer->document = parse(reply, reason, sizeof reason);
+    answer->document = parse(reply, &answer->memory, reason, sizeof reason);
     if (answer->document == NULL) {
         codec_set_unreadable(reply, errno, reason, &answer->error);
         return;

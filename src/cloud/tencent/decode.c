@@ -254,8 +254,8 @@ static void read_reply(const struct cloud_call *call, const struct http_reply *r
     if (codec_set_status_error(reply, &answer->error))
         return;
     char reason[160];
-    answer->document =
-        fields_parse_tolerant(reply->body, reply->body_length, reason, sizeof reason);
+    answer->document = fields_parse_page(reply->body, reply->body_length, true, &answer->memory,
+                                         reason, sizeof reason);
     if (answer->document == NULL) {
         codec_set_unreadable(reply, errno, reason, &answer->error);
         return;
