@@ -47,6 +47,10 @@ int buffer_puts(struct buffer *buffer, const char *text);
 int buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Makes the content `length` bytes longer and returns where they are, for the caller to write; NULL
+ * after an error, which is the same as that of the functions above. */
+char *buffer_extend(struct buffer *buffer, size_t length);
+
 /*
  * Appends `text` so that it can harm neither a terminal, a log line nor a path: invalid UTF-8 and
  * what utf8_is_hidden() become `?`.  For whatever comes from a server and is shown to a person.

@@ -70,15 +70,23 @@ static int reserve(struct buffer *buffer, size_t extra)
     return 0;
 }
 
+char *buffer_extend(struct buffer *buffer, size_t length)
+{
+    if (reserve(buffer, length))
+        return NULL;
+    char *end = buffer->data + buffer->length;
+    buffer->length += length;
+    end[length] = '\0';
+    return end;
+}
+
 int buffer_append(struct buffer *buffer, const void *bytes, size_t length)
 {
-    int status = reserve(buffer, length);
-    if (status)
-        return status;
+    char *end = buffer_extend(buffer, length);
+    if (!end)
+        return buffer->error;
     if (length)
-        memcpy(buffer->data + buffer->length, bytes, length);
-    buffer->length += length;
-    buffer->data[buffer->length] = '\0';
+        memcpy(end, bytes, length);
     return 0;
 }
 

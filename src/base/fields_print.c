@@ -10,8 +10,6 @@
 #include "cbsfs/fields.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #define DEEPEST 2048 /* of what Jansson reads */
@@ -28,22 +26,46 @@ static int put_escape(struct buffer *out, unsigned char byte)
     return buffer_append(out, escape, sizeof(escape));
 }
 
-static int put_text(struct buffer *out, const char *text, size_t length)
+/* Where the first character is that needs an escape, or the end. */
+static const char *find_escape(const char *text, const char *end)
 {
-    const char *end = text + length, *plain = text; /* not appended yet */
+    while (text < end && (unsigned char)*text >= ' ' && *text != '"' && *text != '\\')
+        text++;
+    return text;
+}
+
+static int put_escaped(struct buffer *out, const char *text, const char *end)
+{
     int status = buffer_append(out, "\"", 1);
-    for (; text < end && status == 0; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte >= ' ' && byte != '"' && byte != '\\')
-            continue;
-        status = buffer_append(out, plain, (size_t)(text - plain));
-        if (status == 0)
-            status = put_escape(out, byte);
-        plain = text + 1;
+    while (status == 0) {
+        const char *stop = find_escape(text, end);
+        status = buffer_append(out, text, (size_t)(stop - text));
+        if (status != 0 || stop == end)
+            break;
+        status = put_escape(out, (unsigned char)*stop);
+        text = stop + 1;
     }
-    if (status == 0)
-        status = buffer_append(out, plain, (size_t)(end - plain));
     return status == 0 ? buffer_append(out, "\"", 1) : status;
+}
+
+/* A text between quotes, and one character behind it, '\0': none. Most need no escape and are one
+ * piece. */
+static int put_text(struct buffer *out, const char *text, size_t length, char behind)
+{
+    const size_t more = behind != '\0' ? 1 : 0;
+    if (find_escape(text, text + length) != text + length) {
+        int status = put_escaped(out, text, text + length);
+        return status == 0 ? buffer_append(out, &behind, more) : status;
+    }
+    char *to = buffer_extend(out, length + 2 + more);
+    if (to == NULL)
+        return out->error;
+    *to++ = '"';
+    memcpy(to, text, length);
+    to[length] = '"';
+    if (behind != '\0')
+        to[length + 1] = behind;
+    return 0;
 }
 
 static int put_array(struct buffer *out, const json_t *array, unsigned depth)
@@ -68,9 +90,7 @@ static int put_object(struct buffer *out, const json_t *object, unsigned depth)
         if (at != first)
             status = buffer_append(out, ",", 1);
         if (status == 0)
-            status = put_text(out, key, strlen(key));
-        if (status == 0)
-            status = buffer_append(out, ":", 1);
+            status = put_text(out, key, strlen(key), ':');
         if (status == 0)
             status = put_value(out, json_object_iter_value(at), depth);
     }
@@ -89,9 +109,14 @@ static int put_real(struct buffer *out, const json_t *real)
 
 static int put_integer(struct buffer *out, json_int_t integer)
 {
-    char text[32];
-    int length = snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, integer);
-    return buffer_append(out, text, (size_t)length);
+    char text[24], *first = text + sizeof(text);
+    uint64_t rest = integer < 0 ? -(uint64_t)integer : (uint64_t)integer;
+    do
+        *--first = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (integer < 0)
+        *--first = '-';
+    return buffer_append(out, first, (size_t)(text + sizeof(text) - first));
 }
 
 static int put_value(struct buffer *out, const json_t *value, unsigned depth)
@@ -100,7 +125,7 @@ static int put_value(struct buffer *out, const json_t *value, unsigned depth)
     if (is_nested && depth == 0)
         return -ELOOP;
     if (json_is_string(value))
-        return put_text(out, json_string_value(value), json_string_length(value));
+        return put_text(out, json_string_value(value), json_string_length(value), '\0');
     if (json_is_integer(value))
         return put_integer(out, json_integer_value(value));
     if (json_is_real(value))
