@@ -185,7 +185,8 @@ struct catalogue {
     size_t shape_count, shape_capacity;
     uint32_t shape_free; /* head of the list of unused ones, or 0 */
     struct raw_pages *raw_pages;
-    struct table freed;    /* names, see the essay at the top */
+    struct table freed; /* names, see the essay at the top */
+    struct freed_name *freed_aside, *freed_spare;
     int64_t freed_unnoted; /* seconds: the last that there was no memory to note */
     struct disk **disks;   /* by id */
     size_t disk_count, disk_capacity;

@@ -8,8 +8,9 @@
  * afterwards may have it, and one that is made or renamed through the mount gets what was asked
  * for.
  *
- * A name without its note would be handed to a twin.  Where there is no memory for one, the time
- * alone is kept, and nothing that was there by then gets a plain name that it does not have.
+ * A name without its note would be handed to a twin.  So no entry is given unless there is a spare
+ * note, for when memory is out.  Where that is not enough the time alone is kept, and nothing that
+ * was there by then gets a plain name that it does not have.
  */
 #include "catalogue_internal.h"
 
@@ -23,7 +24,8 @@
 
 /* The note of a freed entry. */
 struct freed_name {
-    uint64_t disk; /* key */
+    struct freed_name *next; /* of those that the table had no room for */
+    uint64_t disk;           /* key */
     uint64_t
         owner; /* key of the snapshot that had it: if that one comes back, it may have it again */
     int64_t wall; /* seconds: when */
@@ -96,7 +98,11 @@ static struct freed_name *find_freed(const struct catalogue *catalogue, const st
                                      const char *entry)
 {
     struct entry_key key = {disk, entry};
-    return table_find(&catalogue->freed, entry_hash(disk, entry), same_freed, &key);
+    struct freed_name *note = catalogue->freed_aside;
+    while (note != NULL && !same_freed(note, &key))
+        note = note->next;
+    return note != NULL ? note
+                        : table_find(&catalogue->freed, entry_hash(disk, entry), same_freed, &key);
 }
 
 bool catalogue_had_entry(const struct catalogue *catalogue, const struct snapshot *snapshot,
@@ -110,36 +116,79 @@ bool catalogue_had_entry(const struct catalogue *catalogue, const struct snapsho
 
 void catalogue_forget_freed(struct catalogue *catalogue)
 {
-    for (size_t i = 0; i < catalogue->freed.capacity; i++)
-        free(catalogue->freed.slots[i].value);
+    size_t at = table_seek(&catalogue->freed, 0);
+    for (void *note = table_next(&catalogue->freed, &at); note != NULL;
+         note = table_next(&catalogue->freed, &at))
+        free(note);
     table_free(&catalogue->freed);
+    while (catalogue->freed_aside != NULL) {
+        struct freed_name *note = catalogue->freed_aside;
+        catalogue->freed_aside = note->next;
+        free(note);
+    }
+    free(catalogue->freed_spare);
+    catalogue->freed_spare = NULL;
 }
 
 static void forget_note(struct catalogue *catalogue, const struct disk *disk,
                         struct freed_name *note)
 {
-    table_remove(&catalogue->freed, entry_hash(disk, note->entry), note);
+    struct freed_name **aside = &catalogue->freed_aside;
+    while (*aside != NULL && *aside != note)
+        aside = &(*aside)->next;
+    if (*aside == note)
+        *aside = note->next;
+    else
+        table_remove(&catalogue->freed, entry_hash(disk, note->entry), note);
     free(note);
+}
+
+/* A note of any entry. */
+static struct freed_name *new_note(void)
+{
+    return malloc(sizeof(struct freed_name) + NAME_ENTRY_SIZE);
+}
+
+int catalogue_want_spare_note(struct catalogue *catalogue)
+{
+    if (catalogue->freed_spare == NULL)
+        catalogue->freed_spare = new_note();
+    return catalogue->freed_spare != NULL ? 0 : -ENOMEM;
+}
+
+static struct freed_name *add_note(struct catalogue *catalogue, const struct disk *disk,
+                                   const char *entry)
+{
+    size_t size = strlen(entry) + 1;
+    struct freed_name *note = malloc(sizeof(*note) + size);
+    if (note == NULL) {
+        note = catalogue->freed_spare;
+        catalogue->freed_spare = NULL;
+    }
+    if (note == NULL)
+        return NULL;
+    note->next = NULL;
+    memcpy(note->entry, entry, size);
+    if (table_add(&catalogue->freed, entry_hash(disk, entry), note) != 0) {
+        note->next = catalogue->freed_aside;
+        catalogue->freed_aside = note;
+    }
+    return note;
 }
 
 /* What is freed has its note afterwards, in one way or the other. */
 static void note_freed(struct catalogue *catalogue, const struct snapshot *snapshot, int64_t wall)
 {
-    const struct disk *disk = snapshot->disk;
     const char *entry = snapshot_entry(snapshot);
-    struct freed_name *note = find_freed(catalogue, disk, entry);
+    struct freed_name *note = find_freed(catalogue, snapshot->disk, entry);
+    if (note == NULL)
+        note = add_note(catalogue, snapshot->disk, entry);
     if (note == NULL) {
-        size_t size = strlen(entry) + 1;
-        note = malloc(sizeof(*note) + size);
-        if (note == NULL || table_add(&catalogue->freed, entry_hash(disk, entry), note) != 0) {
-            free(note);
-            if (catalogue->freed_unnoted < wall)
-                catalogue->freed_unnoted = wall;
-            return;
-        }
-        memcpy(note->entry, entry, size);
+        if (catalogue->freed_unnoted < wall)
+            catalogue->freed_unnoted = wall;
+        return;
     }
-    note->disk = disk->key;
+    note->disk = snapshot->disk->key;
     note->owner = snapshot->key;
     note->wall = wall;
 }
@@ -211,7 +260,9 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
         name_entry(catalogue->provider, name, id, true, entry);
     if (old != NULL && strcmp(old, entry) == 0)
         return 0;
-    int status = move_entry(catalogue, snapshot, entry);
+    int status = catalogue_want_spare_note(catalogue);
+    if (status == 0)
+        status = move_entry(catalogue, snapshot, entry);
     if (status != 0)
         return status;
     catalogue_entries_changed(catalogue, snapshot->disk);

@@ -94,6 +94,8 @@ void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snaps
 void catalogue_note_value(struct disk *disk, int64_t now);
 /* Counts a change of what the disk shows. */
 void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
+/* Sees to it that the next entry to be freed can be noted. 0 or -ENOMEM. */
+int catalogue_want_spare_note(struct catalogue *catalogue);
 void catalogue_forget_freed(struct catalogue *catalogue);
 /* For the index: the hash of a visible snapshot's (disk, entry). */
 uint64_t catalogue_entry_hash(const void *catalogue, uint32_t number);

@@ -119,7 +119,9 @@ struct snapshot_more *snapshot_want_more(struct snapshot *snapshot)
 
 int catalogue_prepare_change(struct snapshot *snapshot)
 {
-    return snapshot_want_more(snapshot) != NULL ? 0 : -ENOMEM;
+    if (snapshot_want_more(snapshot) == NULL)
+        return -ENOMEM;
+    return catalogue_want_spare_note(snapshot->disk->catalogue);
 }
 
 /* --- numbers that are told ----------------------------------------------------------------- */

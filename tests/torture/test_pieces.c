@@ -268,7 +268,9 @@ static void a_freed_name_is_noted(void **state)
     torture_fail(1);
     catalogue_deleted(&catalogue, catalogue_snapshot(&catalogue, "snap-0001"), 1000,
                       FAKE_EPOCH + 100000000);
+    /* There was a spare note for it. */
     assert_true(torture_end());
+    assert_true(catalogue.freed_unnoted < 0);
     /* One that nobody knew yet, and that was there. */
     decoded.snapshots[2].name = "a";
     decoded.snapshots[2].disk_id = "disk-0001";
