@@ -205,9 +205,10 @@ double node_tell(struct fs *fs, const struct node *node, struct stat *attributes
 {
     fill_attributes(fs, node, attributes);
     double life = attribute_life(fs, node);
+    /* tar takes a directory that has another st_ctim after it was read for one that has changed. */
+    attributes->st_ctim = attributes->st_atim = attributes->st_mtim;
     if (node->type == NULL)
         life = copy_tell(fs, node, life, &attributes->st_mtim.tv_nsec);
-    attributes->st_ctim = attributes->st_atim = attributes->st_mtim;
     return life;
 }
 
