@@ -72,6 +72,8 @@ int store_want(struct store *store, enum store_want want, const char *id,
 /* Begins to ask, if that is due, what will be wanted next: WANT_DISKS, WANT_SNAPSHOTS, WANT_DISK or
  * WANT_DISK_SNAPSHOTS. Whoever wants it before the answer comes joins. */
 void store_expect(struct store *store, enum store_want want, const char *id);
+/* clock_now() when a page of a listing came that was not its first; 0: none yet. */
+int64_t store_last_page(const struct store *store);
 /* Takes a waiter back. Harmless when it does not wait. */
 void store_unwait(struct store_waiter *waiter);
 

@@ -34,8 +34,8 @@ int probe_ask(struct loop *loop, struct client *client, enum cloud_verb verb, in
     struct question question = {.loop = loop, .error = error};
     struct cloud_call call = {.verb = verb, .limit = 1};
     struct client_call *handle;
-    int result =
-        client_submit(client, &call, clock_now() + timeout, CLIENT_URGENT, take_answer, &question, &handle);
+    int result = client_submit(client, &call, clock_now() + timeout, CLIENT_URGENT, take_answer,
+                               &question, &handle);
 
     if (result != 0) {
         cloud_error_set(error, result, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s", strerror(-result));

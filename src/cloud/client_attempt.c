@@ -176,7 +176,8 @@ static void not_answered(struct client_call *call, const struct http_reply *repl
     if (!is_ours || overslept > 0)
         answer.error.remedy = CLOUD_READ_AGAIN;
     if (!is_ours)
-        breaker_fail(&client->breaker, clock_now(), was_trial, stalled, &answer.error);
+        breaker_fail(&client->breaker, clock_now(), was_trial, call->attempt_started, stalled,
+                     &answer.error);
     else if (was_trial)
         breaker_drop_trial(&client->breaker);
     /* Who looked slept as well, and has waited no longer than before. */

@@ -46,7 +46,7 @@ static void open_breaker(struct breaker *breaker, int64_t now, int64_t pause,
     snprintf(breaker->message, sizeof breaker->message, "%s", error->message);
 }
 
-void breaker_fail(struct breaker *breaker, int64_t now, bool trial, bool stalled,
+void breaker_fail(struct breaker *breaker, int64_t now, bool trial, int64_t started, bool stalled,
                   const struct cloud_error *error)
 {
     if (breaker->open) {
@@ -55,6 +55,11 @@ void breaker_fail(struct breaker *breaker, int64_t now, bool trial, bool stalled
             open_breaker(breaker, now, breaker->pause * 2, error);
         return;
     }
+    /* What hung side by side hung for one reason. */
+    if (stalled && started < breaker->stalled)
+        return;
+    if (stalled)
+        breaker->stalled = now;
     /* A stall has cost somebody the time of several quick failures. */
     breaker->failures += stalled ? 2 : 1;
     if (breaker->failures >= FAILURES_TO_OPEN)

@@ -42,6 +42,7 @@ struct breaker {
     unsigned failures; /* in a row */
     int64_t until;     /* while open: when a trial may go; during it: how long others wait for it */
     int64_t pause;     /* ms of the current opening */
+    int64_t stalled;   /* clock_now() when a stall was counted last; 0: none since all was well */
     int status;        /* what opened it */
     char message[512];
 };
@@ -55,9 +56,9 @@ enum breaker_verdict breaker_judge(const struct breaker *breaker, int64_t now);
 void breaker_begin_trial(struct breaker *breaker, int64_t now);
 /* A complete response arrived, of whatever content. */
 void breaker_succeed(struct breaker *breaker);
-/* `trial`: the attempt that failed was the trial. `stalled`: it took all the time an attempt may
- * take. */
-void breaker_fail(struct breaker *breaker, int64_t now, bool trial, bool stalled,
+/* `trial`: the attempt that failed was the trial. `started`: clock_now() when it began.
+ * `stalled`: it took all the time an attempt may take. */
+void breaker_fail(struct breaker *breaker, int64_t now, bool trial, int64_t started, bool stalled,
                   const struct cloud_error *error);
 /* The trial was taken back. */
 void breaker_drop_trial(struct breaker *breaker);

@@ -109,9 +109,21 @@ void request_park(struct request *request)
     fuse_req_interrupt_func(request->fuse, is_interrupted, request);
 }
 
+/* While page after page of a long listing comes nobody waits in vain. */
+static int64_t end_of_time(const struct request *request)
+{
+    int64_t page = store_last_page(request->fs->store);
+    return (page > request->asked ? page : request->asked) + request->fs->settings.timeout;
+}
+
 static void time_is_over(void *data)
 {
     struct request *request = data;
+    int64_t end = end_of_time(request);
+    if (end > clock_now()) {
+        loop_timer_start(request->fs->loop, &request->deadline, end);
+        return;
+    }
     store_unwait(&request->waiter);
     is_ready(request, request->status != 0 ? request->status : -ETIMEDOUT);
 }
@@ -128,11 +140,12 @@ static bool limit_wait(struct request *request, enum store_want want)
         request->asked = now;
     if (first || want == WANT_SETTLED)
         return true;
-    if (now >= request->asked + fs->settings.timeout)
+    int64_t end = end_of_time(request);
+    if (now >= end)
         return false;
     request->deadline.fire = time_is_over;
     request->deadline.data = request;
-    loop_timer_start(fs->loop, &request->deadline, request->asked + fs->settings.timeout);
+    loop_timer_start(fs->loop, &request->deadline, end);
     return true;
 }
 

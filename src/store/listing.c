@@ -213,6 +213,8 @@ static int take_page(struct listing *listing, const struct page *page,
                      const struct cloud_answer *answer)
 {
     int64_t before = listing->records;
+    if (page->offset > 0)
+        listing->store->last_page = clock_now();
     listing_note_totals(listing, page, answer);
     int status = listing->verb == CLOUD_DESCRIBE_DISKS ? take_disks(listing, answer)
                                                        : take_snapshots(listing, answer);

@@ -252,6 +252,11 @@ void store_expect(struct store *store, enum store_want want, const char *id)
     (void)want_records(store, want, id, NULL);
 }
 
+int64_t store_last_page(const struct store *store)
+{
+    return store->last_page;
+}
+
 void store_refresh(struct store *store)
 {
     store->refreshed = clock_now();

@@ -52,6 +52,7 @@ struct store {
         single_disk; /* clock ms of the last question about one disk, see the essay of store.c */
     int64_t single_snapshots;
     int64_t last_success;             /* clock ms of listings */
+    int64_t last_page;                /* clock ms: of a listing that has several came one */
     struct failed_question failed[2]; /* the last listing of disks, of snapshots */
     uint64_t listings_done;
     uint64_t passes_repeated; /* pages read once more because they did not add up */

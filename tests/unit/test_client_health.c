@@ -139,6 +139,22 @@ static void test_credential_is_renewed(void **state)
     assert_int_equal(keys.asked_refused, 1);
 }
 
+/* One reason, however many hung side by side: they are asked again. */
+static void test_stalls_side_by_side(void **state)
+{
+    (void)state;
+    struct result results[3];
+    for (int i = 0; i < 3; i++) {
+        script.how[i] = SERVE_HANG;
+        submit(CLOUD_DESCRIBE_DISKS, "a", 3000, CLIENT_URGENT, &results[i]);
+    }
+    assert_true(run_loop(loop));
+    for (int i = 0; i < 3; i++)
+        assert_error(results[i].error, 0, CLOUD_DONE);
+    assert_int_equal(server_requests(server), 6);
+    assert_false(stats().breaker_open);
+}
+
 static void test_credential_storm(void **state)
 {
     (void)state;
@@ -210,6 +226,7 @@ int main(void)
         FAKE_CLOUD_TEST(test_clock_is_corrected),
         FAKE_CLOUD_TEST(test_clock_only_once),
         FAKE_CLOUD_TEST(test_credential_is_renewed),
+        FAKE_CLOUD_TEST(test_stalls_side_by_side),
         FAKE_CLOUD_TEST(test_credential_storm),
         FAKE_CLOUD_TEST(test_credential_comes_later),
         FAKE_CLOUD_TEST(test_no_credential),
