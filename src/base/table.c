@@ -31,9 +31,14 @@ void table_free(struct table *table)
 
 /* The slots behind the last home are for a chain that begins there: one that went round to the
  * first slots would not be in order. */
+static size_t slots_for(size_t capacity)
+{
+    return capacity + capacity / 16 + FIRST_CAPACITY;
+}
+
 static size_t slot_count(const struct table *table)
 {
-    return table->capacity == 0 ? 0 : table->capacity + table->capacity / 16 + FIRST_CAPACITY;
+    return table->capacity == 0 ? 0 : slots_for(table->capacity);
 }
 
 /* The upper bits: greater hashes have greater homes, or the same. */
@@ -103,7 +108,7 @@ static int grow(struct table *table)
         free(larger.slots);
         larger.capacity = larger.capacity ? larger.capacity * 2 : FIRST_CAPACITY;
         larger.count = 0;
-        larger.slots = calloc(slot_count(&larger), sizeof(*larger.slots));
+        larger.slots = calloc(slots_for(larger.capacity), sizeof(*larger.slots));
         if (larger.slots == NULL)
             return -ENOMEM;
     } while (!place_all(&larger, table));

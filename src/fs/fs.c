@@ -144,7 +144,7 @@ struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settin
     fs->store = store;
     fs->settings = *settings;
     fs->mounted = clock_wall() / 1000;
-    fs->watch.fd = -1;
+    fs->watch.fd = fs->wake.fd = -1;
     fs->watch.ready = receive;
     fs->watch.data = fs;
     requests_begin(fs);
@@ -269,6 +269,7 @@ int fs_mount(struct fs *fs, struct fuse_args *args, const char *mountpoint, char
     if (status != 0)
         goto fail;
     loop_watch(fs->loop, &fs->watch);
+    wake_begin(fs);
     fuse_words[0] = '\0';
     fuse_set_log_func(hear_fuse);
     if (words[0] != '\0')
@@ -293,6 +294,7 @@ void fs_free(struct fs *fs)
         handle_free(fs->handles);
     if (fs->watch.fd >= 0)
         loop_unwatch(fs->loop, &fs->watch);
+    wake_end(fs);
     if (fs->is_mounted)
         fuse_session_unmount(fs->session);
     if (fs->session != NULL)

@@ -192,6 +192,13 @@ void copies_changed(struct fs *fs);
 /* Ends them all. */
 void copies_drop(struct fs *fs);
 
+/* --- noticing that the machine has slept (wake.c) ------------------------------------ */
+
+/* From now on the kernel forgets after a sleep what it was told before. */
+void wake_begin(struct fs *fs);
+/* Harmless when it did not begin. */
+void wake_end(struct fs *fs);
+
 /* --- recursive deleters (guard.c) ---------------------------------------------------- */
 
 enum guard_kind { GUARD_REMOVAL, GUARD_MOVE };
@@ -220,6 +227,7 @@ struct fs {
     struct fuse_session *session;
     struct fuse_buf input;
     struct loop_watch watch;
+    struct loop_watch wake;
     struct loop_timer interrupts;
     struct request *parked;
     struct handle *handles;

@@ -55,8 +55,6 @@ void handles_changed(struct fs *fs)
     for (struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
         if (handle->poll == NULL || !has_news(handle))
             continue;
-        if (handle->is_kept)
-            node_untell(fs, handle->number);
         /* Wakes the waiting process; takes no lock that it could hold. */
         fuse_lowlevel_notify_poll(handle->poll);
         end_poll(handle);

@@ -349,7 +349,8 @@ class Play:
         if not normal:
             return [("latest", disk)] if os.path.lexists(link) else []
         shown = read(os.path.join(link, "id")).strip()
-        return [] if shown == normal[-1][1] else [("latest", shown, normal[-1])]
+        newest = [key for created, key in normal if created == normal[-1][0]]  # a second does not tell which of them
+        return [] if shown in newest else [("latest", shown, newest)]
 
     # --- the end -----------------------------------------------------------------------------
 

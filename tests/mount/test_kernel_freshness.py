@@ -4,6 +4,7 @@
 Each way of looking is tried alone, because a look that asks the cloud would make the others' answers younger.
 """
 import os
+import platform
 import signal
 import time
 
@@ -42,6 +43,26 @@ class Account:
         return self.mount.snapshot(self.disk, name, *file)
 
 
+# Nothing but what reading a directory asks for itself: every library's opendir() has a look at it as well.
+RAW = """
+import ctypes, os, struct, sys
+libc, space = ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(32768)
+file = os.open(sys.argv[1], os.O_RDONLY | os.O_DIRECTORY)
+while (size := libc.syscall(ctypes.c_long(int(sys.argv[2])), file, space, 32768)) > 0:
+    at = 0
+    while at < size:
+        length = struct.unpack_from("H", space, at + 16)[0]
+        print(space[at + 19:at + length].split(b"\\0")[0].decode())
+        at += length
+"""
+GETDENTS64 = {"x86_64": "217", "aarch64": "61"}
+
+
+def raw(path):
+    number = GETDENTS64.get(platform.machine())
+    return words_of("python3", "-c", RAW, path, number) if number else words_of("ls", path)
+
+
 def status_of(*command):
     return run(*command).status
 
@@ -61,6 +82,8 @@ LOOKS = {
                  {"gone", "named", "kept"}, {"new", "named", "kept"}),
     "ls of disks": (lambda a: words_of("ls", a.mount.path("disks")) >= {a.disk, a.other}, True, False),
     "ls of new disks": (lambda a: bool(words_of("ls", a.mount.path("disks")) & {getattr(a, "third", "")}), False, True),
+    "getdents": (lambda a: raw(a.directory()) - {".", ".."}, {"gone", "named", "kept"}, {"new", "called", "kept"}),
+    "getdents of disks": (lambda a: raw(a.mount.path("disks")) >= {a.disk, a.other}, True, False),
     "find": (lambda a: words_of("find", a.mount.disk(a.disk), "-maxdepth", "2", "-path", "*/snapshots/*", "-printf", "%f\n"),
              {"gone", "named", "kept"}, {"new", "called", "kept"}),
     "stat of a removed one": (lambda a: a.mount.exists(a.snapshot("gone")), True, False),
@@ -250,10 +273,28 @@ def test_a_settled_file_can_be_mapped(own):
 
 
 @pytest.mark.core
+def test_a_value_of_the_same_length(own):
+    """Its size tells the kernel nothing."""
+    account = Account(own)
+    path = account.snapshot("kept", "size")
+    for size in (50, 60, 70):
+        account.sim.patch(snapshots={account.ids["kept"]: {"DiskSize": size}})
+        changed = time.monotonic()
+        wait_until(lambda wanted=size: run("cat", path).out == f"{wanted}\n", 10)
+        assert time.monotonic() - changed < TTL + SLACK
+        assert run("cat", path).out == f"{size}\n"
+
+
+@pytest.mark.core
 def test_a_longer_value_is_read_whole(own):
     """The kernel believes a shorter size, and asks before it cuts."""
     account = Account(own)
     path = account.snapshot("kept", "size")
+    run("ls", account.directory())
+    assert run("stat", "-c", "%s", path).out == "3\n"
+    account.sim.patch(snapshots={account.ids["kept"]: {"DiskSize": 123456}})
+    assert run("ls", account.mount.path("snapshots")).status == 0  # brings it, and frees no name
+    assert run("cat", path).out == "123456\n"
     for size in (7, 70, 7000, 70, 7, 700000):
         account.sim.patch(snapshots={account.ids["kept"]: {"DiskSize": size}})
         account.mount.refresh()

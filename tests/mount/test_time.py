@@ -539,6 +539,23 @@ def test_a_suspend(own, lines, clock):
     assert count.executed["CreateSnapshot"] <= 1
 
 
+def test_what_the_kernel_keeps_ends_with_a_sleep(own, clock, tmp_path):
+    """Its own clock stands still meanwhile, and it asks nothing while it believes to know."""
+    sim = own.simulator()
+    disk, = many(sim, 1)
+    pipe = tmp_path / "wakes"
+    os.mkfifo(pipe)
+    mount = bent_mount(own, sim, clock, "ttl=600", environment={"BEND_WAKE": str(pipe)})
+    for _ in range(3):
+        assert mount.snapshots(disk) == ["s"]
+    sim.add_snapshot(disk, "new")
+    clock.set(slept=3600)
+    assert mount.snapshots(disk) == ["s"], "nobody has told"
+    with open(pipe, "wb", buffering=0) as told:
+        told.write(bytes(8))
+    wait_until(lambda: mount.snapshots(disk) == ["new", "s"], 5)
+
+
 @pytest.mark.only("tencent", "qcloud")  # a token needs no clock
 def test_the_wall_clock_is_set(own, clock):
     """Steps of an hour and a year, back and forth: each costs one request more, and is told once."""
