@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""contrib/bench: measures what docs/performance.md tells, each row against its goal, in one run.
+
+A word is a group of rows, the key of a row (which brings its group), or `quick`: everything that needs nothing
+installed, on small accounts, only to see that it works.
+"""
+import argparse
+import os
+import platform
+import signal
+import sys
+import time
+
+from place import NotHere, Place
+from table import BY_KEY, GOALS, GROUPS, Table
+import warm
+
+MEASURES = {
+    "warm": warm.measure_warm,
+    "listing": warm.measure_listing,
+    "find": warm.measure_find,
+}
+QUICK = ("warm", "listing", "find")
+
+
+def chosen_groups(words):
+    """In the order of the table."""
+    wanted = set()
+    for word in words:
+        if word in BY_KEY:
+            wanted.add(BY_KEY[word].group)
+        elif word in GROUPS:
+            wanted.add(word)
+        elif word != "quick":
+            sys.exit(f"contrib/bench: {word}: neither a group nor a row; contrib/bench --list shows them")
+    if not wanted:
+        wanted = set(QUICK if "quick" in words else GROUPS)
+    return [group for group in GROUPS if group in wanted and group in MEASURES]
+
+
+def show_goals():
+    for goal in GOALS:
+        print(f"{goal.group:10} {goal.key:18} {'≤' if goal.most else '≥'} {goal.bound:.4g}{goal.unit:5} {goal.work}"
+              + (f"; against {goal.against}" if goal.against != "–" else ""))
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return f"{len(models) or os.cpu_count()} × {models[0] if models else platform.machine()}, Linux {platform.release()}"
+
+
+def measure(table, place, groups):
+    for group in groups:
+        began = time.monotonic()
+        try:
+            MEASURES[group](place, table)
+        except NotHere as reason:
+            for goal in GOALS:
+                if goal.group == group and goal.key not in table.rows:
+                    table.leave(goal.key, str(reason))
+        print(f"        {group} took {time.monotonic() - began:.0f} s", flush=True)
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="contrib/bench", description=__doc__)
+    parser.add_argument("words", nargs="*", metavar="GROUP|ROW|quick")
+    parser.add_argument("--list", action="store_true", help="show the rows, their groups and goals")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table there")
+    given = parser.parse_args()
+    if given.list:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        show_goals()
+        return 0
+    if not os.path.exists("/dev/fuse"):
+        sys.exit("contrib/bench: /dev/fuse is not there (in a container: --device /dev/fuse --cap-add SYS_ADMIN)")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    groups = chosen_groups(given.words)
+    table = Table()
+    about = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "quick": "quick" in given.words}
+    print(f"{about['machine']}, {about['date']}")
+    began = time.monotonic()
+    place = Place(about["quick"])
+    problems = []
+    try:
+        measure(table, place, groups)
+    finally:
+        problems = place.close()
+        about["seconds"] = round(time.monotonic() - began)
+        if given.json:
+            write(given.json, table.json(**about))
+        if given.markdown:
+            write(given.markdown, table.markdown())
+    print(f"\n{table.markdown()}\n{table.closing()}, in {about['seconds']} s")
+    for problem in problems:
+        print(f"contrib/bench: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
