@@ -10,17 +10,21 @@ import platform
 import signal
 import sys
 import time
+import traceback
 
 from place import NotHere, Place
 from table import BY_KEY, GOALS, GROUPS, Table
+import faraway
 import warm
 
 MEASURES = {
     "warm": warm.measure_warm,
     "listing": warm.measure_listing,
     "find": warm.measure_find,
+    "cold": faraway.measure_cold,
+    "start": faraway.measure_start,
 }
-QUICK = ("warm", "listing", "find")
+QUICK = ("warm", "listing", "find", "cold", "start")
 
 
 def chosen_groups(words):
@@ -50,16 +54,28 @@ def machine():
     return f"{len(models) or os.cpu_count()} × {models[0] if models else platform.machine()}, Linux {platform.release()}"
 
 
+def leave_rest(table, group, reason):
+    for goal in GOALS:
+        if goal.group == group and goal.key not in table.rows:
+            table.leave(goal.key, reason)
+
+
 def measure(table, place, groups):
+    """Returns the groups that failed."""
+    failed = []
     for group in groups:
         began = time.monotonic()
         try:
             MEASURES[group](place, table)
         except NotHere as reason:
-            for goal in GOALS:
-                if goal.group == group and goal.key not in table.rows:
-                    table.leave(goal.key, str(reason))
+            leave_rest(table, group, str(reason))
+        except Exception as reason:  # pylint: disable=broad-except
+            # What goes wrong in one group must not take the others' figures away.
+            traceback.print_exc()
+            failed.append(group)
+            leave_rest(table, group, f"failed ({type(reason).__name__})")
         print(f"        {group} took {time.monotonic() - began:.0f} s", flush=True)
+    return failed
 
 
 def write(path, text):
@@ -89,9 +105,9 @@ def main():
     place = Place(about["quick"])
     problems = []
     try:
-        measure(table, place, groups)
+        problems += [f"{group} failed" for group in measure(table, place, groups)]
     finally:
-        problems = place.close()
+        problems += place.close()
         about["seconds"] = round(time.monotonic() - began)
         if given.json:
             write(given.json, table.json(**about))

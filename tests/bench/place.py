@@ -19,6 +19,7 @@ from stage import Stage  # noqa: E402
 LOOPS = os.environ.get("CBSFS_LOOPS", os.path.join(os.path.dirname(CBSFS), "tests", "bench", "bench-loops"))
 LONG = "ttl=86400"
 PROCESSORS = sorted(os.sched_getaffinity(0))
+FASTEST = 1000  # calls a second that `-o rate=` takes
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -79,7 +80,7 @@ class Place:
         self.directory = tempfile.mkdtemp(prefix="cbsfs-bench-")
         self.stage = Stage(self.directory)
         self.ram = None
-        self.extra = []  # what else has to be undone, functions
+        self.undo = []  # functions that take away what is neither a simulator nor a mount of cbsfs
 
     def size(self, whole, quick):
         """How much of something: so much, or so little where only the bench itself is tried."""
@@ -95,17 +96,21 @@ class Place:
             os.sched_setaffinity(simulator.process.pid, PROCESSORS[1:])
         return simulator
 
-    def mount(self, simulator, *options, fast=True, **keywords):
-        """`fast`: not held to the account's 20 calls a second, where what they bring is not measured."""
-        words = [option for option in options]
+    def mount(self, simulator, *options, fast=True, alone=True, maker=None, **keywords):
+        """`fast`: not held to the account's 20 calls a second, where what they bring is not measured.
+
+        `alone`: on the one processor.  `maker`: called instead of the stage, to make another kind of mount.
+        """
+        words = list(options)
         if not any(word.startswith("ttl=") for word in words):
             words.append(LONG)
         if not any(word.startswith("timeout=") for word in words):
             words.append("timeout=600")
         if fast and has_option("rate"):
-            words.append("rate=100000")
-        mount = self.stage.mount(simulator, *words, **keywords)
-        pin(mount.pid)
+            words.append(f"rate={FASTEST}")
+        mount = (maker or self.stage.mount)(simulator, *words, **keywords)
+        if alone:
+            pin(mount.pid)
         return mount
 
     def remove(self, *daemons):
@@ -152,23 +157,23 @@ class Place:
         """A directory on tmpfs: one of our own, or where the system has one."""
         if self.ram is None:
             point = os.path.join(self.directory, "ram")
-            os.mkdir(point)
+            os.makedirs(point, exist_ok=True)
             done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8g,nr_inodes=0", "tmpfs", point], capture_output=True, check=False)
             if done.returncode == 0:
-                self.extra.append(lambda: subprocess.run(["umount", "-l", point], check=False))
+                self.undo.append(lambda: subprocess.run(["umount", "-l", point], check=False))
                 self.ram = point
             elif os.access("/dev/shm", os.W_OK):
                 self.ram = tempfile.mkdtemp(prefix="cbsfs-bench-", dir="/dev/shm")
-                self.extra.append(lambda: shutil.rmtree(self.ram, ignore_errors=True))
+                self.undo.append(lambda directory=self.ram: shutil.rmtree(directory, ignore_errors=True))
             else:
                 raise NotHere("neither may a tmpfs be mounted nor is /dev/shm writable")
         return tempfile.mkdtemp(dir=self.ram)
 
-    def copy(self, mount, *parts):
-        """A copy of part of a mount on tmpfs, with the same names, kinds and sizes, and with the text of each `status`."""
+    def copy(self, mount, *parts, content="status"):
+        """A copy of part of a mount on tmpfs, with the same names, kinds and sizes, and what is in each file called `content`."""
         target = self.memory()
         os.makedirs(os.path.join(target, *parts))
-        subprocess.run([LOOPS, "mirror", mount.path(*parts), os.path.join(target, *parts), "status"], check=True)
+        subprocess.run(pinned(LOOPS, "mirror", mount.path(*parts), os.path.join(target, *parts), content), check=True)
         return target
 
     # --- loops --------------------------------------------------------------------------------------
@@ -203,22 +208,31 @@ class Place:
     @contextmanager
     def part(self):
         """What is started within it ends with it."""
-        before = list(self.stage.daemons)
         try:
             yield self
         finally:
-            end_all()
-            for daemon in reversed([one for one in self.stage.daemons if one not in before]):
-                self.remove(daemon)
+            problems = self.end()
+            if problems:
+                print(f"contrib/bench: {'; '.join(problems)}", file=sys.stderr)
+
+    def end(self):
+        """Ends everything; what was wrong with it."""
+        problems = []
+        end_all()
+        for daemon in reversed(list(self.stage.daemons)):
+            if daemon.process is not None:
+                problems += self.stage.remove(daemon)
+        while self.undo:
+            self.undo.pop()()
+        self.ram = None
+        return problems
 
     def close(self):
-        end_all()
         try:
-            problems = self.stage.close()
+            return self.end()
         finally:
-            for undo in reversed(self.extra):
-                undo()
-            # What somebody still holds mounted must not be emptied.
-            if not any(one.is_mounted() for one in self.stage.mounts()):
-                shutil.rmtree(self.directory, ignore_errors=True)
-        return problems
+            Stage.running.remove(self.stage)
+            # What is still mounted there, whatever it is, must not be emptied.
+            with open("/proc/self/mounts", encoding="utf-8", errors="replace") as table:
+                if self.directory not in table.read():
+                    shutil.rmtree(self.directory, ignore_errors=True)

@@ -39,6 +39,7 @@ GOALS = [
     at_most("cold-refused", "cold", "calls refused meanwhile", "–", 0, limit="0"),
     at_most("cold-peak", "cold", "most calls of one action in any second", "–", 20, limit="20"),
     at_most("cold-first", "cold", "first entries of the wanted disk", "round trips", 2, limit="–"),
+    at_most("cold-amid", "cold", "the same for a disk that is wanted amid the listing of all", "round trips", 2, limit="–"),
     at_most("cold-cpu", "cold", "daemon's CPU of the cold listing", "Jansson parsing the same pages", 1.5, "×", "1.2"),
     at_most("cold-connections", "cold", "new connections for the cold listing's pages", "–", 4, limit="2"),
     at_most("memory-slope", "growth", "memory of one more snapshot, from 100,000 to 1,000,000", "–", 200, " B", "141–163"),

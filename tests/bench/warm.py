@@ -117,7 +117,7 @@ def measure_find(place, table):
         account = place.account(disks, snapshots)
         mount = place.mount(account, LONG)
         place.know_all(mount, account)
-        tmpfs = place.copy(mount, "disks")
+        tmpfs = place.copy(mount, "disks", content="")
         place.loop("find", ["disks"], 1, mount.point)
         cost = place.requests(mount, lambda: place.timed("find", mount.path("disks"), alone=True))
         table.add("requests-find", cost, f"find(1) over {disks:,} disks × {snapshots}")
