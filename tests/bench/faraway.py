@@ -50,7 +50,8 @@ def measure_cold(place, table):
         table.add("cold-refused", refused, f"{refused} of {sum(stats['requests'].values()):,}")
         table.add("cold-peak", max(stats["peak_per_second"].values()), "as the server counted")
         for key, trips, when in (("cold-first", first, "before the listing of all"), ("cold-amid", amid / ROUND_TRIP, "amid it")):
-            table.add(key, round(trips, 2), f"{trips * ROUND_TRIP * 1000:,.0f} ms {when}")
+            # Less than half a round trip is what this machine and the wire take.
+            table.add(key, round(trips), f"{trips * ROUND_TRIP * 1000:,.0f} ms {when}, {trips:,.2f} × {ROUND_TRIP * 1000:.0f} ms")
         made = far.wire.accepted - accepted
         table.add("cold-connections", made, f"{made} after the {accepted} of the mount, {far.how}")
         try:

@@ -15,6 +15,8 @@ import traceback
 from place import NotHere, Place
 from table import BY_KEY, GOALS, GROUPS, Table
 import faraway
+import growth
+import quiet
 import warm
 
 MEASURES = {
@@ -22,9 +24,15 @@ MEASURES = {
     "listing": warm.measure_listing,
     "find": warm.measure_find,
     "cold": faraway.measure_cold,
+    "growth": growth.measure_growth,
     "start": faraway.measure_start,
+    "waiting": quiet.measure_waiting,
+    "single": quiet.measure_single,
+    "idle": quiet.measure_idle,
+    "refresh": growth.measure_refresh,
+    "scale": growth.measure_scale,
 }
-QUICK = ("warm", "listing", "find", "cold", "start")
+NOT_QUICK = ("clients", "cinder", "remotes")  # need what has to be installed
 
 
 def chosen_groups(words):
@@ -38,7 +46,7 @@ def chosen_groups(words):
         elif word != "quick":
             sys.exit(f"contrib/bench: {word}: neither a group nor a row; contrib/bench --list shows them")
     if not wanted:
-        wanted = set(QUICK if "quick" in words else GROUPS)
+        wanted = set(GROUPS) - set(NOT_QUICK if "quick" in words else ())
     return [group for group in GROUPS if group in wanted and group in MEASURES]
 
 
@@ -88,6 +96,7 @@ def main():
     parser.add_argument("words", nargs="*", metavar="GROUP|ROW|quick")
     parser.add_argument("--list", action="store_true", help="show the rows, their groups and goals")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    parser.add_argument("--hour", action="store_true", help="have nobody look for an hour, instead of a sample")
     parser.add_argument("--markdown", metavar="FILE", help="write the table there")
     given = parser.parse_args()
     if given.list:
@@ -102,7 +111,7 @@ def main():
     about = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "quick": "quick" in given.words}
     print(f"{about['machine']}, {about['date']}")
     began = time.monotonic()
-    place = Place(about["quick"])
+    place = Place(about["quick"], given.hour)
     problems = []
     try:
         problems += [f"{group} failed" for group in measure(table, place, groups)]

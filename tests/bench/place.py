@@ -75,8 +75,8 @@ def resident(pid):
 
 
 class Place:
-    def __init__(self, quick=False):
-        self.quick = quick
+    def __init__(self, quick=False, hour=False):
+        self.quick, self.hour = quick, hour
         self.directory = tempfile.mkdtemp(prefix="cbsfs-bench-")
         self.stage = Stage(self.directory)
         self.ram = None
