@@ -16,6 +16,7 @@ from place import NotHere, Place
 from table import BY_KEY, GOALS, GROUPS, Table
 import faraway
 import growth
+import peers
 import quiet
 import warm
 
@@ -29,6 +30,9 @@ MEASURES = {
     "waiting": quiet.measure_waiting,
     "single": quiet.measure_single,
     "idle": quiet.measure_idle,
+    "clients": peers.measure_clients,
+    "cinder": peers.measure_cinder,
+    "remotes": peers.measure_remotes,
     "refresh": growth.measure_refresh,
     "scale": growth.measure_scale,
 }
