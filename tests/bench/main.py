@@ -17,6 +17,7 @@ from table import BY_KEY, GOALS, GROUPS, Table
 import faraway
 import growth
 import peers
+import plot
 import quiet
 import warm
 
@@ -101,6 +102,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="show the rows, their groups and goals")
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     parser.add_argument("--hour", action="store_true", help="have nobody look for an hour, instead of a sample")
+    parser.add_argument("--plot", metavar="FILE", help="draw the growth curves there, a PNG")
     parser.add_argument("--markdown", metavar="FILE", help="write the table there")
     given = parser.parse_args()
     if given.list:
@@ -126,6 +128,8 @@ def main():
             write(given.json, table.json(**about))
         if given.markdown:
             write(given.markdown, table.markdown())
+        if given.plot and table.curves and not plot.draw(table.curves, given.plot, f"{about['machine']}, {about['date']}"):
+            problems.append("no plot without python3-matplotlib")
     print(f"\n{table.markdown()}\n{table.closing()}, in {about['seconds']} s")
     for problem in problems:
         print(f"contrib/bench: {problem}", file=sys.stderr)
