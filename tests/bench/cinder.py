@@ -5,6 +5,7 @@ Prints {"cinder": [seconds ...], "cold": [...], "warm": [...]} as JSON.  CBSFS_T
 """
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,7 @@ def measure(stage):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="cbsfs-bench-", dir="/tmp") as directory:
         stage = Stage(directory)
         try:

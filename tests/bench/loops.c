@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loops that contrib/bench times: what `stat`, `ls -l`, `find` and `cat` ask the kernel,
+ * The loops that contrib/bench times: what `stat`, `ls -l` and `cat` ask the kernel,
  * without their processes.
  *
- *   bench-loops stat|cat|ls|find ROUNDS ROOT...  < PATHS
+ *   bench-loops stat|cat|ls ROUNDS ROOT...  < PATHS
  *       Each round does all paths (one a line, below a root) in each root in turn, so that a busy
  * moment hits all roots; prints a line "NANOSECONDS COUNT" for each root and round, in that order.
  *   bench-loops same ROUNDS ROOT...  < PATHS
@@ -38,7 +38,6 @@ struct paths {
 
 typedef uint64_t (*loop_function)(const struct paths *paths);
 
-static uint64_t seen;        /* by nftw, which passes nothing on */
 static const char *mirrored; /* the target of the mirror */
 static const char *filled;   /* which files of it have content */
 static size_t prefix;        /* how much of a path is its source */
@@ -149,25 +148,6 @@ static uint64_t list_all(const struct paths *paths)
         closedir(directory);
     }
     return entries;
-}
-
-static int see(const char *path, const struct stat *about, int kind, struct FTW *where)
-{
-    (void)path;
-    (void)about;
-    (void)kind;
-    (void)where;
-    seen++;
-    return 0;
-}
-
-static uint64_t find_all(const struct paths *paths)
-{
-    seen = 0;
-    for (size_t i = 0; i < paths->count; i++)
-        if (nftw(paths->path[i], see, DESCRIPTORS, FTW_PHYS) != 0)
-            fail(paths->path[i]);
-    return seen;
 }
 
 static void stat_each(const struct paths *paths)
@@ -288,7 +268,7 @@ int main(int argc, char **argv)
             run_rounds(loops[i].function, atoi(argv[2]), paths, (size_t)argc - 3);
             return 0;
         }
-    fprintf(stderr, "usage: bench-loops stat|same|cat|ls|find ROUNDS ROOT... | each ROOT | mirror "
+    fprintf(stderr, "usage: bench-loops stat|same|cat|ls ROUNDS ROOT... | each ROOT | mirror "
                     "FROM TO [NAME]\n");
     return 2;
 }

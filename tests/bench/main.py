@@ -67,10 +67,16 @@ def machine():
     return f"{len(models) or os.cpu_count()} × {models[0] if models else platform.machine()}, Linux {platform.release()}"
 
 
+def heading(about):
+    return f"{about['machine']}, {about['date']}" + (", quick: not for comparison" if about["quick"] else "")
+
+
 def leave_rest(table, group, reason):
-    for goal in GOALS:
-        if goal.group == group and goal.key not in table.rows:
-            table.leave(goal.key, reason)
+    """Rows that the group did not come to; returns them."""
+    rest = [goal.key for goal in GOALS if goal.group == group and goal.key not in table.rows]
+    for key in rest:
+        table.leave(key, reason)
+    return rest
 
 
 def measure(table, place, groups):
@@ -87,6 +93,9 @@ def measure(table, place, groups):
             traceback.print_exc()
             failed.append(group)
             leave_rest(table, group, f"failed ({type(reason).__name__})")
+        else:
+            if leave_rest(table, group, "forgotten"):
+                failed.append(group)
         print(f"        {group} took {time.monotonic() - began:.0f} s", flush=True)
     return failed
 
@@ -96,6 +105,17 @@ def write(path, text):
         file.write(text)
 
 
+def write_table(path, text):
+    """Over the whole file, or between the marks of one that has them, such as docs/performance.md."""
+    begin, end = "<!-- contrib/bench -->\n", "<!-- end of contrib/bench -->\n"
+    old = ""
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            old = file.read()
+    before, found, rest = old.partition(begin)
+    write(path, before + begin + text + end + rest.partition(end)[2] if found and end in rest else text)
+
+
 def main():
     parser = argparse.ArgumentParser(prog="contrib/bench", description=__doc__)
     parser.add_argument("words", nargs="*", metavar="GROUP|ROW|quick")
@@ -103,7 +123,7 @@ def main():
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
     parser.add_argument("--hour", action="store_true", help="have nobody look for an hour, instead of a sample")
     parser.add_argument("--plot", metavar="FILE", help="draw the growth curves there, a PNG")
-    parser.add_argument("--markdown", metavar="FILE", help="write the table there")
+    parser.add_argument("--markdown", metavar="FILE", help="write the table there, in docs/performance.md between its marks")
     given = parser.parse_args()
     if given.list:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -115,19 +135,22 @@ def main():
     groups = chosen_groups(given.words)
     table = Table()
     about = {"machine": machine(), "date": time.strftime("%Y-%m-%d"), "quick": "quick" in given.words}
-    print(f"{about['machine']}, {about['date']}")
+    print(heading(about))
     began = time.monotonic()
     place = Place(about["quick"], given.hour)
     problems = []
     try:
         problems += [f"{group} failed" for group in measure(table, place, groups)]
     finally:
+        # The end is not interrupted a second time.
+        for word in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(word, signal.SIG_IGN)
         problems += place.close()
         about["seconds"] = round(time.monotonic() - began)
         if given.json:
             write(given.json, table.json(**about))
         if given.markdown:
-            write(given.markdown, table.markdown())
+            write_table(given.markdown, f"{heading(about)}\n\n{table.markdown()}\n{table.closing()}, in {about['seconds']} s.\n")
         if given.plot and table.curves and not plot.draw(table.curves, given.plot, f"{about['machine']}, {about['date']}"):
             problems.append("no plot without python3-matplotlib")
     print(f"\n{table.markdown()}\n{table.closing()}, in {about['seconds']} s")

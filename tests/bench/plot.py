@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The growth curves as a picture."""
-PANELS = (("memory", "memory of the daemon (MiB, RSS)", 2**-20), ("refresh", "CPU of listing everything anew (s)", 1),
-          ("look-up", "look-up of a new name (µs)", 1e6), ("ls", "`ls` of one disk with 100 snapshots,\nwhole process (ms)", 1e3))
+# what, title, axis, how much of the axis's unit one is
+PANELS = (("memory", "memory of the daemon", "RSS (MiB)", 2**-20),
+          ("refresh", "listing everything anew", "CPU of the daemon (s)", 1),
+          ("look-up", "look-up of a new name", "time (µs)", 1e6),
+          ("ls", "warm `ls` of one disk with 100 snapshots", "whole process (ms)", 1e3))
 COLOURS = ("#1b6ca8", "#b5462f", "#2e7d4f", "#7a4d9f")
 
 
@@ -14,7 +17,7 @@ def draw(curves, path, about):
     except ImportError:
         return False
     figure, axes = pyplot.subplots(2, 2, figsize=(10, 7.5), facecolor="white")
-    for axis, (what, label, unit), colour in zip(axes.flat, PANELS, COLOURS):
+    for axis, (what, title, label, unit), colour in zip(axes.flat, PANELS, COLOURS):
         points = sorted((int(n), value * unit) for n, value in curves[what].items())
         xs, ys = [n for n, _ in points], [value for _, value in points]
         axis.loglog(xs, ys, "o-", color=colour, linewidth=1.8, markersize=6, label="measured")
@@ -28,7 +31,8 @@ def draw(curves, path, about):
         axis.set_xticks(xs, [f"{n:,}" for n in xs])
         axis.minorticks_off()
         axis.set_xlabel("snapshots in the account")
-        axis.set_title(label, fontsize=11)
+        axis.set_ylabel(label)
+        axis.set_title(title, fontsize=11)
         axis.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:,g}"))
         axis.grid(True, which="major", color="#dddddd", linewidth=0.7)
         axis.legend(loc="upper left", fontsize=8, frameon=False)
