@@ -55,9 +55,7 @@ static void require_snapshot(const struct catalogue *catalogue, const struct dis
     if (at == 0)
         return;
     const struct snapshot *before = disk_snapshot(disk, at - 1);
-    fuzz_require(snapshot_created(before) < snapshot_created(snapshot) ||
-                 (snapshot_created(before) == snapshot_created(snapshot) &&
-                  strcmp(snapshot_text(before, SNAPSHOT_ID), id) < 0));
+    fuzz_require(snapshot_place_in_disk(before) <= snapshot_place_in_disk(snapshot));
 }
 
 static void require_progress(const struct catalogue *catalogue, size_t expected)
