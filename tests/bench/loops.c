@@ -247,11 +247,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         loop_function function;
-    } loops[] = {{"stat", stat_all},
-                 {"same", stat_same},
-                 {"cat", cat_all},
-                 {"ls", list_all},
-                 {"find", find_all}};
+    } loops[] = {{"stat", stat_all}, {"same", stat_same}, {"cat", cat_all}, {"ls", list_all}};
 
     if (argc >= 4 && strcmp(argv[1], "mirror") == 0) {
         mirror(argv[2], argv[3], argv[4]);
