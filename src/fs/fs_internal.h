@@ -57,8 +57,9 @@ void node_of_link(struct snapshot *snapshot, struct node *node);
 void node_of_static(unsigned file, struct node *node);
 fuse_ino_t node_own_number(const struct node *node);
 
-/* What stat(2) shows, for the kernel; returns for how long (seconds) it may keep it. */
-double node_tell(struct fs *fs, const struct node *node, struct stat *attributes);
+/* What stat(2) shows, for the kernel; *life: for how long (seconds) it may keep it. 0, or -ENOMEM:
+ * then the size of a file is not known, and nothing may be kept. */
+int node_tell(struct fs *fs, const struct node *node, struct stat *attributes, double *life);
 /* The kernel asks for the attributes before it uses them again.  This takes no lock that a request
  * of ours could hold: only attributes are meant, no pages.  The file must be open, or a directory:
  * one that is just being forgotten might wait for a page that we are to fill. */

@@ -134,7 +134,7 @@ static int64_t time_of(const struct fs *fs, const struct node *node)
     return time != TIMESTAMP_NONE ? time : fs->mounted;
 }
 
-static void fill_attributes(struct fs *fs, const struct node *node, struct stat *attributes)
+static int fill_attributes(struct fs *fs, const struct node *node, struct stat *attributes)
 {
     mode_t mode = mode_of(node);
     memset(attributes, 0, sizeof(*attributes));
@@ -147,18 +147,21 @@ static void fill_attributes(struct fs *fs, const struct node *node, struct stat 
     attributes->st_blksize = 4096;
     attributes->st_mtim.tv_sec = time_of(fs, node);
     if (node->type == NULL)
-        return;
+        return 0;
     struct buffer content;
     struct node measured = *node;
     measured.size_only = true;
     buffer_init(&content, 0);
-    if (file_render(fs, &measured, &content) == 0)
+    int status = file_render(fs, &measured, &content);
+    if (status == 0)
         attributes->st_size = (off_t)content.length;
     /* The kernel drops what it keeps of a file when this is another time. */
     if (node_is_settled(node) && content.length > 0 && content.length <= FILE_KEPT_MOST)
         attributes->st_mtim.tv_nsec = (long)(table_hash(content.data) % 1000000000);
     attributes->st_blocks = (attributes->st_size + 511) / 512;
     buffer_free(&content);
+    /* A link that leads nowhere has no size, and that is all. */
+    return status == -ENOMEM ? status : 0;
 }
 
 /* --- for how long -------------------------------------------------------------------- */
@@ -201,15 +204,15 @@ void node_untell(struct fs *fs, fuse_ino_t number)
         fuse_lowlevel_notify_inval_inode(fs->session, number, -1, 0);
 }
 
-double node_tell(struct fs *fs, const struct node *node, struct stat *attributes)
+int node_tell(struct fs *fs, const struct node *node, struct stat *attributes, double *life)
 {
-    fill_attributes(fs, node, attributes);
-    double life = attribute_life(fs, node);
+    int status = fill_attributes(fs, node, attributes);
+    *life = status == 0 ? attribute_life(fs, node) : 0;
     /* tar takes a directory that has another st_ctim after it was read for one that has changed. */
     attributes->st_ctim = attributes->st_atim = attributes->st_mtim;
     if (node->type == NULL)
-        life = copy_tell(fs, node, life, &attributes->st_mtim.tv_nsec);
-    return life;
+        *life = copy_tell(fs, node, *life, &attributes->st_mtim.tv_nsec);
+    return status;
 }
 
 /* --- paths --------------------------------------------------------------------------- */

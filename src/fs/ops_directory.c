@@ -53,7 +53,8 @@ static size_t add_entry(struct request *request, const struct entry *entry, char
                                                                         : S_IFREG;
         return fuse_add_direntry(request->fuse, space, size, entry->name, &parameters.attr, next);
     }
-    parameters.attr_timeout = node_tell(request->fs, &entry->node, &parameters.attr);
+    /* Without memory for its size the kernel asks for that before it uses it. */
+    (void)node_tell(request->fs, &entry->node, &parameters.attr, &parameters.attr_timeout);
     parameters.entry_timeout = node_entry_life(request->fs, &entry->node);
     return fuse_add_direntry_plus(request->fuse, space, size, entry->name, &parameters, next);
 }

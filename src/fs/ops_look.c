@@ -215,12 +215,14 @@ void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file
     struct fs *fs = fuse_req_userdata(fuse);
     struct node node;
     struct stat attributes;
+    double life;
     int status = node_find(fs, number, &node);
+    if (status == 0)
+        status = node_tell(fs, &node, &attributes, &life);
     if (status != 0) {
         fuse_reply_err(fuse, -status);
         return;
     }
-    double life = node_tell(fs, &node, &attributes);
     const struct handle *handle = file != NULL ? (struct handle *)(uintptr_t)file->fh : NULL;
     /* Whoever holds it open reads what was rendered for him, of that size. */
     if (handle != NULL && handle->is_kept)

@@ -244,7 +244,11 @@ void reply_error(struct request *request, int status)
 void reply_entry(struct request *request, const struct node *node)
 {
     struct fuse_entry_param entry = {.ino = node_own_number(node)};
-    entry.attr_timeout = node_tell(request->fs, node, &entry.attr);
+    int status = node_tell(request->fs, node, &entry.attr, &entry.attr_timeout);
+    if (status != 0) {
+        reply_error(request, status);
+        return;
+    }
     entry.entry_timeout = node_entry_life(request->fs, node);
     fuse_reply_entry(request->fuse, &entry);
 }
