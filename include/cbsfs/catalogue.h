@@ -183,7 +183,8 @@ struct catalogue {
     struct hash_index shapes_by_hash;
     struct shape *shapes;
     size_t shape_count, shape_capacity;
-    uint32_t shape_free; /* head of the list of unused ones, or 0 */
+    uint32_t shape_recent; /* the last that was taken, or 0 */
+    uint32_t shape_free;   /* head of the list of unused ones, or 0 */
     struct raw_pages *raw_pages;
     struct table freed; /* names, see the essay at the top */
     struct freed_name *freed_aside, *freed_spare;

@@ -393,12 +393,20 @@ static int add_shape(struct catalogue *catalogue, const char *const texts[SHAPE_
 
 int shape_take(struct catalogue *catalogue, const char *const texts[SHAPE_TEXTS], uint32_t *number)
 {
+    /* Mostly it is that of the record before. */
+    *number = catalogue->shape_recent;
+    if (*number != 0 && catalogue->shapes[*number - 1].texts != NULL &&
+        same_shape(catalogue, *number, texts)) {
+        catalogue->shapes[*number - 1].users++;
+        return 0;
+    }
     uint32_t hash = hash_of(texts);
     if (!hash_index_find(&catalogue->shapes_by_hash, (uint64_t)hash << 32, same_shape, texts,
                          number) &&
         add_shape(catalogue, texts, hash, number) != 0)
         return -ENOMEM;
     catalogue->shapes[*number - 1].users++;
+    catalogue->shape_recent = *number;
     return 0;
 }
 

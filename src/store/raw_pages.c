@@ -28,7 +28,8 @@
 #define SLOT_BITS  8
 #define SLOT_MASK  ((1u << SLOT_BITS) - 1)
 #define MOST_PAGES ((1u << (32 - SLOT_BITS)) - 1)
-#define LEVEL      1 /* a third of the time of the usual one, for a seventh more room */
+#define BARE       (-15) /* zlib's way to say: the usual window, and no header and checksum */
+#define LEVEL      1     /* a third of the time of the usual one, for a seventh more room */
 
 struct raw_page {
     uint32_t live, count; /* slots that are in use, and that were when it was sealed */
@@ -74,8 +75,9 @@ struct raw_pages *raw_pages_new(void)
     if (pages == NULL)
         return NULL;
     buffer_init(&pages->record, RAW_LIMIT);
-    pages->can_pack = deflateInit(&pages->packer, LEVEL) == Z_OK;
-    pages->can_unpack = inflateInit(&pages->unpacker) == Z_OK;
+    pages->can_pack =
+        deflateInit2(&pages->packer, LEVEL, Z_DEFLATED, BARE, 8, Z_DEFAULT_STRATEGY) == Z_OK;
+    pages->can_unpack = inflateInit2(&pages->unpacker, BARE) == Z_OK;
     if (!pages->can_pack || !pages->can_unpack) {
         raw_pages_free(pages);
         return NULL;
