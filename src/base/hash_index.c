@@ -64,14 +64,16 @@ static bool refill(struct hash_index *index, const struct hash_index *from)
 static int grow(struct hash_index *index)
 {
     struct hash_index larger = *index;
-    do {
+    bool is_filled = false;
+    while (!is_filled) {
         larger.capacity = larger.capacity ? larger.capacity + larger.capacity / 2 : FIRST_CAPACITY;
-        if (larger.slots != index->slots)
-            free(larger.slots);
         larger.slots = calloc(whole(&larger), sizeof(*larger.slots));
         if (larger.slots == NULL)
             return -ENOMEM;
-    } while (!refill(&larger, index));
+        is_filled = refill(&larger, index);
+        if (!is_filled)
+            free(larger.slots);
+    }
     free(index->slots);
     *index = larger;
     return 0;
