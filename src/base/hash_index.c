@@ -74,8 +74,10 @@ static int grow(struct hash_index *index)
         if (!is_filled)
             free(larger.slots);
     }
-    free(index->slots);
-    *index = larger;
+    uint32_t *old = index->slots;
+    index->slots = larger.slots;
+    index->capacity = larger.capacity;
+    free(old);
     return 0;
 }
 

@@ -327,7 +327,8 @@ int job_send(struct job *job)
     /* A part of the time is kept for finding out what happened when no answer comes. */
     int64_t deadline = job->failed_at == 0 ? job->began + job->store->settings.timeout * 6 / 10
                                            : job_deadline(job) - JOB_SETTLE_INTERVAL;
-    int status = client_submit(job->store->client, &call, deadline, CLIENT_URGENT, sent, job, &job->call);
+    int status =
+        client_submit(job->store->client, &call, deadline, CLIENT_URGENT, sent, job, &job->call);
     job->sends += status == 0;
     return status;
 }

@@ -10,7 +10,7 @@
 #define PAGE_WINDOW 16
 /* The same while nobody waits. */
 #define PAGES_AT_LEISURE 2
-#define PASS_LIMIT  3
+#define PASS_LIMIT       3
 /* More records than any account has: whoever tells of more would be listened to for ever. */
 #define RECORD_LIMIT 4000000
 struct page {
