@@ -163,6 +163,8 @@ struct disk {
         numbers; /* of its snapshots, oldest first, see snapshot_place_in_disk(); hidden ones too */
     size_t count, capacity;
     struct directory_told told[2]; /* its own directory, its snapshots/ */
+    struct disk *touched_next;     /* see catalogue_next_touched() */
+    bool is_touched;
 };
 
 /* Strings that many snapshots share: state, word, usage, type, zone. */
@@ -200,6 +202,7 @@ struct catalogue {
     uint64_t entries_freed;    /* counts entries that ceased to lead to their snapshot */
     uint64_t entries_version;  /* counts changes of the set of all visible snapshots */
     uint64_t disks_version;    /* counts changes of the set of visible disks */
+    struct disk *touched;
 };
 
 /* The catalogue must not be moved afterwards: its disks point to it. */
@@ -274,6 +277,9 @@ uint64_t snapshot_place(const struct snapshot *snapshot);
 /* Among the snapshots of its disk: by the second in which it was made, and the first 29 bits of the
  * key; two of one second may rarely share it.  They are next to each other. */
 uint64_t snapshot_place_in_disk(const struct snapshot *snapshot);
+
+/* The disks whose directories may show other entries than before, each once; then NULL. */
+struct disk *catalogue_next_touched(struct catalogue *catalogue);
 
 /* A walk over what is visible and has a greater place than `after`. Lives on its owner's stack,
  * until the catalogue changes. Beginning costs the logarithm of what there is, each step nothing

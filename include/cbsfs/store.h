@@ -35,6 +35,8 @@ struct store *store_new(struct loop *loop, struct client *client,
 void store_free(struct store *store);
 
 const struct catalogue *store_catalogue(const struct store *store);
+/* The disks whose directories may show other entries than before, each once; then NULL. */
+struct disk *store_next_touched(struct store *store);
 const struct provider *store_provider(const struct store *store);
 
 /* --- wanting to know ----------------------------------------------------------------- */

@@ -149,31 +149,41 @@ static void end_copy(struct fs *fs, const struct node *directory, struct directo
     take_back(fs, directory, told);
 }
 
-static void end_copies(struct fs *fs, bool always)
+static void end_copies_of_disk(struct fs *fs, struct disk *disk, bool always)
 {
-    const struct catalogue *catalogue = store_catalogue(fs->store);
     struct node directory;
-    if (!fs->keeps_directories)
-        return;
+    node_of_disk(disk, DISK_SELF, &directory);
+    end_copy(fs, &directory, &disk->told[0], always);
+    node_of_disk(disk, DISK_SNAPSHOTS, &directory);
+    end_copy(fs, &directory, &disk->told[1], always);
+}
+
+static void end_static_copies(struct fs *fs, bool always)
+{
+    struct node directory;
     node_of_static(STATIC_DISKS, &directory);
     end_copy(fs, &directory, &fs->told_disks, always);
     node_of_static(STATIC_SNAPSHOTS, &directory);
     end_copy(fs, &directory, &fs->told_snapshots, always);
-    for (size_t i = 0; i < catalogue->disk_count; i++) {
-        struct disk *disk = catalogue->disks[i];
-        node_of_disk(disk, DISK_SELF, &directory);
-        end_copy(fs, &directory, &disk->told[0], always);
-        node_of_disk(disk, DISK_SNAPSHOTS, &directory);
-        end_copy(fs, &directory, &disk->told[1], always);
-    }
 }
 
 void copies_changed(struct fs *fs)
 {
-    end_copies(fs, false);
+    struct disk *disk;
+    if (fs->keeps_directories)
+        end_static_copies(fs, false);
+    while ((disk = store_next_touched(fs->store)) != NULL) {
+        if (fs->keeps_directories)
+            end_copies_of_disk(fs, disk, false);
+    }
 }
 
 void copies_drop(struct fs *fs)
 {
-    end_copies(fs, true);
+    const struct catalogue *catalogue = store_catalogue(fs->store);
+    if (!fs->keeps_directories)
+        return;
+    end_static_copies(fs, true);
+    for (size_t i = 0; i < catalogue->disk_count; i++)
+        end_copies_of_disk(fs, catalogue->disks[i], true);
 }

@@ -123,6 +123,35 @@ static uint64_t free_disk_key(const struct catalogue *catalogue, const char *id)
 
 /* --- disks --------------------------------------------------------------------------- */
 
+void catalogue_touch(struct disk *disk)
+{
+    if (disk->is_touched)
+        return;
+    disk->is_touched = true;
+    disk->touched_next = disk->catalogue->touched;
+    disk->catalogue->touched = disk;
+}
+
+struct disk *catalogue_next_touched(struct catalogue *catalogue)
+{
+    struct disk *disk = catalogue->touched;
+    if (disk != NULL) {
+        catalogue->touched = disk->touched_next;
+        disk->is_touched = false;
+    }
+    return disk;
+}
+
+static void untouch(struct disk *disk)
+{
+    struct disk **at = &disk->catalogue->touched;
+    while (disk->is_touched && *at != disk)
+        at = &(*at)->touched_next;
+    if (disk->is_touched)
+        *at = disk->touched_next;
+    disk->is_touched = false;
+}
+
 static void free_disk(struct disk *disk)
 {
     if (disk->raw != 0)
@@ -416,6 +445,7 @@ void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapsho
         more->version++;
         more->changed = wall;
     }
+    catalogue_touch(snapshot->disk); /* `latest` */
     int64_t mutated = snapshot_more(snapshot)->mutated, fetched = snapshot_fetched(snapshot);
     if (seemed_settled)
         catalogue_note_value(snapshot->disk, mutated > fetched ? mutated : fetched);
@@ -428,6 +458,7 @@ void catalogue_remove_disk(struct catalogue *catalogue, struct disk *disk)
 {
     const char *id = disk_text(disk, DISK_ID);
     size_t at = disk_position(catalogue, id);
+    untouch(disk);
     table_remove(&catalogue->disks_by_id, table_hash(id), disk);
     table_remove(&catalogue->disks_by_key, KEY_HASH(disk->key), disk);
     memmove(catalogue->disks + at, catalogue->disks + at + 1,

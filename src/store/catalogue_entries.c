@@ -81,6 +81,7 @@ void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk)
 {
     disk->entries_version++;
     catalogue->entries_version++;
+    catalogue_touch(disk);
     if (!disk->exists)
         catalogue->disks_version++; /* it is there for its snapshots */
 }

@@ -92,6 +92,8 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
 void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall);
 /* Something that was shown as settled has changed at `now` (clock ms), or before. */
 void catalogue_note_value(struct disk *disk, int64_t now);
+/* It may show other entries than before. */
+void catalogue_touch(struct disk *disk);
 /* Counts a change of what the disk shows. */
 void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
 /* Sees to it that the next entry to be freed can be noted. 0 or -ENOMEM. */

@@ -72,6 +72,8 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
                       disk->rollback_percent != record->rollback_percent;
     bool was_shown = disk->exists;
     catalogue->disks_version += !was_shown;
+    if (!was_shown)
+        catalogue_touch(disk);
     disk->exists = true;
     disk->fetched = asked;
     if (record->created != TIMESTAMP_NONE)
@@ -104,6 +106,7 @@ void catalogue_disk_is_gone(struct catalogue *catalogue, struct disk *disk, int6
     if (!disk->exists || disk->fetched > asked)
         return;
     catalogue->disks_version++;
+    catalogue_touch(disk);
     disk->exists = false;
     disk->rolling_back = false;
     disk->fetched = asked;

@@ -302,6 +302,11 @@ const struct catalogue *store_catalogue(const struct store *store)
     return &store->catalogue;
 }
 
+struct disk *store_next_touched(struct store *store)
+{
+    return catalogue_next_touched(&store->catalogue);
+}
+
 size_t store_newer(const struct snapshot *snapshot)
 {
     const struct disk *disk = snapshot->disk;

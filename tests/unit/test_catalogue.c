@@ -280,6 +280,28 @@ static void test_order_and_latest(void **state)
     assert_int_equal(disk->count, 3);
 }
 
+/* What the kernel's copies of directories are judged by: each disk once, and none that is gone. */
+static void test_touched(void **state)
+{
+    (void)state;
+    assert_null(catalogue_next_touched(&catalogue));
+    put_disk("disk-0001", "a", 1000, 1, -1);
+    put_disk("disk-0002", "b", 1000, 1, -1);
+    put_disk("disk-0003", "c", 1000, 1, -1);
+    catalogue_sweep_disks(&catalogue, 2, 2000); /* all go, as nothing is in them */
+    assert_null(catalogue_next_touched(&catalogue));
+    put(ONE, "a", "NORMAL", 1, 1000, 1000);
+    name_all();
+    assert_ptr_equal(catalogue_next_touched(&catalogue), disk_of(DISK));
+    assert_null(catalogue_next_touched(&catalogue));
+    put(ONE, "a", "NORMAL", 1, 2000, 2000);
+    assert_null(catalogue_next_touched(&catalogue));
+    put(ONE, "a", "ERROR", 1, 3000, 3000); /* no `latest` any more */
+    put(ONE, "b", "ERROR", 1, 4000, 4000);
+    assert_ptr_equal(catalogue_next_touched(&catalogue), disk_of(DISK));
+    assert_null(catalogue_next_touched(&catalogue));
+}
+
 static void test_keys(void **state)
 {
     (void)state;
@@ -561,6 +583,7 @@ int main(void)
         ROOM_TEST(test_rollback_while_listings_lag),
         ROOM_TEST(test_rollback_shows_in_the_disk_first),
         ROOM_TEST(test_order_and_latest),
+        ROOM_TEST(test_touched),
         ROOM_TEST(test_keys),
         ROOM_TEST(test_disks),
         ROOM_TEST(test_without_a_disk),
