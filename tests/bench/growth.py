@@ -122,7 +122,8 @@ def measure_scale(place, table):
     with place.part():
         mounts = []
         for disks, each in (small, large):
-            account = place.account(disks, each, "--create-time", 3600)
+            # As long as the simulator takes in either, so that the daemon sleeps, and its caches cool, alike.
+            account = place.account(disks, each, "--create-time", 3600, "--latency", 20)
             mount = place.mount(account, LONG)
             mounts.append((mount, place.know_all(mount, account)))
         times = {"ls": ([], []), "lookup": ([], []), "mkdir": ([], [])}

@@ -170,7 +170,7 @@ def compare(place, table, make, source, mount, paths, listing, known):
             peer.close()
     loop(place, "cat", paths, peer.point)
     loop(place, "cat", paths, mount.point)
-    mine, theirs = place.loop("cat", paths, ROUNDS, mount.point, peer.point, alone=False)
+    mine, theirs = place.loop("cat", paths, 2 * ROUNDS + 1, mount.point, peer.point, alone=False)
     peer.close()
     table.ratio(f"{name}-cat", theirs, mine, f"{Spread.of(mine).middle * 1e6:.1f} and {Spread.of(theirs).middle * 1e6:.1f} µs, "
                 f"{len(PROCESSORS)} processors")

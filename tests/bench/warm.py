@@ -6,6 +6,7 @@ from place import LONG
 from table import Spread
 
 ROUNDS = 7
+MOST_PASSES = 8
 ENTRIES = 17 + 1  # of a snapshot: its files and itself
 A_DISK = 26       # a disk's own entries
 # Bytes for an entry: the kernel's inode and name of a mount, and of tmpfs, and what it keeps of directories.
@@ -118,11 +119,13 @@ def measure_find(place, table):
         mount = place.mount(account, LONG)
         place.know_all(mount, account)
         tmpfs = place.copy(mount, "disks", content="")
-        # The kernel keeps what it has read of a directory from its second reading on.
-        for root in 3 * [mount.path("disks")] + [os.path.join(tmpfs, "disks")]:
-            place.timed("find", root, alone=True)
-        cost = place.requests(mount, lambda: place.timed("find", mount.path("disks"), alone=True))
-        table.add("requests-find", cost, f"find(1) over {disks:,} disks × {snapshots}")
+        place.timed("find", os.path.join(tmpfs, "disks"), alone=True)
+        # The kernel keeps what it has read of a directory from its second reading on, of a few from a later one.
+        for passes in range(1, MOST_PASSES):
+            cost = place.requests(mount, lambda: place.timed("find", mount.path("disks"), alone=True))
+            if cost == 0:
+                break
+        table.add("requests-find", cost, f"find(1) over {disks:,} disks × {snapshots}, time {passes} after a copy of them all")
         mine, theirs = [], []
         for _ in range(5):
             mine.append(place.timed("find", mount.path("disks"), alone=True))
