@@ -67,6 +67,7 @@ struct http_reply {
     int64_t date;        /* the Date header, seconds; TIMESTAMP_NONE if absent */
     int64_t retry_after; /* seconds; -1 if absent */
     bool new_connection; /* a connection was opened for it */
+    int64_t sent;        /* as http_sent() tells */
     int64_t elapsed;     /* milliseconds from start to end */
     /* The value of a response header (case-insensitive), or NULL. Borrowed. */
     const char *(*header)(const struct http_reply *reply, const char *name);
@@ -102,6 +103,9 @@ void http_free(struct http *http);
 int http_start(struct http *http, struct http_request *request, int64_t deadline, bool once,
                void (*done)(void *data, const struct http_reply *reply), void *data,
                struct http_exchange **exchange);
+
+/* clock_now() ms when it had its connection and the request may have left; 0: not yet. */
+int64_t http_sent(const struct http_exchange *exchange);
 
 /* Ends an exchange without calling `done`. Harmless on NULL. */
 void http_cancel(struct http_exchange *exchange);

@@ -46,7 +46,7 @@ struct http_exchange {
     int64_t started, deadline;
     struct buffer body;
     size_t header_bytes;
-    bool sending; /* the first byte may have left */
+    int64_t sent; /* clock_now() when the first byte may have left; 0: not yet */
     bool too_large;
     bool finished;      /* `done` is running */
     char endpoint[160]; /* "host:port", for messages */
@@ -125,8 +125,13 @@ static int on_prereq(void *data, char *remote_ip, char *local_ip, int remote_por
 {
     struct http_exchange *exchange = data;
     (void)remote_ip, (void)local_ip, (void)remote_port, (void)local_port;
-    exchange->sending = true;
+    exchange->sent = clock_now();
     return CURL_PREREQFUNC_OK;
+}
+
+int64_t http_sent(const struct http_exchange *exchange)
+{
+    return exchange->sent;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *data)
@@ -495,6 +500,7 @@ static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_
     loop_timer_stop(exchange->http->loop, &exchange->timer);
     curl_easy_getinfo(exchange->easy, CURLINFO_NUM_CONNECTS, &connects);
     reply.new_connection = connects > 0;
+    reply.sent = exchange->sent;
     curl_multi_remove_handle(loop_multi(exchange->http->loop), exchange->easy);
 
     if (exchange->body.data)
@@ -505,7 +511,7 @@ static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_
             http_request_redact_login(&exchange->request, exchange->body.data,
                                       exchange->body.length);
     } else {
-        reply.failure = exchange->sending ? HTTP_LOST : HTTP_NOT_SENT;
+        reply.failure = exchange->sent != 0 ? HTTP_LOST : HTTP_NOT_SENT;
         reply.error = at_deadline ? -ETIMEDOUT : errno_of_curl(exchange, code);
         describe_failure(exchange, code, &reply);
         http_redact(&reply, reply.message);

@@ -274,6 +274,8 @@ static void look_through_queue(void *data)
     int64_t now = clock_now();
     int64_t wake_at = INT64_MAX;
 
+    for (struct client_call *call = client->flying.first; call; call = call->next)
+        client_note_sent(call, http_sent(call->exchange));
     /* No callback of a caller runs in this walk, so only the call looked at can leave the queue. */
     for (struct client_call *call = client->queue.first, *next; call; call = next) {
         next = call->next;

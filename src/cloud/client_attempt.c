@@ -195,6 +195,7 @@ static void attempt_done(void *data, const struct http_reply *reply)
     struct client *client = call->client;
 
     call->exchange = NULL;
+    client_note_sent(call, reply->sent);
     client->stats.in_flight--;
     client->stats.connections += reply->new_connection;
     client->stats.latency_last = reply->elapsed;
@@ -230,6 +231,16 @@ out:
     return status;
 }
 
+void client_note_sent(struct client_call *call, int64_t sent)
+{
+    int64_t left = sent != 0 ? sent : clock_now();
+    if (call->spent == 0)
+        return;
+    if (left > call->spent)
+        budget_move(client_budget(call), call->spent, left);
+    call->spent = sent != 0 ? 0 : left;
+}
+
 void client_attempt(struct client_call *call)
 {
     struct client *client = call->client;
@@ -259,6 +270,7 @@ void client_attempt(struct client_call *call)
         return;
     }
     budget_spend(client_budget(call), call->turn, now);
+    call->spent = now;
     call->trial = client->breaker.open;
     if (call->trial)
         breaker_begin_trial(&client->breaker, now);

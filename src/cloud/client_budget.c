@@ -4,6 +4,10 @@
  * next one may go when the oldest of them has left the window.  So a burst after a quiet time costs
  * nothing, and no window of the server, wherever it starts, holds more than `rate` calls.
  *
+ * What counts is when a call leaves this machine (budget_move()).  One that has to make its
+ * connection first leaves two or three round trips after it was sent, and the server would meet it
+ * among later ones.
+ *
  * The many pages of a listing would fill the window at its beginning, and whoever came then would
  * wait for the rest of it.  So they may be three quarters of a window ahead of an even pace and no
  * more; in the long run that costs them nothing, and there is a place for somebody else within a
@@ -74,6 +78,21 @@ void budget_spend(struct budget *budget, enum client_turn turn, int64_t now)
     if (turn == CLIENT_BULK)
         budget->even =
             later(budget->even, now * 1000 - later(gap(budget), LATE * 1000)) + gap(budget);
+}
+
+void budget_move(struct budget *budget, int64_t from, int64_t to)
+{
+    unsigned at = budget->rate; /* its place in order of age; the newest is rate - 1 */
+    int64_t *sent = budget->sent;
+    for (unsigned i = budget->rate; i > 0 && at == budget->rate; i--) {
+        if (sent[(budget->oldest + i - 1) % budget->rate] == from)
+            at = i - 1;
+    }
+    if (at == budget->rate)
+        return; /* it has left the window */
+    for (; at + 1 < budget->rate && sent[(budget->oldest + at + 1) % budget->rate] <= to; at++)
+        sent[(budget->oldest + at) % budget->rate] = sent[(budget->oldest + at + 1) % budget->rate];
+    sent[(budget->oldest + at) % budget->rate] = to;
 }
 
 void budget_pause(struct budget *budget, int64_t until)

@@ -28,6 +28,8 @@ void budget_free(struct budget *budget);
 /* When the next call may go, clock_now() ms; a time that has passed means now. */
 int64_t budget_next(const struct budget *budget, enum client_turn turn, int64_t now);
 void budget_spend(struct budget *budget, enum client_turn turn, int64_t now);
+/* The call that was spent at `from` leaves this machine at `to`, which is not before. */
+void budget_move(struct budget *budget, int64_t from, int64_t to);
 void budget_pause(struct budget *budget, int64_t until);
 /* The server has refused one for coming too soon, or has taken one. */
 void budget_slow_down(struct budget *budget, int64_t now);
@@ -101,6 +103,7 @@ struct client_call {
     bool trial;
     unsigned attempts;
     int64_t attempt_started, attempt_deadline;
+    int64_t spent;   /* when its budget thinks that the attempt left; 0: settled */
     char *secret_id; /* of the attempt under way */
     struct http_exchange *exchange;
     struct loop_timer timer;  /* the deadline, while queued */
@@ -152,6 +155,10 @@ struct budget *client_budget(struct client_call *call);
 /* A random time before which something is not tried again: 1..ceiling ms, the ceiling doubling with
  * `step`. */
 int64_t client_backoff(struct client *client, unsigned step);
+
+/* Tells the budget when the attempt under way left: one whose connection is only being made reaches
+ * the server behind others that were sent after it. `sent`: as http_sent(). */
+void client_note_sent(struct client_call *call, int64_t sent);
 
 /* Signs and sends (client_attempt.c). The call is then in flight, or ended, or still queued because
  * a credential is awaited. */
