@@ -61,6 +61,8 @@ int buffer_put_printable(struct buffer *buffer, const char *text);
  * utf8_is_hidden() becomes an escape. Such a character can only be inside of a string, so the
  * document's meaning is the same. */
 int buffer_put_json(struct buffer *buffer, const char *json);
+/* How many bytes that would append. */
+size_t buffer_json_length(const char *json);
 
 /* Hands the content over (the caller frees it); NULL after an error or when nothing was appended
  * and memory is out.  The buffer is empty afterwards. */

@@ -138,13 +138,30 @@ int buffer_put_printable(struct buffer *buffer, const char *text)
     return 0;
 }
 
+/* True if the next character of a JSON document, `size` bytes long, is shown as an escape. */
+static bool is_escaped(const char *json, size_t *size, uint32_t *point)
+{
+    *point = 0;
+    *size = utf8_decode(json, point);
+    return *size > 0 && *point >= 0x7f && utf8_is_hidden(*point);
+}
+
+size_t buffer_json_length(const char *json)
+{
+    size_t length = 0, size;
+    uint32_t point;
+    for (; *json; json += size ? size : 1)
+        length += is_escaped(json, &size, &point) ? strlen("\\u0000") : (size ? size : 1);
+    return length;
+}
+
 int buffer_put_json(struct buffer *buffer, const char *json)
 {
     const char *plain = json; /* not appended yet */
     while (*json) {
-        uint32_t point = 0;
-        size_t size = utf8_decode(json, &point);
-        if (size > 0 && point >= 0x7f && utf8_is_hidden(point)) {
+        uint32_t point;
+        size_t size;
+        if (is_escaped(json, &size, &point)) {
             buffer_append(buffer, plain, (size_t)(json - plain));
             buffer_printf(buffer, "\\u%04x", (unsigned)point);
             plain = json + size;

@@ -2,6 +2,7 @@
 /* Taking listings in: what a record may overwrite, what its absence may remove, and when. */
 #include "catalogue_internal.h"
 
+#include "cbsfs/buffer.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
 #include "raw_pages.h"
@@ -191,17 +192,17 @@ static void judge_pending(struct snapshot *snapshot, const struct snapshot_recor
 static void note_raw_length(struct catalogue *catalogue, struct snapshot *snapshot)
 {
     const char *text;
-    size_t length = SNAPSHOT_RAW_LENGTH_UNKNOWN;
-    if (snapshot->raw == 0)
+    size_t length, plain = 0;
+    if (snapshot->raw == 0) {
         length = strlen("null");
-    else if (raw_pages_get(catalogue->raw_pages, snapshot->raw, &text, &length) != 0)
+    } else if (raw_pages_get(catalogue->raw_pages, snapshot->raw, &text, &length) != 0) {
         length = SNAPSHOT_RAW_LENGTH_UNKNOWN;
-    else
-        for (size_t i = 0; i < length; i++) {
-            /* What is not ASCII may be shown as something longer. */
-            if ((unsigned char)text[i] >= 0x7f)
-                length = SNAPSHOT_RAW_LENGTH_UNKNOWN;
-        }
+    } else {
+        while (plain < length && (unsigned char)text[plain] < 0x7f)
+            plain++;
+        if (plain < length)
+            length = plain + buffer_json_length(text + plain);
+    }
     snapshot_set_raw_length(snapshot, length);
 }
 

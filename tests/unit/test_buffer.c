@@ -118,6 +118,7 @@ static void test_json(void **state)
         struct buffer buffer;
         buffer_init(&buffer, 0);
         assert_int_equal(buffer_put_json(&buffer, cases[i].in), 0);
+        assert_int_equal(buffer_json_length(cases[i].in), buffer.length);
         assert_string_equal(buffer.data, cases[i].out);
         buffer_free(&buffer);
     }

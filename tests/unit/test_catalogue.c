@@ -280,6 +280,25 @@ static void test_order_and_latest(void **state)
     assert_int_equal(disk->count, 3);
 }
 
+/* What stat says of snapshot.json is made from this, so it must be exact. */
+static void test_length_of_a_record(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"plain", "数据", "\u202ehidden\u200b", "\x7f\n\"", ""};
+    for (int64_t i = 0; i < 6; i++) {
+        struct snapshot_record record = snapshot_record(ONE, "a", "NORMAL", 1);
+        json_t *value = i < 5 ? json_pack("{s:s}", "a", texts[i]) : NULL;
+        record.raw = value;
+        struct snapshot *one = put_record(&record, 1000 + i, 1000 + i, 0);
+        struct buffer shown;
+        buffer_init(&shown, 0);
+        assert_int_equal(snapshot_put_raw(one, &shown), 0);
+        assert_int_equal(one->raw_length, shown.length);
+        buffer_free(&shown);
+        json_decref(value);
+    }
+}
+
 /* What the kernel's copies of directories are judged by: each disk once, and none that is gone. */
 static void test_touched(void **state)
 {
@@ -583,6 +602,7 @@ int main(void)
         ROOM_TEST(test_rollback_while_listings_lag),
         ROOM_TEST(test_rollback_shows_in_the_disk_first),
         ROOM_TEST(test_order_and_latest),
+        ROOM_TEST(test_length_of_a_record),
         ROOM_TEST(test_touched),
         ROOM_TEST(test_keys),
         ROOM_TEST(test_disks),
