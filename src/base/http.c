@@ -17,6 +17,7 @@
 #include "cbsfs/log.h"
 #include "cbsfs/loop.h"
 #include "cbsfs/timestamp.h"
+#include "http_failure.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -368,85 +369,6 @@ void http_cancel(struct http_exchange *exchange)
 
 /* --- the end of a transfer ----------------------------------------------------------- */
 
-static int errno_of_system(const struct http_exchange *exchange, int fallback)
-{
-    long system_error = 0;
-    curl_easy_getinfo(exchange->easy, CURLINFO_OS_ERRNO, &system_error);
-    switch (system_error) {
-    case ETIMEDOUT:
-        return -ETIMEDOUT;
-    case ECONNREFUSED:
-        return -ECONNREFUSED;
-    case ENETUNREACH:
-    case EHOSTUNREACH:
-    case ENETDOWN:
-    case EHOSTDOWN:
-    case EADDRNOTAVAIL:
-    case EACCES: /* a local packet filter says so */
-    case EPERM:
-        return -EHOSTUNREACH;
-    default:
-        return fallback;
-    }
-}
-
-static int errno_of_curl(const struct http_exchange *exchange, CURLcode code)
-{
-    if (exchange->too_large)
-        return -EMSGSIZE;
-    switch (code) {
-    case CURLE_OUT_OF_MEMORY:
-    case CURLE_WRITE_ERROR: /* on_body() ran out of memory */
-        return -ENOMEM;
-    case CURLE_OPERATION_TIMEDOUT:
-        return -ETIMEDOUT;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return -EHOSTUNREACH;
-    case CURLE_COULDNT_CONNECT:
-        return errno_of_system(exchange, -ECONNREFUSED);
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-        return errno_of_system(exchange, -ECONNRESET) == -ETIMEDOUT ? -ETIMEDOUT : -ECONNRESET;
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-        return -ECONNRESET;
-    default:
-        return -EPROTO;
-    }
-}
-
-static void describe_failure(const struct http_exchange *exchange, CURLcode code,
-                             struct http_reply *reply)
-{
-    const char *detail =
-        exchange->curl_message[0] ? exchange->curl_message : curl_easy_strerror(code);
-    struct buffer text;
-
-    buffer_init(&text, 0);
-    buffer_printf(&text, "%s: ", exchange->endpoint);
-    if (reply->error == -ETIMEDOUT && reply->failure == HTTP_NOT_SENT)
-        buffer_printf(&text, "no connection within %lld ms", (long long)reply->elapsed);
-    else if (reply->error == -ETIMEDOUT)
-        buffer_printf(&text, "no complete answer within %lld ms", (long long)reply->elapsed);
-    else if (reply->error == -EMSGSIZE)
-        buffer_puts(&text, "the answer is larger than cbsfs accepts");
-    else if (reply->error == -ENOMEM)
-        buffer_puts(&text, "out of memory");
-    else if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)
-        buffer_puts(&text, "the host name cannot be resolved");
-    else if (code == CURLE_COULDNT_CONNECT && reply->error == -ECONNREFUSED)
-        buffer_puts(&text, "connection refused");
-    else if (code == CURLE_COULDNT_CONNECT)
-        buffer_puts(&text, "the network or the host cannot be reached");
-    else if (reply->error == -ECONNRESET && reply->failure == HTTP_LOST)
-        buffer_puts(&text, "the connection was lost before the answer was complete");
-    else
-        buffer_put_printable(&text, detail);
-    snprintf(reply->message, sizeof reply->message, "%s", text.data ? text.data : "out of memory");
-    buffer_free(&text);
-}
-
 static const char *reply_header(const struct http_reply *reply, const char *name)
 {
     const struct http_exchange *exchange = reply->internal;
@@ -512,8 +434,10 @@ static void exchange_end(struct http_exchange *exchange, CURLcode code, bool at_
                                       exchange->body.length);
     } else {
         reply.failure = exchange->sent != 0 ? HTTP_LOST : HTTP_NOT_SENT;
-        reply.error = at_deadline ? -ETIMEDOUT : errno_of_curl(exchange, code);
-        describe_failure(exchange, code, &reply);
+        reply.error = at_deadline
+                          ? -ETIMEDOUT
+                          : (exchange->too_large ? -EMSGSIZE : http_errno(exchange->easy, code));
+        http_describe_failure(exchange->endpoint, exchange->curl_message, code, &reply);
         http_redact(&reply, reply.message);
     }
     log_debug("%s %s: HTTP %ld in %lld ms%s%s", exchange->request.method, exchange->endpoint,

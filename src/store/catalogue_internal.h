@@ -55,11 +55,19 @@ void snapshot_set_raw_length(struct snapshot *snapshot, size_t length);
 /* 0, or -ENOMEM for one that hardly anything has. */
 int snapshot_set_size(struct snapshot *snapshot, int64_t size);
 
+/* Strings one behind the other in one allocation, each cut to TEXT_LIMIT; or NULL. */
+char *texts_join(const char *const *texts, size_t count);
+const char *texts_nth(const char *texts, size_t number);
+
+#define MOST_SHAPES ((1u << 24) - 1)
 #define SHAPE_TEXTS 5 /* SNAPSHOT_STATE, _WORD, _USAGE, _TYPE, _ZONE */
 /* The number of these strings, counted as one user more. 0 or -ENOMEM. */
 int shape_take(struct catalogue *catalogue, const char *const texts[SHAPE_TEXTS], uint32_t *number);
 void shape_drop(struct catalogue *catalogue, uint32_t number);
 const char *shape_text(const struct catalogue *catalogue, uint32_t number, size_t which);
+
+void shapes_init(struct catalogue *catalogue);
+void shapes_free(struct catalogue *catalogue);
 
 void catalogue_memory_init(struct catalogue *catalogue);
 /* No snapshot may be left. */

@@ -23,7 +23,6 @@
 
 #define CHUNK          1024
 #define MOST_SNAPSHOTS (HASH_INDEX_MOST / 2)
-#define MOST_SHAPES    ((1u << 24) - 1)
 
 /* Bit fields hold numbers above the lowest that they can; 40 bits of seconds are any year that has
  * four digits, 44 of ms are two centuries. */
@@ -238,8 +237,7 @@ bool text_is_kept_of(const char *kept, const char *text)
     return strncmp(kept, text, length) == 0 && text_kept_length(text) == length;
 }
 
-/* The strings one behind the other in one allocation, each cut to TEXT_LIMIT; or NULL. */
-static char *join(const char *const *texts, size_t count)
+char *texts_join(const char *const *texts, size_t count)
 {
     size_t total = 0;
     for (size_t i = 0; i < count; i++)
@@ -254,7 +252,7 @@ static char *join(const char *const *texts, size_t count)
     return joined;
 }
 
-static const char *nth(const char *texts, size_t number)
+const char *texts_nth(const char *texts, size_t number)
 {
     while (number-- > 0)
         texts += strlen(texts) + 1;
@@ -276,7 +274,7 @@ int snapshot_texts_make(struct snapshot_texts *texts, const char *id, const char
         parts[count++] = entry;
     if (texts->has_images)
         parts[count++] = images;
-    texts->text = join(parts, count);
+    texts->text = texts_join(parts, count);
     return texts->text != NULL ? 0 : -ENOMEM;
 }
 
@@ -294,11 +292,11 @@ const char *snapshot_entry(const struct snapshot *snapshot)
 {
     switch ((enum entry_kind)snapshot->entry_kind) {
     case ENTRY_IS_NAME:
-        return nth(snapshot->texts, 1);
+        return texts_nth(snapshot->texts, 1);
     case ENTRY_IS_ID:
         return snapshot->texts;
     case ENTRY_IS_OWN:
-        return nth(snapshot->texts, 2);
+        return texts_nth(snapshot->texts, 2);
     case ENTRY_NONE:
         break;
     }
@@ -312,9 +310,10 @@ const char *snapshot_text(const struct snapshot *snapshot, enum snapshot_text wh
     case SNAPSHOT_ID:
         return snapshot->texts;
     case SNAPSHOT_NAME:
-        return nth(snapshot->texts, 1);
+        return texts_nth(snapshot->texts, 1);
     case SNAPSHOT_IMAGES:
-        return snapshot->has_images ? nth(snapshot->texts, snapshot->has_own_entry ? 3 : 2) : "";
+        return snapshot->has_images ? texts_nth(snapshot->texts, snapshot->has_own_entry ? 3 : 2)
+                                    : "";
     case SNAPSHOT_STATE:
     case SNAPSHOT_WORD:
     case SNAPSHOT_USAGE:
@@ -324,106 +323,6 @@ const char *snapshot_text(const struct snapshot *snapshot, enum snapshot_text wh
         break;
     }
     return shape_text(catalogue, snapshot->shape, (size_t)which - SNAPSHOT_STATE);
-}
-
-/* --- shapes ------------------------------------------------------------------------------- */
-
-static uint32_t hash_of(const char *const texts[SHAPE_TEXTS])
-{
-    uint64_t hash = 0;
-    for (size_t i = 0; i < SHAPE_TEXTS; i++)
-        hash = table_hash_more(hash, texts[i]);
-    return (uint32_t)(hash >> 32);
-}
-
-static uint64_t hash_of_shape(const void *owner, uint32_t number)
-{
-    const struct catalogue *catalogue = owner;
-    return (uint64_t)catalogue->shapes[number - 1].hash << 32;
-}
-
-static bool same_shape(const void *owner, uint32_t number, const void *key)
-{
-    const struct catalogue *catalogue = owner;
-    const char *const *texts = key;
-    const char *at = catalogue->shapes[number - 1].texts;
-    for (size_t i = 0; i < SHAPE_TEXTS; i++, at += strlen(at) + 1) {
-        if (!text_is_kept_of(at, texts[i]))
-            return false;
-    }
-    return true;
-}
-
-/* A number that no shape has, or 0. */
-static uint32_t unused_shape(struct catalogue *catalogue)
-{
-    if (catalogue->shape_free != 0 || catalogue->shape_count == MOST_SHAPES)
-        return catalogue->shape_free;
-    if (catalogue->shape_count == catalogue->shape_capacity) {
-        size_t capacity = catalogue->shape_capacity ? catalogue->shape_capacity * 2 : 8;
-        struct shape *larger = realloc(catalogue->shapes, capacity * sizeof(*larger));
-        if (larger == NULL)
-            return 0;
-        catalogue->shapes = larger;
-        catalogue->shape_capacity = capacity;
-    }
-    catalogue->shapes[catalogue->shape_count++] = (struct shape){.next_free = 0};
-    catalogue->shape_free = (uint32_t)catalogue->shape_count;
-    return catalogue->shape_free;
-}
-
-static int add_shape(struct catalogue *catalogue, const char *const texts[SHAPE_TEXTS],
-                     uint32_t hash, uint32_t *number)
-{
-    *number = unused_shape(catalogue);
-    char *joined = *number != 0 ? join(texts, SHAPE_TEXTS) : NULL;
-    if (joined == NULL)
-        return -ENOMEM;
-    struct shape *shape = &catalogue->shapes[*number - 1];
-    uint32_t next_free = shape->next_free;
-    *shape = (struct shape){.hash = hash, .texts = joined};
-    if (hash_index_add(&catalogue->shapes_by_hash, *number) != 0) {
-        *shape = (struct shape){.next_free = next_free};
-        free(joined);
-        return -ENOMEM;
-    }
-    catalogue->shape_free = next_free;
-    return 0;
-}
-
-int shape_take(struct catalogue *catalogue, const char *const texts[SHAPE_TEXTS], uint32_t *number)
-{
-    /* Mostly it is that of the record before. */
-    *number = catalogue->shape_recent;
-    if (*number != 0 && catalogue->shapes[*number - 1].texts != NULL &&
-        same_shape(catalogue, *number, texts)) {
-        catalogue->shapes[*number - 1].users++;
-        return 0;
-    }
-    uint32_t hash = hash_of(texts);
-    if (!hash_index_find(&catalogue->shapes_by_hash, (uint64_t)hash << 32, same_shape, texts,
-                         number) &&
-        add_shape(catalogue, texts, hash, number) != 0)
-        return -ENOMEM;
-    catalogue->shapes[*number - 1].users++;
-    catalogue->shape_recent = *number;
-    return 0;
-}
-
-void shape_drop(struct catalogue *catalogue, uint32_t number)
-{
-    struct shape *shape = &catalogue->shapes[number - 1];
-    if (--shape->users > 0)
-        return;
-    hash_index_remove(&catalogue->shapes_by_hash, number);
-    free(shape->texts);
-    *shape = (struct shape){.next_free = catalogue->shape_free};
-    catalogue->shape_free = number;
-}
-
-const char *shape_text(const struct catalogue *catalogue, uint32_t number, size_t which)
-{
-    return nth(catalogue->shapes[number - 1].texts, which);
 }
 
 /* --- records ------------------------------------------------------------------------------ */
@@ -502,17 +401,16 @@ void catalogue_memory_init(struct catalogue *catalogue)
 {
     hash_index_init(&catalogue->by_key, hash_of_key, catalogue);
     hash_index_init(&catalogue->entries, catalogue_entry_hash, catalogue);
-    hash_index_init(&catalogue->shapes_by_hash, hash_of_shape, catalogue);
+    shapes_init(catalogue);
 }
 
 void catalogue_memory_free(struct catalogue *catalogue)
 {
     hash_index_free(&catalogue->by_key);
     hash_index_free(&catalogue->entries);
-    hash_index_free(&catalogue->shapes_by_hash);
+    shapes_free(catalogue);
     for (size_t i = 0; i < catalogue->chunk_count; i++)
         free(catalogue->chunks[i]);
     free(catalogue->chunks);
-    free(catalogue->shapes);
     raw_pages_free(catalogue->raw_pages);
 }
