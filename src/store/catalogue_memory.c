@@ -264,16 +264,17 @@ int snapshot_texts_make(struct snapshot_texts *texts, const char *id, const char
 {
     const char *parts[4] = {id, name};
     size_t count = 2;
-    *texts = (struct snapshot_texts){.kind = ENTRY_NONE, .has_images = images[0] != '\0'};
+    enum entry_kind kind = ENTRY_NONE;
     if (entry != NULL)
-        texts->kind = strcmp(entry, name) == 0 ? ENTRY_IS_NAME
-                      : strcmp(entry, id) == 0 ? ENTRY_IS_ID
-                                               : ENTRY_IS_OWN;
-    texts->has_own_entry = texts->kind == ENTRY_IS_OWN;
-    if (texts->has_own_entry)
+        kind = strcmp(entry, name) == 0 ? ENTRY_IS_NAME
+               : strcmp(entry, id) == 0 ? ENTRY_IS_ID
+                                        : ENTRY_IS_OWN;
+    if (kind == ENTRY_IS_OWN)
         parts[count++] = entry;
-    if (texts->has_images)
+    if (images[0] != '\0')
         parts[count++] = images;
+    *texts = (struct snapshot_texts){
+        .kind = kind, .has_own_entry = kind == ENTRY_IS_OWN, .has_images = images[0] != '\0'};
     texts->text = texts_join(parts, count);
     return texts->text != NULL ? 0 : -ENOMEM;
 }
