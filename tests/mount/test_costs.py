@@ -96,6 +96,7 @@ def test_a_large_crawl_keeps_to_the_rate(own):
         refused.append(refused_of_a_large_crawl(own))
 
 
+@pytest.mark.needs("simulator")
 @pytest.mark.parametrize("rate", [4, pytest.param(60, marks=pytest.mark.core)])
 def test_the_rate_that_was_asked_for(own, rate):
     """Fewer than the provider's for who shares an account's limit, more for whom it was raised."""

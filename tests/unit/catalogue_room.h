@@ -67,26 +67,48 @@ static struct snapshot *put_record(const struct snapshot_record *record, int64_t
     return catalogue_snapshot(&catalogue, record->id);
 }
 
-static struct snapshot *put(const char *id, const char *name, const char *word, int64_t created,
-                            int64_t asked, int64_t now)
+static inline struct snapshot *put(const char *id, const char *name, const char *word,
+                                   int64_t created, int64_t asked, int64_t now)
 {
     struct snapshot_record record = snapshot_record(id, name, word, created);
     return put_record(&record, asked, now, 0);
 }
 
-static struct disk *disk_of(const char *id)
+static inline struct disk *disk_of(const char *id)
 {
     return catalogue_disk(&catalogue, id);
 }
 
-static void name_all(void)
+static inline int put_disk(const char *id, const char *name, int64_t asked, uint64_t serial,
+                           int rolling)
+{
+    struct disk_record record = {.id = id,
+                                 .name = name,
+                                 .state = "ATTACHED",
+                                 .usage = "",
+                                 .type = "",
+                                 .zone = "",
+                                 .instance = "",
+                                 .charge_type = "",
+                                 .project = "",
+                                 .size = 50,
+                                 .created = WALL,
+                                 .expires = TIMESTAMP_NONE,
+                                 .snapshot_count = -1,
+                                 .rolling_back = rolling >= 0,
+                                 .rollback_percent = rolling >= 0 ? (unsigned)rolling : 0,
+                                 .raw = raw};
+    return catalogue_put_disk(&catalogue, &record, asked, serial);
+}
+
+static inline void name_all(void)
 {
     for (size_t i = 0; i < catalogue.disk_count; i++)
         assert_int_equal(catalogue_name_new(&catalogue, catalogue.disks[i]), 0);
 }
 
 /* The id found under this entry of the disk, or "". */
-static const char *at_entry(const char *entry)
+static inline const char *at_entry(const char *entry)
 {
     const struct snapshot *snapshot = catalogue_entry(&catalogue, disk_of(DISK), entry);
     return snapshot != NULL ? snapshot_text(snapshot, SNAPSHOT_ID) : "";

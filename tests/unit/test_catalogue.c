@@ -11,27 +11,6 @@
 #define TWO   "snap-aaaaaaa2"
 #define THREE "snap-aaaaaaa3"
 
-static int put_disk(const char *id, const char *name, int64_t asked, uint64_t serial, int rolling)
-{
-    struct disk_record record = {.id = id,
-                                 .name = name,
-                                 .state = "ATTACHED",
-                                 .usage = "",
-                                 .type = "",
-                                 .zone = "",
-                                 .instance = "",
-                                 .charge_type = "",
-                                 .project = "",
-                                 .size = 50,
-                                 .created = WALL,
-                                 .expires = TIMESTAMP_NONE,
-                                 .snapshot_count = -1,
-                                 .rolling_back = rolling >= 0,
-                                 .rollback_percent = rolling >= 0 ? (unsigned)rolling : 0,
-                                 .raw = raw};
-    return catalogue_put_disk(&catalogue, &record, asked, serial);
-}
-
 /* --- ages ---------------------------------------------------------------------------- */
 
 static void test_newer_wins(void **state)
@@ -278,25 +257,6 @@ static void test_order_and_latest(void **state)
     catalogue_rolling_back(&catalogue, three, 5000, WALL + 5);
     assert_ptr_equal(catalogue_latest(disk), two);
     assert_int_equal(disk->count, 3);
-}
-
-/* What stat says of snapshot.json is made from this, so it must be exact. */
-static void test_length_of_a_record(void **state)
-{
-    (void)state;
-    static const char *const texts[] = {"plain", "数据", "\u202ehidden\u200b", "\x7f\n\"", ""};
-    for (int64_t i = 0; i < 6; i++) {
-        struct snapshot_record record = snapshot_record(ONE, "a", "NORMAL", 1);
-        json_t *value = i < 5 ? json_pack("{s:s}", "a", texts[i]) : NULL;
-        record.raw = value;
-        struct snapshot *one = put_record(&record, 1000 + i, 1000 + i, 0);
-        struct buffer shown;
-        buffer_init(&shown, 0);
-        assert_int_equal(snapshot_put_raw(one, &shown), 0);
-        assert_int_equal(one->raw_length, shown.length);
-        buffer_free(&shown);
-        json_decref(value);
-    }
 }
 
 /* What the kernel's copies of directories are judged by: each disk once, and none that is gone. */
@@ -602,7 +562,6 @@ int main(void)
         ROOM_TEST(test_rollback_while_listings_lag),
         ROOM_TEST(test_rollback_shows_in_the_disk_first),
         ROOM_TEST(test_order_and_latest),
-        ROOM_TEST(test_length_of_a_record),
         ROOM_TEST(test_touched),
         ROOM_TEST(test_keys),
         ROOM_TEST(test_disks),
