@@ -64,7 +64,8 @@ def show_goals():
 def machine():
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    return f"{len(models) or os.cpu_count()} × {models[0] if models else platform.machine()}, Linux {platform.release()}"
+    kernel = platform.release().partition("-")[0]
+    return f"{len(models) or os.cpu_count()} × {models[0] if models else platform.machine()}, Linux {kernel}"
 
 
 def heading(about):
