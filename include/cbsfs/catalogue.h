@@ -97,6 +97,13 @@ struct directory_told {
     bool held;        /* it may have a copy under this stamp */
 };
 
+/* A name that a snapshot had. */
+struct former_name {
+    uint64_t hash;
+    int64_t until; /* clock ms; 0: none */
+};
+#define FORMER_NAMES 4
+
 /* What only those have that change while they are known. */
 struct snapshot_more {
     char *wanted_name; /* renamed while CREATING: the name to give when NORMAL, or NULL */
@@ -104,6 +111,7 @@ struct snapshot_more {
     int64_t mutated;   /* clock ms: when our last change of it ended; 0 none */
     int64_t created_at, renamed_at, deleted_at; /* clock ms: our own change of that kind; 0 none */
     int64_t size;                               /* GiB, where `size_bits` cannot hold it */
+    struct former_name formers[FORMER_NAMES];   /* the last ones first */
     uint32_t version;                           /* counts changes of status; for poll(2) */
     struct snapshot *progress_next, *progress_previous;
 };

@@ -79,6 +79,7 @@ int catalogue_renamed(struct catalogue *catalogue, struct snapshot *snapshot, co
     struct snapshot_more *more = mark(snapshot, PENDING_RENAME, now);
     if (more != NULL)
         more->renamed_at = now;
+    snapshot_note_former(snapshot, now);
     catalogue_release_entry(catalogue, snapshot, wall);
     snapshot_texts_use(snapshot, &texts);
     /* Without memory it is hidden until the next listing names it. */

@@ -31,6 +31,10 @@ struct snapshot_texts {
 /* `entry` NULL: hidden. 0 or -ENOMEM. */
 int snapshot_texts_make(struct snapshot_texts *texts, const char *id, const char *name,
                         const char *entry, const char *images);
+/* Remembers the name that the snapshot has until `now` (clock ms). */
+void snapshot_note_former(struct snapshot *snapshot, int64_t now);
+/* True if a listing that lags may show this name: one that it had, or nobody can tell. */
+bool snapshot_may_have_had(const struct snapshot *snapshot, const char *name, int64_t now);
 /* Takes them over and frees what was there. The entry's place in the index is the caller's. */
 void snapshot_texts_use(struct snapshot *snapshot, struct snapshot_texts *texts);
 

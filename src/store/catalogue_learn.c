@@ -166,6 +166,11 @@ static char *join_images(const json_t *images)
     return joined;
 }
 
+static bool is_named(const struct snapshot *snapshot, const struct snapshot_record *record)
+{
+    return text_is_kept_of(snapshot_text(snapshot, SNAPSHOT_NAME), record->name);
+}
+
 /* What a listing may not say yet: decides whether something pending still outranks the record. */
 static void judge_pending(struct snapshot *snapshot, const struct snapshot_record *record,
                           const char *word, int64_t now)
@@ -175,7 +180,11 @@ static void judge_pending(struct snapshot *snapshot, const struct snapshot_recor
     snapshot->confirmed = true;
     if (now >= more->created_at + PENDING_CREATE_GRACE)
         over |= PENDING_CREATE;
-    if (now >= more->renamed_at + PENDING_RENAME_GRACE)
+    /* A name that it never had is no word from before: a rename of ours whose outcome is not known,
+     * or somebody else's. */
+    if (now >= more->renamed_at + PENDING_RENAME_GRACE ||
+        (!record->name_untold && !is_named(snapshot, record) &&
+         !snapshot_may_have_had(snapshot, record->name, now)))
         over |= PENDING_RENAME;
     /* One that goes on being deleted stays away, and one whose deletion has failed comes back. */
     if (record->deletion_failed ||
@@ -277,7 +286,7 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
                            int64_t now, int64_t wall)
 {
     bool is_renamed = (snapshot->pending & PENDING_RENAME) == 0 && !record->name_untold &&
-                      !text_is_kept_of(snapshot_text(snapshot, SNAPSHOT_NAME), record->name);
+                      !is_named(snapshot, record);
     /* Renamed elsewhere: the old entry is free, and the new one is found like that of a new
      * snapshot. */
     bool moves = is_renamed && snapshot->entry_kind != ENTRY_NONE &&
@@ -299,6 +308,8 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
     if (differs)
         note_raw_length(catalogue, snapshot);
     set_details(snapshot, record, asked);
+    if (is_renamed)
+        snapshot_note_former(snapshot, now);
     if (moves)
         catalogue_release_entry(catalogue, snapshot, wall);
     differs |= update.texts.text != NULL || update.shape != snapshot->shape;

@@ -116,6 +116,29 @@ struct snapshot_more *snapshot_want_more(struct snapshot *snapshot)
     return snapshot->more;
 }
 
+void snapshot_note_former(struct snapshot *snapshot, int64_t now)
+{
+    struct snapshot_more *more = snapshot_want_more(snapshot);
+    if (more == NULL)
+        return; /* and nothing defends its name then */
+    memmove(more->formers + 1, more->formers, (FORMER_NAMES - 1) * sizeof(*more->formers));
+    more->formers[0] =
+        (struct former_name){table_hash(snapshot_text(snapshot, SNAPSHOT_NAME)), now};
+}
+
+bool snapshot_may_have_had(const struct snapshot *snapshot, const char *name, int64_t now)
+{
+    const struct former_name *formers = snapshot_more(snapshot)->formers;
+    const struct former_name *oldest = &formers[FORMER_NAMES - 1];
+    uint64_t hash = table_hash(name);
+    for (size_t i = 0; i < FORMER_NAMES; i++) {
+        if (formers[i].until != 0 && formers[i].hash == hash)
+            return true;
+    }
+    /* So many names in so short a time that one may have been forgotten. */
+    return oldest->until != 0 && now < oldest->until + PENDING_RENAME_GRACE;
+}
+
 int catalogue_prepare_change(struct snapshot *snapshot)
 {
     if (snapshot_want_more(snapshot) == NULL)

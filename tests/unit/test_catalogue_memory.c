@@ -93,12 +93,48 @@ static void test_extremes(void **state)
     }
 }
 
+static const char *listed_as(const char *name, int64_t when)
+{
+    struct snapshot *one = put(ONE, name, "NORMAL", 1, when, when);
+    assert_int_equal(catalogue_name_new(&catalogue, disk_of(DISK)), 0);
+    assert_string_equal(snapshot_entry(one), snapshot_text(one, SNAPSHOT_NAME));
+    return snapshot_text(one, SNAPSHOT_NAME);
+}
+
+static void rename_to(const char *name, int64_t now)
+{
+    struct snapshot *one = catalogue_snapshot(&catalogue, ONE);
+    assert_int_equal(catalogue_renamed(&catalogue, one, name, now, WALL + now / 1000), 0);
+}
+
+/* A listing that lags shows a former name, and is not believed; one that shows another name is from
+ * after our change: of a later one of ours, whose outcome is not known, or of somebody else's. */
+static void test_former_names(void **state)
+{
+    (void)state;
+    assert_string_equal(listed_as("n0", 1000), "n0");
+    assert_string_equal(listed_as("n1", 1500), "n1"); /* renamed by somebody else */
+    rename_to("n2", 2000);
+    assert_string_equal(listed_as("n1", 3000), "n2");
+    assert_string_equal(listed_as("n0", 3100), "n2");
+    assert_string_equal(listed_as("n3", 4000), "n3");
+    /* So many that one may be forgotten: any name may be from before. */
+    for (int64_t i = 0; i < FORMER_NAMES; i++) {
+        static const char *const names[] = {"m0", "m1", "m2", "m3"};
+        rename_to(names[i], 5000 + i);
+    }
+    assert_string_equal(listed_as("n2", 6000), "m3");
+    assert_string_equal(listed_as("n9", 6000), "m3");
+    assert_string_equal(listed_as("n9", 5003 + PENDING_RENAME_GRACE), "n9");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         ROOM_TEST(test_length_of_a_record),
         ROOM_TEST(test_tidying),
         ROOM_TEST(test_extremes),
+        ROOM_TEST(test_former_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
