@@ -261,9 +261,30 @@ static void test_rename_later(void **state)
     assert_string_equal(snapshot_text(made, SNAPSHOT_NAME), "kept");
 }
 
+/* A name was freed when there was no memory for a note of it: what was there by then may be a twin
+ * of just that one, and gets no plain name. */
+static void test_freed_without_a_note(void **state)
+{
+    (void)state;
+    catalogue.freed_unnoted = WALL + 100;
+    put("snap-0000old", "nightly", "NORMAL", 100, 200000, 200000);
+    put("snap-0000new", "weekly", "NORMAL", 101, 200000, 200000);
+    name_all();
+    assert_string_equal(at_entry("nightly"), "");
+    assert_string_equal(at_entry("nightly@snap-0000old"), "snap-0000old");
+    assert_string_equal(at_entry("weekly"), "snap-0000new");
+    /* Whoever asks for it gets it. */
+    struct snapshot *old = catalogue_snapshot(&catalogue, "snap-0000old");
+    assert_true(catalogue_had_entry(&catalogue, old, "nightly", WALL + 50));
+    assert_false(catalogue_had_entry(&catalogue, old, "nightly", WALL + 101));
+    assert_int_equal(catalogue_renamed(&catalogue, old, "monthly", 300000, WALL + 300), 0);
+    assert_string_equal(at_entry("monthly"), "snap-0000old");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        ROOM_TEST(test_freed_without_a_note),
         ROOM_TEST(test_oldest_is_plain),
         ROOM_TEST(test_twins_of_one_second),
         ROOM_TEST(test_unnamed),

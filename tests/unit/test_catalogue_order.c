@@ -142,23 +142,11 @@ static void test_disks(void **state)
 {
     (void)state;
     char id[32];
-    struct disk_record record = {.name = "",
-                                 .state = "ATTACHED",
-                                 .usage = "",
-                                 .type = "",
-                                 .zone = "",
-                                 .instance = "",
-                                 .charge_type = "",
-                                 .project = "",
-                                 .created = WALL,
-                                 .expires = TIMESTAMP_NONE,
-                                 .id = id,
-                                 .raw = raw};
     struct catalogue_walk walk = catalogue_walk_disks(&catalogue, 0);
     assert_null(catalogue_next_disk(&walk));
     for (unsigned i = 0; i < 100; i++) {
         snprintf(id, sizeof(id), "disk-%04u", i);
-        assert_int_equal(catalogue_put_disk(&catalogue, &record, 1000, 1), 0);
+        assert_int_equal(put_disk(id, "", 1000, 1, -1), 0);
     }
     /* One of them has nothing to show. */
     catalogue_disk_is_gone(&catalogue, disk_of("disk-0050"), 2000);
