@@ -50,15 +50,33 @@ struct cloud_error {
 enum cloud_verb {
     CLOUD_DESCRIBE_DISKS,
     CLOUD_DESCRIBE_SNAPSHOTS,
+    CLOUD_DESCRIBE_SHARES,   /* the accounts that a snapshot is shared with; not paged */
+    CLOUD_DESCRIBE_GROUPS,   /* snapshot groups */
+    CLOUD_DESCRIBE_POLICIES, /* policies that make snapshots by the clock */
+    CLOUD_DESCRIBE_REGIONS,  /* not paged */
     CLOUD_CREATE_SNAPSHOT,
     CLOUD_APPLY_SNAPSHOT,
     CLOUD_RENAME_SNAPSHOT,
-    CLOUD_DELETE_SNAPSHOT
+    CLOUD_DELETE_SNAPSHOT,
+    CLOUD_EXPIRE_SNAPSHOT, /* sets when it is deleted by the cloud, or that it never is */
+    CLOUD_SHARE_SNAPSHOT,  /* with one account, or no longer with it */
+    CLOUD_COPY_SNAPSHOT,   /* to one other region */
+    CLOUD_CREATE_DISK,     /* one, from a snapshot; costs money */
+    CLOUD_CREATE_GROUP,    /* snapshots of several disks at one moment */
+    CLOUD_APPLY_GROUP,     /* rolls the disks of all its snapshots back */
+    CLOUD_DELETE_GROUP     /* with its snapshots */
 };
-#define CLOUD_VERB_COUNT 6
+#define CLOUD_VERB_COUNT   17
+#define CLOUD_FIRST_CHANGE CLOUD_CREATE_SNAPSHOT
+/* Those from CLOUD_DESCRIBE_SHARES to before CLOUD_FIRST_CHANGE answer with a list of objects. */
 
 /* True for the verbs that change something. */
 bool cloud_verb_is_change(enum cloud_verb verb);
+
+/* A snapshot and the disk that it is of. */
+struct cloud_member {
+    const char *snapshot_id, *disk_id;
+};
 
 /*
  * One operation.  For a describe either `ids`, or `disk_id` (snapshots of that disk), or neither
@@ -68,16 +86,28 @@ bool cloud_verb_is_change(enum cloud_verb verb);
 struct cloud_call {
     enum cloud_verb verb;
     const char *const *ids;
-    size_t id_count;         /* 0: not by id */
+    size_t id_count;         /* 0: not by id; create group: the disks */
     const char *disk_id;     /* describe snapshots: filter, or NULL; create, apply: the disk */
-    const char *snapshot_id; /* apply, rename, delete */
-    const char *name;        /* create, rename: the new name, UTF-8 */
+    const char *snapshot_id; /* of all that concern one snapshot */
+    const char *name;        /* create, rename: the new name, UTF-8; copy, create disk: the same, or
+                                NULL for the cloud's own choice; create group */
+    const char *account;     /* share: the other account */
+    const char *region;      /* copy: where to */
+    const char *group_id;    /* apply group, delete group */
+    const struct cloud_member *members; /* apply group: what is rolled back */
+    size_t member_count;
+    const char *zone, *type, *token; /* create disk: where, which kind, and what tells this order
+                                        from others: repeated with the same token it is the same
+                                        disk. At most 64 bytes of ASCII */
+    int64_t size;                    /* create disk: GiB, at least the snapshot's */
+    int64_t expires;                 /* expire: seconds since the epoch, TIMESTAMP_NONE: never */
+    bool cancel;                     /* share: no longer */
     unsigned offset;
     unsigned limit;      /* 1..provider->page_limit */
     const char *marker;  /* what the answer of the page before had as `next`, instead of the offset;
                             NULL: none */
-    bool stop_instance;  /* apply: stop the instance first */
-    bool start_instance; /* apply: start it afterwards (only with stop_instance) */
+    bool stop_instance;  /* apply, apply group: stop the instance first */
+    bool start_instance; /* and start it afterwards (only with stop_instance) */
     bool other_way;      /* after CLOUD_OTHER_WAY: the form that older servers know */
     uint32_t nonce; /* a positive random number, another one for each attempt: some APIs refuse what
                        they have seen before */
@@ -119,6 +149,9 @@ struct snapshot_record {
     bool encrypted;
     bool shared_in;       /* another account's snapshot */
     bool deletion_failed; /* an accepted deletion has failed since: it is there to stay */
+    /* Whether there is anything to be told of each, see provider->put_feature(): */
+    bool tagged, made_by_policy, copying_away;
+    bool shared_out; /* with other accounts: CLOUD_DESCRIBE_SHARES tells with which */
     const json_t
         *images; /* array of image ids as strings, or NULL; borrowed or owned by the answer */
     const json_t *raw;
@@ -135,7 +168,20 @@ struct cloud_answer {
     int64_t total;                     /* how many match in all; -1 if the cloud does not say */
     const char *next; /* the marker of the page that follows, borrowed; NULL: no page follows, or
                          this cloud counts offsets */
-    const char *snapshot_id;      /* create: the new id, borrowed; "" if the answer had none */
+    const char *created_id; /* create, copy, create disk, create group: the new id, borrowed; "" if
+                               the answer had none */
+    /*
+     * Of the describes that answer so, an array of objects of its own, owned. Members are there
+     * and of the type that is told; whatever the cloud sent, an id is a file name:
+     *   shares    account (text), since (seconds, or null)
+     *   groups    id, name, state (the provider's own word), word (as for snapshots, "" if none of
+     *             these), percent (0..100), created (seconds or null), snapshots (array of ids),
+     *             policy (id or ""), raw
+     *   policies  id, name, state, active (true, false), next (seconds or null), days (kept for so
+     *             many; 0: for good), disks (array of ids), raw
+     *   regions   id, name, available (true, false)
+     */
+    json_t *list;
     json_t *document;             /* owns what is borrowed above */
     struct fields_memory *memory; /* of the document (fields_parse_page()); NULL: it has none */
     json_t *extra;                /* more owned values (e.g. the arrays behind `images`), or NULL */

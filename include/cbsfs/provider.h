@@ -12,6 +12,7 @@
 
 #include "cbsfs/cloud.h"
 
+struct buffer;
 struct http_request;
 struct http_reply;
 
@@ -21,6 +22,13 @@ struct cloud_account {
     const char
         *endpoint; /* "https://host[:port]" without a trailing slash; NULL: the provider's own */
     const char *language; /* of messages: "en-US" */
+};
+
+/* What a snapshot's record tells beside what everybody asks for. */
+enum snapshot_feature {
+    FEATURE_TAGS,   /* KEY=VALUE, one a line, in the order of the record */
+    FEATURE_POLICY, /* the id of the policy that made it */
+    FEATURE_COPYING /* the regions that it is being copied to, one a line */
 };
 
 struct provider {
@@ -50,7 +58,8 @@ struct provider {
     int (*endpoint)(const struct cloud_account *account, char *url, size_t size);
 
     /* Why this API cannot express the call though the contract knows it, for a person; NULL when it
-     * can. Asked before anything is sent; the caller's user sees EOPNOTSUPP. NULL instead of a
+     * can. Asked with the verb (and for an apply its flags) before anything else is looked at; the
+     * caller's user sees EOPNOTSUPP. NULL instead of a
      * function: it can express all. */
     const char *(*refusal)(const struct cloud_call *call);
 
@@ -65,6 +74,11 @@ struct provider {
      * *answer must be initialised; the caller frees it. */
     void (*decode)(const struct cloud_call *call, const struct http_reply *reply,
                    struct cloud_answer *answer);
+
+    /* Appends what a snapshot's own record (snapshot_record.raw) tells of it, each line made safe
+     * for a terminal; nothing when there is nothing. 0 or the buffer's error. NULL instead of a
+     * function: never anything. Pure. */
+    int (*put_feature)(const json_t *raw, enum snapshot_feature feature, struct buffer *out);
 };
 
 extern const struct provider provider_tencent;

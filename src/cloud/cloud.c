@@ -13,12 +13,12 @@
 
 bool cloud_verb_is_change(enum cloud_verb verb)
 {
-    return verb != CLOUD_DESCRIBE_DISKS && verb != CLOUD_DESCRIBE_SNAPSHOTS;
+    return verb >= CLOUD_FIRST_CHANGE;
 }
 
 void cloud_answer_init(struct cloud_answer *answer)
 {
-    *answer = (struct cloud_answer){.total = -1, .snapshot_id = ""};
+    *answer = (struct cloud_answer){.total = -1, .created_id = ""};
 }
 
 void cloud_answer_free(struct cloud_answer *answer)
@@ -26,6 +26,7 @@ void cloud_answer_free(struct cloud_answer *answer)
     free(answer->disks);
     free(answer->snapshots);
     json_decref(answer->extra);
+    json_decref(answer->list);
     /* A document with memory of its own goes with it. */
     if (answer->memory == NULL)
         json_decref(answer->document);

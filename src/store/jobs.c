@@ -31,8 +31,7 @@ const char *job_verb_name(enum cloud_verb verb)
         return "rename";
     case CLOUD_DELETE_SNAPSHOT:
         return "rmdir";
-    case CLOUD_DESCRIBE_DISKS:
-    case CLOUD_DESCRIBE_SNAPSHOTS:
+    default:
         break;
     }
     return "look";
@@ -116,8 +115,7 @@ static bool may_be_shown_before(const struct job *job)
         return snapshot_more(snapshot)->changed > since &&
                was_rolled_back(job->store, job->snapshot_id);
     case CLOUD_CREATE_SNAPSHOT:
-    case CLOUD_DESCRIBE_DISKS:
-    case CLOUD_DESCRIBE_SNAPSHOTS:
+    default:
         break;
     }
     return false;
@@ -286,7 +284,7 @@ static void sent(void *data, struct cloud_answer *answer)
     }
     job->error = answer->error;
     if (answer->error.status == 0) {
-        const char *id = answer->snapshot_id != NULL ? answer->snapshot_id : "";
+        const char *id = answer->created_id != NULL ? answer->created_id : "";
         if (job->verb == CLOUD_CREATE_SNAPSHOT && id[0] == '\0')
             job_settle(job); /* accepted, but the answer does not say which: the listing does */
         else

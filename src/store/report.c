@@ -30,16 +30,39 @@ static void put_age(struct buffer *out, const char *key, int64_t asked)
                       (int)((clock_now() - asked) % 1000));
 }
 
+/* Several verbs may be one action of the API: told with the first of them. False: this is not the
+ * first, or there is no such action. */
+static bool sum_action(const struct provider *provider, const struct client_stats *stats,
+                       enum cloud_verb verb, uint64_t *calls, uint64_t *errors)
+{
+    const char *action = provider->action(verb);
+    *calls = *errors = 0;
+    if (action[0] == '\0')
+        return false;
+    for (int other = 0; other < CLOUD_VERB_COUNT; other++) {
+        if (strcmp(provider->action((enum cloud_verb)other), action) != 0)
+            continue;
+        if (other < (int)verb)
+            return false;
+        *calls += stats->calls[other];
+        *errors += stats->errors[other];
+    }
+    return true;
+}
+
 static void put_calls(const struct store *store, const struct client_stats *stats,
                       struct buffer *out)
 {
     uint64_t calls = 0, errors = 0;
     for (int verb = 0; verb < CLOUD_VERB_COUNT; verb++) {
         const char *action = store->provider->action((enum cloud_verb)verb);
-        buffer_printf(out, "calls_%s %" PRIu64 "\n", action, stats->calls[verb]);
-        buffer_printf(out, "errors_%s %" PRIu64 "\n", action, stats->errors[verb]);
-        calls += stats->calls[verb];
-        errors += stats->errors[verb];
+        uint64_t its_calls, its_errors;
+        if (!sum_action(store->provider, stats, (enum cloud_verb)verb, &its_calls, &its_errors))
+            continue;
+        buffer_printf(out, "calls_%s %" PRIu64 "\n", action, its_calls);
+        buffer_printf(out, "errors_%s %" PRIu64 "\n", action, its_errors);
+        calls += its_calls;
+        errors += its_errors;
     }
     buffer_printf(out, "calls %" PRIu64 "\nerrors %" PRIu64 "\n", calls, errors);
 }

@@ -85,8 +85,7 @@ static const char *evidence(const struct job *job)
         seen =
             snapshot != NULL && strcmp(snapshot_text(snapshot, SNAPSHOT_WORD), "ROLLBACKING") == 0;
         break;
-    case CLOUD_DESCRIBE_DISKS:
-    case CLOUD_DESCRIBE_SNAPSHOTS:
+    default:
         break;
     }
     return seen && !may_be_from_before(job) ? job->snapshot_id : NULL;

@@ -89,8 +89,8 @@ static void decode_as(const struct provider *provider, enum cloud_verb verb, boo
             require_snapshot(&answer.snapshots[i]);
         fuzz_require(answer.total >= -1);
         fuzz_require(answer.next == NULL || is_id(answer.next));
-        fuzz_require(verb != CLOUD_CREATE_SNAPSHOT || *answer.snapshot_id == '\0' ||
-                     is_id(answer.snapshot_id));
+        fuzz_require(verb != CLOUD_CREATE_SNAPSHOT || *answer.created_id == '\0' ||
+                     is_id(answer.created_id));
     } else {
         require_error(&answer, cloud_verb_is_change(verb));
     }

@@ -86,8 +86,25 @@ void loop_timer_start(struct loop *loop, struct loop_timer *timer, int64_t at)
 
 static const char *action(enum cloud_verb verb)
 {
-    static const char *const names[] = {
-        "DescribeDisks", "DescribeSnapshots", "Create", "Apply", "Rename", "Delete"};
+    static const char *const names[CLOUD_VERB_COUNT] = {
+        [CLOUD_DESCRIBE_DISKS] = "DescribeDisks",
+        [CLOUD_DESCRIBE_SNAPSHOTS] = "DescribeSnapshots",
+        [CLOUD_DESCRIBE_SHARES] = "DescribeShares",
+        [CLOUD_DESCRIBE_GROUPS] = "DescribeGroups",
+        [CLOUD_DESCRIBE_POLICIES] = "DescribePolicies",
+        [CLOUD_DESCRIBE_REGIONS] = "DescribeRegions",
+        [CLOUD_CREATE_SNAPSHOT] = "Create",
+        [CLOUD_APPLY_SNAPSHOT] = "Apply",
+        [CLOUD_RENAME_SNAPSHOT] = "Rename",
+        [CLOUD_DELETE_SNAPSHOT] = "Delete",
+        [CLOUD_EXPIRE_SNAPSHOT] = "Expire",
+        [CLOUD_SHARE_SNAPSHOT] = "Share",
+        [CLOUD_COPY_SNAPSHOT] = "Copy",
+        [CLOUD_CREATE_DISK] = "CreateDisk",
+        [CLOUD_CREATE_GROUP] = "CreateGroup",
+        [CLOUD_APPLY_GROUP] = "ApplyGroup",
+        [CLOUD_DELETE_GROUP] = "DeleteGroup",
+    };
     return names[verb];
 }
 
@@ -276,8 +293,7 @@ static void change(struct client_call *call)
         else
             fake_remove(call->snapshot_id);
         break;
-    case CLOUD_DESCRIBE_DISKS:
-    case CLOUD_DESCRIBE_SNAPSHOTS:
+    default:
         break;
     }
 }
@@ -421,7 +437,7 @@ static void answer_call(struct client_call *call)
     call->disks = NULL;
     call->snapshots = NULL;
     if (answer.error.status == 0 && dead.script.fate != FATE_NO_ID)
-        answer.snapshot_id = dead.new_id;
+        answer.created_id = dead.new_id;
     free_call(call);
     dead.done(dead.data, &answer);
     free(dead.disks);

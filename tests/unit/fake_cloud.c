@@ -16,8 +16,25 @@
 
 static const char *fake_action(enum cloud_verb verb)
 {
-    static const char *const names[] = {
-        "DescribeDisks", "DescribeSnapshots", "Create", "Apply", "Rename", "Delete"};
+    static const char *const names[CLOUD_VERB_COUNT] = {
+        [CLOUD_DESCRIBE_DISKS] = "DescribeDisks",
+        [CLOUD_DESCRIBE_SNAPSHOTS] = "DescribeSnapshots",
+        [CLOUD_DESCRIBE_SHARES] = "DescribeShares",
+        [CLOUD_DESCRIBE_GROUPS] = "DescribeGroups",
+        [CLOUD_DESCRIBE_POLICIES] = "DescribePolicies",
+        [CLOUD_DESCRIBE_REGIONS] = "DescribeRegions",
+        [CLOUD_CREATE_SNAPSHOT] = "Create",
+        [CLOUD_APPLY_SNAPSHOT] = "Apply",
+        [CLOUD_RENAME_SNAPSHOT] = "Rename",
+        [CLOUD_DELETE_SNAPSHOT] = "Delete",
+        [CLOUD_EXPIRE_SNAPSHOT] = "Expire",
+        [CLOUD_SHARE_SNAPSHOT] = "Share",
+        [CLOUD_COPY_SNAPSHOT] = "Copy",
+        [CLOUD_CREATE_DISK] = "CreateDisk",
+        [CLOUD_CREATE_GROUP] = "CreateGroup",
+        [CLOUD_APPLY_GROUP] = "ApplyGroup",
+        [CLOUD_DELETE_GROUP] = "DeleteGroup",
+    };
     return names[verb];
 }
 

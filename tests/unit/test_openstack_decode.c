@@ -223,7 +223,7 @@ static void changes_that_were_accepted(void **state)
         assert_int_equal(answer.error.status, 0);
         assert_int_equal(answer.error.outcome, CLOUD_DONE);
         if (cases[i].call == &create)
-            assert_string_equal(answer.snapshot_id, "4d5e0fd3-91fe-4420-8ea7-4770040d0fa6");
+            assert_string_equal(answer.created_id, "4d5e0fd3-91fe-4420-8ea7-4770040d0fa6");
         cloud_answer_free(&answer);
     }
 }

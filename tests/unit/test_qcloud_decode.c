@@ -163,7 +163,7 @@ static void changes_that_succeed(void **state)
         assert_int_equal(answer.error.status, 0);
         assert_int_equal(answer.error.outcome, CLOUD_DONE);
         if (cases[i].call == &create)
-            assert_string_equal(answer.snapshot_id, "snap-9x4h6j2q");
+            assert_string_equal(answer.created_id, "snap-9x4h6j2q");
         cloud_answer_free(&answer);
     }
 }
@@ -189,7 +189,7 @@ static void commas_before_a_bracket(void **state)
         decode(&create, 200, cases[i].body, &answer);
         assert_int_equal(answer.error.status, cases[i].status);
         if (cases[i].status == 0)
-            assert_string_equal(answer.snapshot_id, "snap-a");
+            assert_string_equal(answer.created_id, "snap-a");
         else
             assert_int_equal(answer.error.outcome, CLOUD_UNKNOWN);
         cloud_answer_free(&answer);

@@ -167,7 +167,7 @@ static void the_recorded_changes_succeed(void **state)
     struct cloud_answer answer;
     decode_file(&create, "v3_CreateSnapshot", &answer);
     assert_int_equal(answer.error.status, 0);
-    assert_string_equal(answer.snapshot_id, "snap-9x4h6j2q");
+    assert_string_equal(answer.created_id, "snap-9x4h6j2q");
     cloud_answer_free(&answer);
     static const struct {
         enum cloud_verb verb;
@@ -335,7 +335,7 @@ static void a_create_without_an_id_is_a_success(void **state)
         struct cloud_answer answer;
         decode(&create, 200, bodies[i], &answer);
         assert_int_equal(answer.error.status, 0);
-        assert_string_equal(answer.snapshot_id, "");
+        assert_string_equal(answer.created_id, "");
         cloud_answer_free(&answer);
     }
 }

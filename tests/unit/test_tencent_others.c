@@ -78,7 +78,7 @@ static void a_group_is_no_snapshot(void **state)
     size_t length;
     char *body = read_test_data("tencent/others/v3_CreateSnapshotGroup.json", &length);
     decode(CLOUD_CREATE_SNAPSHOT, body, length, &answer);
-    assert_string_equal(answer.snapshot_id, "");
+    assert_string_equal(answer.created_id, "");
     cloud_answer_free(&answer);
     free(body);
 }

@@ -253,7 +253,7 @@ static void read_changed(const struct cloud_call *call, const struct http_reply 
     if (snapshot == NULL)
         codec_set_foreign(reply, "an answer without its object", &answer->error);
     else if (call->verb == CLOUD_CREATE_SNAPSHOT)
-        answer->snapshot_id = codec_id(snapshot, "id");
+        answer->created_id = codec_id(snapshot, "id");
 }
 
 static void read_reply(const struct cloud_call *call, const struct http_reply *reply,

@@ -253,7 +253,7 @@ static void read_reply(const struct cloud_call *call, const struct http_reply *r
     else if (call->verb == CLOUD_DELETE_SNAPSHOT)
         read_deletion(call, answer->document, &answer->error);
     else if (call->verb == CLOUD_CREATE_SNAPSHOT) {
-        answer->snapshot_id = codec_id(answer->document, "snapshotId");
+        answer->created_id = codec_id(answer->document, "snapshotId");
     }
 }
 

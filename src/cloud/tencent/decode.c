@@ -244,7 +244,7 @@ static void read_response(const struct cloud_call *call, const struct http_reply
     if (!cloud_verb_is_change(call->verb)) {
         read_listing(call, reply, response, answer);
     } else if (call->verb == CLOUD_CREATE_SNAPSHOT) {
-        answer->snapshot_id = codec_id(response, "SnapshotId");
+        answer->created_id = codec_id(response, "SnapshotId");
     }
 }
 

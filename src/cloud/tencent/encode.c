@@ -36,6 +36,14 @@ const char *tencent_action(enum cloud_verb verb)
         return "DescribeDisks";
     case CLOUD_DESCRIBE_SNAPSHOTS:
         return "DescribeSnapshots";
+    case CLOUD_DESCRIBE_SHARES:
+        return "DescribeSnapshotSharePermission";
+    case CLOUD_DESCRIBE_GROUPS:
+        return "DescribeSnapshotGroups";
+    case CLOUD_DESCRIBE_POLICIES:
+        return "DescribeAutoSnapshotPolicies";
+    case CLOUD_DESCRIBE_REGIONS:
+        return "DescribeRegions";
     case CLOUD_CREATE_SNAPSHOT:
         return "CreateSnapshot";
     case CLOUD_APPLY_SNAPSHOT:
@@ -44,6 +52,20 @@ const char *tencent_action(enum cloud_verb verb)
         return "ModifySnapshotAttribute";
     case CLOUD_DELETE_SNAPSHOT:
         return "DeleteSnapshots";
+    case CLOUD_EXPIRE_SNAPSHOT:
+        return "ModifySnapshotAttribute";
+    case CLOUD_SHARE_SNAPSHOT:
+        return "ModifySnapshotsSharePermission";
+    case CLOUD_COPY_SNAPSHOT:
+        return "CopySnapshotCrossRegions";
+    case CLOUD_CREATE_DISK:
+        return "CreateDisks";
+    case CLOUD_CREATE_GROUP:
+        return "CreateSnapshotGroup";
+    case CLOUD_APPLY_GROUP:
+        return "ApplySnapshotGroup";
+    case CLOUD_DELETE_GROUP:
+        return "DeleteSnapshotGroup";
     }
     return "";
 }
@@ -158,6 +180,17 @@ static bool is_complete(const struct cloud_call *call)
         return call->snapshot_id != NULL;
     case CLOUD_DESCRIBE_DISKS:
     case CLOUD_DESCRIBE_SNAPSHOTS:
+    case CLOUD_DESCRIBE_SHARES:
+    case CLOUD_DESCRIBE_GROUPS:
+    case CLOUD_DESCRIBE_POLICIES:
+    case CLOUD_DESCRIBE_REGIONS:
+    case CLOUD_EXPIRE_SNAPSHOT:
+    case CLOUD_SHARE_SNAPSHOT:
+    case CLOUD_COPY_SNAPSHOT:
+    case CLOUD_CREATE_DISK:
+    case CLOUD_CREATE_GROUP:
+    case CLOUD_APPLY_GROUP:
+    case CLOUD_DELETE_GROUP:
         break;
     }
     return true;
