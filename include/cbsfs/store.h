@@ -151,6 +151,50 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
                  void (*done)(void *data, const struct job_result *result), void *data,
                  struct job **job);
 
+/* When the cloud deletes it: seconds since the epoch, at least a day ahead; TIMESTAMP_NONE: never.
+ */
+int store_expire(struct store *store, const char *snapshot_id, int64_t expires, const char *path,
+                 void (*done)(void *data, const struct job_result *result), void *data,
+                 struct job **job);
+/* `cancel`: no longer with this account. */
+int store_share(struct store *store, const char *snapshot_id, const char *account, bool cancel,
+                const char *path, void (*done)(void *data, const struct job_result *result),
+                void *data, struct job **job);
+/* `name` NULL: the cloud chooses one. The result has the copy's id, which is one of that region. */
+int store_copy(struct store *store, const char *snapshot_id, const char *region, const char *name,
+               const char *path, void (*done)(void *data, const struct job_result *result),
+               void *data, struct job **job);
+
+/* A disk as it would be made from a snapshot: like the one that the snapshot is of. Borrowed. */
+struct disk_order {
+    const char *name; /* NULL: the cloud chooses one */
+    const char *zone, *type;
+    int64_t size; /* GiB */
+};
+/* Fills what *order leaves open (NULL, 0) from the snapshot and its disk. NULL, or what is missing,
+ * for a person. */
+const char *store_complete_disk_order(const struct snapshot *snapshot, struct disk_order *order);
+/* Makes one disk, however often the order has to be sent. The result has the disk's id. */
+int store_new_disk(struct store *store, const char *snapshot_id, const struct disk_order *order,
+                   const char *path, void (*done)(void *data, const struct job_result *result),
+                   void *data, struct job **job);
+
+/* Groups: snapshots of several disks at one moment. What is known of them is asked for first
+ * (WANT_GROUPS). The result of the first has the group's id. */
+int store_create_group(struct store *store, const char *const *disk_ids, size_t count,
+                       const char *name, const char *path,
+                       void (*done)(void *data, const struct job_result *result), void *data,
+                       struct job **job);
+int store_rollback_group(struct store *store, const char *group_id, bool stop, bool start,
+                         const char *path,
+                         void (*done)(void *data, const struct job_result *result), void *data,
+                         struct job **job);
+int store_delete_group(struct store *store, const char *group_id, const char *path,
+                       void (*done)(void *data, const struct job_result *result), void *data,
+                       struct job **job);
+/* The group with this id among what is known, borrowed as store_list() is; NULL: there is none. */
+const json_t *store_group(const struct store *store, const char *id);
+
 /* The caller was interrupted. True: nothing was sent and the job is gone, `done` will not be
  * called. False: it runs to its true answer. */
 bool job_cancel(struct job *job);
@@ -178,7 +222,9 @@ int store_put_jobs(const struct store *store, struct buffer *out);
 int store_put_stats(const struct store *store, struct buffer *out);
 /* How many visible snapshots of its disk are newer. Linear in the disk's. */
 size_t store_newer(const struct snapshot *snapshot);
-/* What the last rollback of this snapshot came to, one line, or nothing. */
-int store_put_last_rollback(const struct store *store, const char *snapshot_id, struct buffer *out);
+/* What the last change of this kind ("rollback", "copy_to") of this snapshot or group came to, one
+ * line, or nothing. */
+int store_put_last_result(const struct store *store, const char *operation, const char *snapshot_id,
+                          struct buffer *out);
 
 #endif

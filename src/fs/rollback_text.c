@@ -112,6 +112,6 @@ int rollback_render(struct fs *fs, const struct node *node, struct buffer *out)
                   node->disk->attached && can_stop(fs) ? " stop" : "");
     buffer_puts(out, "last result       ");
     size_t before = out->length;
-    store_put_last_rollback(fs->store, snapshot_text(snapshot, SNAPSHOT_ID), out);
+    store_put_last_result(fs->store, "rollback", snapshot_text(snapshot, SNAPSHOT_ID), out);
     return buffer_puts(out, out->length == before ? "none\n" : "\n");
 }

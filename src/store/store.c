@@ -84,7 +84,8 @@ int64_t store_life(const struct store *store, enum store_want want, const struct
 {
     int64_t asked = store_asked(store, want, disk);
     bool of_disk = disk != NULL && (want == WANT_DISK || want == WANT_DISK_SNAPSHOTS);
-    if (asked == 0 || asked < store->refreshed || (of_disk && asked < disk->refreshed))
+    if (asked == 0 || asked < store->refreshed || (of_disk && asked < disk->refreshed) ||
+        (want == WANT_DISKS && asked <= store->disks_outdated))
         return 0;
     int64_t life = asked + store->settings.ttl - clock_now();
     return life > 0 ? life : 0;
@@ -150,6 +151,8 @@ static int want_records(struct store *store, enum store_want want, const char *i
         return 0;
     int64_t since = later(store->refreshed, disk != NULL ? disk->refreshed : 0);
     bool disks = want == WANT_DISKS || want == WANT_DISK;
+    if (want == WANT_DISKS)
+        since = later(since, store->disks_outdated + 1);
     if (is_held(&store->failed[!disks], since))
         return store->failed[!disks].status;
     /* Who asks what somebody is asking already is not crawling. */
