@@ -46,10 +46,14 @@ enum store_want {
     WANT_SNAPSHOTS,      /* the list of all snapshots */
     WANT_DISK,           /* `id`: whether this disk is there, and its record */
     WANT_DISK_SNAPSHOTS, /* `id`: the snapshots of this disk */
-    WANT_STATUS, /* `id`: this snapshot's status, not older than 2 s while in progress, else ttl */
-    WANT_SETTLED /* `id`: nothing in progress with this snapshot, or it is gone. No time limit */
+    WANT_STATUS,  /* `id`: this snapshot's status, not older than 2 s while in progress, else ttl */
+    WANT_SETTLED, /* `id`: nothing in progress with this snapshot, or it is gone. No time limit */
+    WANT_SHARES,  /* `id`: the accounts that this snapshot is shared with */
+    WANT_GROUPS,  /* snapshot groups; while one is in progress not older than 2 s */
+    WANT_POLICIES,
+    WANT_REGIONS
 };
-#define STORE_WANT_COUNT 6
+#define STORE_WANT_COUNT 10
 
 /* Somebody who waits. Owned by the caller, zero-initialised with ready and data set, kept until
  * `ready` was called or store_unwait(). */
@@ -63,10 +67,10 @@ struct store_waiter {
 };
 
 /*
- * Is it known freshly enough?  Returns 0: yes.  Returns -EINPROGRESS: the waiter's `ready` is
- * called once later, never from inside.  -ENOMEM, or why the same question has just failed: it is
- * not asked again for a second, or for three times as long as it took to fail (30 s at most),
- * unless somebody refreshes.  Whoever gets 0 or `ready`, or such a
+ * Is it known freshly enough?  `id` is NULL where none is meant.  Returns 0: yes.  Returns
+ * -EINPROGRESS: the waiter's `ready` is called once later, never from inside.  -ENOMEM, or why the
+ * same question has just failed: it is not asked again for a second, or for three times as long as
+ * it took to fail (30 s at most), unless somebody refreshes.  Whoever gets 0 or `ready`, or such a
  * failure, looks into the catalogue.
  */
 int store_want(struct store *store, enum store_want want, const char *id,
@@ -78,6 +82,17 @@ void store_expect(struct store *store, enum store_want want, const char *id);
 int64_t store_last_page(const struct store *store);
 /* Takes a waiter back. Harmless when it does not wait. */
 void store_unwait(struct store_waiter *waiter);
+
+/*
+ * What WANT_SHARES (with the snapshot's id), WANT_GROUPS, WANT_POLICIES and WANT_REGIONS (with "")
+ * are answered with: an array of objects as cloud.h has them (cloud_answer.list), borrowed until
+ * the next round of the loop. NULL: never answered. Of a cloud that has no such thing store_want()
+ * says -EOPNOTSUPP.
+ */
+const json_t *store_list(const struct store *store, enum store_want want, const char *id);
+/* As store_life() and store_asked(), of such a list. */
+int64_t store_list_life(const struct store *store, enum store_want want, const char *id);
+int64_t store_list_asked(const struct store *store, enum store_want want, const char *id);
 
 /* Milliseconds for which what is known may still be shown without asking again; 0: none. For
  * WANT_DISKS, WANT_SNAPSHOTS, WANT_DISK, WANT_DISK_SNAPSHOTS. */

@@ -69,8 +69,7 @@ int64_t store_asked(const struct store *store, enum store_want want, const struc
         return later(store->catalogue.disks_listed, disk != NULL ? disk->fetched : 0);
     case WANT_DISK_SNAPSHOTS:
         return later(store->catalogue.snapshots_listed, disk != NULL ? disk->listed : 0);
-    case WANT_STATUS:
-    case WANT_SETTLED:
+    default:
         break;
     }
     return 0;
@@ -239,6 +238,11 @@ int store_want(struct store *store, enum store_want want, const char *id,
             return want_rolling_disk(store, disk, waiter);
         break;
     }
+    case WANT_SHARES:
+    case WANT_GROUPS:
+    case WANT_POLICIES:
+    case WANT_REGIONS:
+        return lists_want(store, want, id != NULL ? id : "", 0, waiter);
     case WANT_DISKS:
     case WANT_SNAPSHOTS:
     case WANT_DISK_SNAPSHOTS:
@@ -351,6 +355,7 @@ void store_free(struct store *store)
     jobs_drop(store);
     poll_drop(store);
     listings_drop(store);
+    lists_drop(store);
     failures_drop(store);
     catalogue_free(&store->catalogue);
     free(store);
