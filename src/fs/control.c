@@ -13,12 +13,14 @@ int fs_refuse(struct fs *fs, const struct node *node, const char *name, const ch
               int status, const char *reason)
 {
     char path[1024];
+    /* A region that nobody has entered keeps no failures. */
+    const struct region *region = node->region->store != NULL ? node->region : region_home(fs);
     node_path(node, path, sizeof(path));
     if (name != NULL) {
         size_t used = strlen(path);
         snprintf(path + used, sizeof(path) - used, "%s%s", used > 0 ? "/" : "", name);
     }
-    return store_refuse(fs->store, node->disk != NULL ? disk_text(node->disk, DISK_ID) : NULL,
+    return store_refuse(region->store, node->disk != NULL ? disk_text(node->disk, DISK_ID) : NULL,
                         node->snapshot != NULL ? snapshot_text(node->snapshot, SNAPSHOT_ID) : NULL,
                         path, operation, status, reason);
 }
@@ -111,8 +113,8 @@ void command_rollback(struct request *request)
         request_wait(request, WANT_DISK, disk_text(node.disk, DISK_ID)))
         return;
     node_path(&node, path, sizeof(path));
-    status = store_rollback(fs->store, id, command.stop, command.start, path, rollback_done,
-                            request, &request->job);
+    status = store_rollback(node.region->store, id, command.stop, command.start, path,
+                            rollback_done, request, &request->job);
     if (status != 0)
         command_finish(request, status);
     else

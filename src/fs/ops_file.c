@@ -54,15 +54,15 @@ static bool wait_for_data(struct request *request, const struct node *node)
 static bool is_known(const struct request *request, const struct node *node)
 {
     return node->kind == NODE_STATIC || request->status == 0 || node->snapshot != NULL ||
-           store_is_known(request->fs->store, WANT_DISK, node->disk) ||
-           store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, node->disk);
+           store_is_known(request->region->store, WANT_DISK, node->disk) ||
+           store_is_known(request->region->store, WANT_DISK_SNAPSHOTS, node->disk);
 }
 
 /* What the kernel keeps it takes for as long as the attributes say that it keeps it. If they may be
  * of another value, it has to ask. */
 static void settle_doubt(struct fs *fs, const struct node *node)
 {
-    if (node->disk != NULL && store_is_in_doubt(fs->store, node->disk))
+    if (node->disk != NULL && store_is_in_doubt(node->region->store, node->disk))
         node_untell(fs, node_own_number(node));
 }
 
