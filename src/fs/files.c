@@ -424,11 +424,11 @@ const struct file snapshot_files[] = {
     {"state", FILE_PROGRESS, snapshot_value, SNAPSHOT_STATE},
     {"percent", FILE_PROGRESS, snapshot_percentage, 0},
     {"id", 0, snapshot_value, SNAPSHOT_ID},
-    {"name", FILE_VOLATILE, snapshot_name, 0},
+    {"name", FILE_VOLATILE | FILE_WRITABLE, snapshot_name, 0},
     {"disk", 0, snapshot_disk, 0},
     {"size", 0, render_size, 0},
     {"created", FILE_PROGRESS, render_created, 0},
-    {"expires", FILE_PROGRESS, render_expires, 0},
+    {"expires", FILE_PROGRESS | FILE_WRITABLE, render_expires, 0},
     {"encrypted", 0, snapshot_encrypted, 0},
     {"usage", FILE_PROGRESS, snapshot_value, SNAPSHOT_USAGE},
     {"type", FILE_PROGRESS, snapshot_value, SNAPSHOT_TYPE},
@@ -438,6 +438,12 @@ const struct file snapshot_files[] = {
     {"error", FILE_VOLATILE, snapshot_error, 0},
     {"rollback", FILE_VOLATILE | FILE_WRITABLE, rollback_render, 0},
     {"wait", FILE_VOLATILE | FILE_UNLISTED, snapshot_status, 0},
+    {"tags", FILE_PROGRESS, feature_render, FEATURE_TAGS},
+    {"policy", FILE_PROGRESS, feature_render, FEATURE_POLICY},
+    {"copy_to", FILE_VOLATILE | FILE_WRITABLE, copy_render, 0},
+    {"new_disk", FILE_VOLATILE | FILE_WRITABLE, new_disk_render, 0},
+    /* Not listed, because knowing it costs a call for each snapshot that is shared. */
+    {"shared_with", FILE_VOLATILE | FILE_WRITABLE | FILE_UNLISTED, shares_render, 0},
 };
 const size_t snapshot_file_count = sizeof(snapshot_files) / sizeof(snapshot_files[0]);
 _Static_assert(SNAPSHOT_FILES + sizeof(snapshot_files) / sizeof(snapshot_files[0]) <=

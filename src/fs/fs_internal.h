@@ -127,6 +127,14 @@ extern const size_t disk_file_count, snapshot_file_count, static_file_count;
 int file_render(struct fs *fs, const struct node *node, struct buffer *out);
 bool file_is_shown(const struct file *file, const struct node *directory);
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
+int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
+int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
+int copy_render(struct fs *fs, const struct node *node, struct buffer *out);
+int new_disk_render(struct fs *fs, const struct node *node, struct buffer *out);
+/* Lines of dry runs: a precondition; what the last command came to. */
+void text_put_check(struct buffer *out, bool pass, const char *what);
+void text_put_last(struct buffer *out, const struct node *node, const char *operation,
+                   const char *id);
 
 /* --- requests that may have to wait (parked.c) --------------------------------------- */
 
@@ -164,6 +172,9 @@ void request_discard(struct request *request);
 void request_run(struct request *request);
 /* True: parked until the store knows; `answer` is run again then. Each want is waited for once. */
 bool request_wait(struct request *request, enum store_want want, const char *id);
+/* The same for what `shared_with` shows; nobody is asked about what is not shared. */
+bool request_wait_for_shares(struct request *request, const struct snapshot *snapshot);
+bool request_knows_shares(const struct request *request, const struct snapshot *snapshot);
 /* Parks behind a job that was just started; `done` of the job must call request_wake(). */
 void request_park(struct request *request);
 void request_wake(struct request *request);
@@ -318,6 +329,13 @@ void op_link(fuse_req_t fuse, fuse_ino_t number, fuse_ino_t new_parent, const ch
 
 /* A command in a control file, once the whole request is there (control.c). */
 void command_rollback(struct request *request);
+/* The same for the files of the features, which command_is_feature() knows (commands.c). */
+void command_feature(struct request *request);
+bool command_is_feature(const struct node *node);
+/* The one line of a command, without what is blank at its end; NULL, or why it is none. */
+const char *command_line(const char *text, char *line, size_t size);
+/* Of a job that a command has started: `data` is the request. */
+void command_done(void *data, const struct job_result *result);
 /* Remembers the result with the handle, and replies. */
 void command_finish(struct request *request, int status);
 int command_refresh(struct fs *fs);

@@ -194,7 +194,7 @@ double node_entry_life(const struct node *node)
 
 bool node_is_settled(const struct node *node)
 {
-    const unsigned never = FILE_VOLATILE | FILE_WRITABLE | FILE_LINK;
+    const unsigned never = FILE_VOLATILE | FILE_LINK;
     if (node->type == NULL || (node->type->flags & never))
         return false;
     if ((node->type->flags & FILE_PROGRESS) == 0)

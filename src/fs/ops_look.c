@@ -152,6 +152,14 @@ static void lookup_in_snapshot(struct request *request, const struct node *paren
     struct node node;
     for (unsigned i = 0; i < snapshot_file_count; i++) {
         if (strcmp(snapshot_files[i].name, request->name) == 0) {
+            /* Its size is told with it. */
+            bool of_shares = strcmp(request->name, "shared_with") == 0;
+            if (of_shares && request_wait_for_shares(request, parent->snapshot))
+                return;
+            if (of_shares && !request_knows_shares(request, parent->snapshot)) {
+                reply_missing(request);
+                return;
+            }
             node_of_snapshot(request->region, parent->snapshot, SNAPSHOT_FILES + i, &node);
             reply_entry(request, &node);
             return;

@@ -58,11 +58,6 @@ static void put_attachment(struct buffer *out, const struct disk *disk)
         buffer_put_printable(out, disk_text(disk, DISK_INSTANCE)), buffer_puts(out, "\n");
 }
 
-static void put_check(struct buffer *out, bool pass, const char *what)
-{
-    buffer_printf(out, "%s  %s\n", pass ? "PASS" : "FAIL", what);
-}
-
 /* Whether this cloud stops an instance for a rollback. */
 static bool can_stop(const struct node *node)
 {
@@ -83,19 +78,19 @@ static void put_checks(struct fs *fs, struct buffer *out, const struct node *nod
 {
     const struct snapshot *snapshot = node->snapshot;
     const struct disk *disk = snapshot->disk;
-    put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
-              "the mount allows rollbacks");
-    put_check(out, disk->exists, "the snapshot's disk is there");
-    put_check(out, strcmp(snapshot_word(snapshot), "NORMAL") == 0, "the snapshot is NORMAL");
-    put_check(out, !snapshot->shared_in, "the snapshot is this account's own");
+    text_put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
+                   "the mount allows rollbacks");
+    text_put_check(out, disk->exists, "the snapshot's disk is there");
+    text_put_check(out, strcmp(snapshot_word(snapshot), "NORMAL") == 0, "the snapshot is NORMAL");
+    text_put_check(out, !snapshot->shared_in, "the snapshot is this account's own");
     if (!disk->exists)
         return;
-    put_check(out, !disk_is_rolling_back(disk), "the disk is not being rolled back");
-    put_check(
+    text_put_check(out, !disk_is_rolling_back(disk), "the disk is not being rolled back");
+    text_put_check(
         out, snapshot_size(snapshot) < 0 || disk->size < 0 || snapshot_size(snapshot) == disk->size,
         "the disk has the size that the snapshot was made at");
     if (store_provider(node->region->store)->reverts_newest_only)
-        put_check(out, store_newer(snapshot) == 0, "the snapshot is the disk's newest");
+        text_put_check(out, store_newer(snapshot) == 0, "the snapshot is the disk's newest");
     put_detached(node, out);
 }
 
@@ -112,9 +107,6 @@ int rollback_render(struct fs *fs, const struct node *node, struct buffer *out)
     put_checks(fs, out, node);
     buffer_printf(out, "command           echo %s%s > rollback\n", id,
                   node->disk->attached && can_stop(node) ? " stop" : "");
-    buffer_puts(out, "last result       ");
-    size_t before = out->length;
-    store_put_last_result(node->region->store, "rollback", snapshot_text(snapshot, SNAPSHOT_ID),
-                          out);
-    return buffer_puts(out, out->length == before ? "none\n" : "\n");
+    text_put_last(out, node, "rollback", snapshot_text(snapshot, SNAPSHOT_ID));
+    return out->error;
 }
