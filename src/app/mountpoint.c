@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,11 +72,12 @@ static bool is_cbsfs(const char *path)
 
 /* --- what a killed cbsfs left ---------------------------------------------------------- */
 
+/* The attributes of a dead mount may still be in the kernel's cache; this is never kept there. */
 static bool is_dead(const char *path)
 {
-    struct stat status;
+    struct statfs status;
 
-    return stat(path, &status) != 0 && errno == ENOTCONN;
+    return statfs(path, &status) != 0 && errno == ENOTCONN;
 }
 
 /* The canonical path of what cannot be looked at itself, from that of its directory; malloc'ed.
