@@ -45,7 +45,9 @@ enum node_kind {
     NODE_STATIC,   /* the same in every mount: file says which */
     NODE_DISK,     /* key: the disk */
     NODE_SNAPSHOT, /* key: the snapshot */
-    NODE_LINK      /* key: the snapshot that a symlink in /snapshots leads to */
+    NODE_LINK,     /* key: the snapshot that a symlink in /snapshots leads to */
+    NODE_GROUP,    /* key: the group of snapshots */
+    NODE_MEMBER    /* key: a link of a group to one of its snapshots */
 };
 
 /* Files of a NODE_STATIC. */
@@ -54,12 +56,15 @@ enum {
     STATIC_DISKS,
     STATIC_SNAPSHOTS,
     STATIC_CONTROL,
+    STATIC_GROUPS,
     STATIC_FILES /* README and the files of .cbsfs: STATIC_FILES + position in the table */
 };
 /* Files of a NODE_DISK; the table follows. */
 enum { DISK_SELF, DISK_SNAPSHOTS, DISK_FILES };
 /* Files of a NODE_SNAPSHOT. */
 enum { SNAPSHOT_SELF, SNAPSHOT_FILES };
+/* Files of a NODE_GROUP; the table follows. */
+enum { GROUP_SELF, GROUP_SNAPSHOTS, GROUP_FILES };
 
 /* An inode number has room for so many files of one thing. */
 #define NODE_FILES_MOST 64
@@ -70,6 +75,9 @@ struct node {
     struct region *region;     /* never NULL */
     struct disk *disk;         /* NODE_DISK, NODE_SNAPSHOT, NODE_LINK */
     struct snapshot *snapshot; /* NODE_SNAPSHOT, NODE_LINK */
+    const json_t *group;       /* NODE_GROUP, NODE_MEMBER; as store_list() lends it */
+    const char *member;        /* NODE_MEMBER: the snapshot's id */
+    uint64_t key;              /* NODE_GROUP, NODE_MEMBER */
     const struct file *type;   /* what is not a directory; NULL for directories */
     bool size_only; /* when it is rendered only the length counts: blanks may stand for a record */
 };
@@ -119,8 +127,9 @@ struct file {
     int which; /* for render: which field */
 };
 
-extern const struct file disk_files[], snapshot_files[], static_files[], link_file;
-extern const size_t disk_file_count, snapshot_file_count, static_file_count;
+extern const struct file disk_files[], snapshot_files[], static_files[], group_files[], link_file,
+    member_file;
+extern const size_t disk_file_count, snapshot_file_count, static_file_count, group_file_count;
 /* static_files[0] is README; the others live in .cbsfs. */
 
 /* The content, into an initialised buffer. 0 or -errno. */
@@ -195,6 +204,51 @@ pid_t caller_process(pid_t thread);
 /* True when a signal that it has not met yet will end the process as soon as it leaves its system
  * call.  False when that is not known. */
 bool caller_is_dying(pid_t thread);
+
+/* --- directories while they are read (ops_directory.c) -------------------------------- */
+
+/* One entry of a directory: its name, and its node. */
+struct entry {
+    const char *name;
+    struct node node;
+};
+
+/* A reply while it is put together. */
+struct reply {
+    struct request *request;
+    char *space;
+    size_t used;
+    size_t boundary; /* where the entries with the last place begin */
+    uint64_t place;  /* the last one */
+};
+
+/* False: the reply is full.  It never ends between two entries of one place, as the second would be
+ * skipped. */
+bool reply_put(struct reply *reply, const struct entry *entry, uint64_t place);
+
+/* --- groups of snapshots (groups.c) ------------------------------------------------------ */
+
+/* Whether the cloud has any such thing. */
+bool groups_exist(const struct region *region);
+/* As node_find(). */
+int groups_find(struct region *region, enum node_kind kind, uint64_t key, unsigned file,
+                struct node *node);
+void groups_path(const struct node *node, char *path, size_t size);
+/* When it was made: seconds, or TIMESTAMP_NONE. */
+int64_t groups_time(const struct node *node);
+/* The operations, of groups/ and of what is in it. */
+void groups_lookup(struct request *request);
+void groups_lookup_in(struct request *request, const struct node *parent);
+/* What groups/, or the snapshots/ of a group, has behind this place. 0 or -ENOMEM. */
+int groups_put(struct reply *reply, const struct node *directory, uint64_t after);
+/* The entries of a group; false behind the last. */
+bool groups_get_fixed(const struct node *directory, size_t at, struct entry *entry);
+void groups_mkdir(struct request *request, const struct node *parent);
+/* The group that the request names; NULL: parked until it is known, or replied that there is none.
+ */
+const json_t *groups_wait_for_entry(struct request *request);
+void groups_rmdir(struct request *request, const json_t *group);
+void groups_command_rollback(struct request *request);
 
 /* --- open files (handles.c) ---------------------------------------------------------- */
 
@@ -327,6 +381,12 @@ void op_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode
 void op_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name);
 void op_link(fuse_req_t fuse, fuse_ino_t number, fuse_ino_t new_parent, const char *new_name);
 
+/* What a line in a `rollback` asks for; NULL, or why it is none. `id` is what it may name. */
+struct rollback_command {
+    bool stop, start;
+};
+const char *command_read_rollback(const struct fs *fs, const char *id, const char *text,
+                                  struct rollback_command *command);
 /* A command in a control file, once the whole request is there (control.c). */
 void command_rollback(struct request *request);
 /* The same for the files of the features, which command_is_feature() knows (commands.c). */

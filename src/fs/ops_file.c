@@ -50,6 +50,10 @@ bool request_wait_for_shares(struct request *request, const struct snapshot *sna
 /* True: parked until what the file shows is fresh enough. */
 static bool wait_for_data(struct request *request, const struct node *node)
 {
+    if (node->kind == NODE_GROUP)
+        return request_wait(request, WANT_GROUPS, NULL) ||
+               (is_named(node, "rollback") && (request_wait(request, WANT_DISKS, NULL) ||
+                                               request_wait(request, WANT_SNAPSHOTS, NULL)));
     if (node->kind == NODE_SNAPSHOT)
         return request_wait(request, WANT_STATUS, snapshot_text(node->snapshot, SNAPSHOT_ID)) ||
                ((is_named(node, "rollback") || is_named(node, "new_disk")) && node->disk->exists &&
@@ -74,7 +78,7 @@ static bool knows_shares(const struct request *request, const struct node *node)
 static bool is_known(const struct request *request, const struct node *node)
 {
     return node->kind == NODE_STATIC || request->status == 0 || node->snapshot != NULL ||
-           store_is_known(request->region->store, WANT_DISK, node->disk) ||
+           node->group != NULL || store_is_known(request->region->store, WANT_DISK, node->disk) ||
            store_is_known(request->region->store, WANT_DISK_SNAPSHOTS, node->disk);
 }
 
@@ -302,6 +306,10 @@ static void answer_write(struct request *request)
     int status = node_find(request->fs, request->number, &node);
     if (status == 0 && (node.type == NULL || (node.type->flags & FILE_WRITABLE) == 0))
         status = -EPERM;
+    if (status == 0 && is_named(&node, "rollback") && node.kind == NODE_GROUP) {
+        groups_command_rollback(request);
+        return;
+    }
     if (status == 0 && is_named(&node, "rollback")) {
         command_rollback(request);
         return;

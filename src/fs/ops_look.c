@@ -29,11 +29,13 @@ static void lookup_in_root(struct request *request)
         unsigned file;
     } entries[] = {{"disks", STATIC_DISKS},
                    {"snapshots", STATIC_SNAPSHOTS},
+                   {"groups", STATIC_GROUPS},
                    {".cbsfs", STATIC_CONTROL},
                    {"README", STATIC_FILES}};
     struct node node;
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
-        if (strcmp(entries[i].name, request->name) == 0) {
+        if (strcmp(entries[i].name, request->name) == 0 &&
+            (entries[i].file != STATIC_GROUPS || groups_exist(request->region))) {
             node_of_static(request->region, entries[i].file, &node);
             reply_entry(request, &node);
             return;
@@ -200,8 +202,11 @@ static void answer_lookup(struct request *request)
         static void (*const lookups[])(struct request *) = {[STATIC_ROOT] = lookup_in_root,
                                                             [STATIC_DISKS] = lookup_in_disks,
                                                             [STATIC_SNAPSHOTS] = lookup_link,
-                                                            [STATIC_CONTROL] = lookup_in_control};
+                                                            [STATIC_CONTROL] = lookup_in_control,
+                                                            [STATIC_GROUPS] = groups_lookup};
         lookups[parent.file](request);
+    } else if (parent.group != NULL) {
+        groups_lookup_in(request, &parent);
     } else if (node_is_snapshots(&parent)) {
         lookup_in_snapshots(request, &parent);
     } else if (parent.kind == NODE_DISK) {
@@ -283,7 +288,8 @@ static void answer_readlink(struct request *request)
     int status = node_find(request->fs, request->number, &node);
     if (status == 0 && (node.type == NULL || (node.type->flags & FILE_LINK) == 0))
         status = -EINVAL;
-    if (status == 0 && request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(node.disk, DISK_ID)))
+    if (status == 0 && node.disk != NULL &&
+        request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(node.disk, DISK_ID)))
         return;
     buffer_init(&target, 4095);
     if (status == 0)
