@@ -117,7 +117,8 @@ enum {
     FILE_WRITABLE = 4,
     FILE_UNLISTED = 8,
     FILE_LINK = 16,
-    FILE_DISK_ONLY = 32 /* only when the disk itself is known */
+    FILE_DISK_ONLY = 32, /* only when the disk itself is known */
+    FILE_LIST = 64       /* shows what is asked for on its own, see request_wait_for_list() */
 };
 
 struct file {
@@ -138,6 +139,8 @@ bool file_is_shown(const struct file *file, const struct node *directory);
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
 int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
 int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
+enum { POLICIES_IDS, POLICIES_WHOLE };
+int policies_render(struct fs *fs, const struct node *node, struct buffer *out);
 int copy_render(struct fs *fs, const struct node *node, struct buffer *out);
 int new_disk_render(struct fs *fs, const struct node *node, struct buffer *out);
 /* Lines of dry runs: a precondition; what the last command came to. */
@@ -181,9 +184,11 @@ void request_discard(struct request *request);
 void request_run(struct request *request);
 /* True: parked until the store knows; `answer` is run again then. Each want is waited for once. */
 bool request_wait(struct request *request, enum store_want want, const char *id);
-/* The same for what `shared_with` shows; nobody is asked about what is not shared. */
-bool request_wait_for_shares(struct request *request, const struct snapshot *snapshot);
-bool request_knows_shares(const struct request *request, const struct snapshot *snapshot);
+/* The same for the list that this file of a disk or snapshot shows, if it shows one. Nobody is
+ * asked about what is not shared. */
+bool request_wait_for_list(struct request *request, const struct node *node);
+/* False: the cloud was asked for it, and has never told. */
+bool request_knows_list(const struct request *request, const struct node *node);
 /* Parks behind a job that was just started; `done` of the job must call request_wake(). */
 void request_park(struct request *request);
 void request_wake(struct request *request);

@@ -106,6 +106,17 @@ static void lookup_in_disks(struct request *request)
     }
 }
 
+/* A file's size is told with it, so what it shows has to be known. */
+static void reply_file(struct request *request, const struct node *node)
+{
+    if (request_wait_for_list(request, node))
+        return;
+    if (request_knows_list(request, node))
+        reply_entry(request, node);
+    else
+        reply_missing(request);
+}
+
 static void lookup_in_disk(struct request *request, const struct node *parent)
 {
     struct node node;
@@ -125,7 +136,7 @@ static void lookup_in_disk(struct request *request, const struct node *parent)
         if (!file_is_shown(&disk_files[i], parent))
             break;
         node_of_disk(request->region, parent->disk, DISK_FILES + i, &node);
-        reply_entry(request, &node);
+        reply_file(request, &node);
         return;
     }
     reply_missing(request);
@@ -154,16 +165,8 @@ static void lookup_in_snapshot(struct request *request, const struct node *paren
     struct node node;
     for (unsigned i = 0; i < snapshot_file_count; i++) {
         if (strcmp(snapshot_files[i].name, request->name) == 0) {
-            /* Its size is told with it. */
-            bool of_shares = strcmp(request->name, "shared_with") == 0;
-            if (of_shares && request_wait_for_shares(request, parent->snapshot))
-                return;
-            if (of_shares && !request_knows_shares(request, parent->snapshot)) {
-                reply_missing(request);
-                return;
-            }
             node_of_snapshot(request->region, parent->snapshot, SNAPSHOT_FILES + i, &node);
-            reply_entry(request, &node);
+            reply_file(request, &node);
             return;
         }
     }
