@@ -111,6 +111,23 @@ const struct provider *client_provider(const struct client *client);
  */
 int64_t client_server_time(const struct client *client);
 
+/* What the client learns beside answers. */
+enum client_news {
+    CLIENT_UNREACHABLE, /* the cloud is asked no more for a while; the error that led to it */
+    CLIENT_REACHABLE,   /* it answers again */
+    CLIENT_THROTTLED,   /* a call was refused for coming too soon */
+    CLIENT_REFUSED,     /* the credential was refused */
+    CLIENT_ACCEPTED,    /* the same credential is accepted again */
+    CLIENT_RENEWED      /* there is another credential */
+};
+
+/* `news` is called from the loop for each, with the error if there is one, else NULL; it must not
+ * submit or cancel a call. One listener; NULL: none. */
+void client_on_news(struct client *client,
+                    void (*news)(void *data, enum client_news news,
+                                 const struct cloud_error *error),
+                    void *data);
+
 /* Calls that may run in one second, and the length of the window in ms over which the budget is
  * kept: 20 calls in any 1,026 ms is 19.5 a second; a sliding-window limiter then refuses nothing
  * (perf facts 3). */

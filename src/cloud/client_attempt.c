@@ -58,6 +58,7 @@ static bool try_later(struct client_call *call, const struct cloud_error *error,
 
     if (error->status == -EAGAIN) {
         client->stats.throttled++;
+        client_tell(client, CLIENT_THROTTLED, error);
         budget_slow_down(budget, now);
     }
     /* Refusals of calls that were sent side by side are one event. */
@@ -126,6 +127,8 @@ static void answered(struct client_call *call, const struct http_reply *reply)
     struct client *client = call->client;
     struct cloud_answer answer;
 
+    if (client->breaker.open)
+        client_tell(client, CLIENT_REACHABLE, NULL);
     breaker_succeed(&client->breaker);
     cloud_answer_init(&answer);
     client->settings.provider->decode(&call->call, reply, &answer);
@@ -161,7 +164,7 @@ static int64_t time_overslept(const struct client_call *call)
 static void not_answered(struct client_call *call, const struct http_reply *reply)
 {
     struct client *client = call->client;
-    bool was_trial = call->trial;
+    bool was_trial = call->trial, was_open = client->breaker.open;
     int64_t overslept = time_overslept(call);
     /* None of these says anything about the server's health. */
     bool is_ours = reply->error == -EMSGSIZE || reply->error == -ENOMEM || overslept > 0;
@@ -180,6 +183,8 @@ static void not_answered(struct client_call *call, const struct http_reply *repl
                      &answer.error);
     else if (was_trial)
         breaker_drop_trial(&client->breaker);
+    if (!was_open && client->breaker.open)
+        client_tell(client, CLIENT_UNREACHABLE, &answer.error);
     /* Who looked slept as well, and has waited no longer than before. */
     if (!call->is_change)
         call->deadline += overslept;

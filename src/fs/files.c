@@ -312,7 +312,8 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "disks/ID/snapshots/           its snapshots, each a directory named after it\n"
         "disks/ID/latest               the newest that is ready\n"
         "snapshots/ID                  every snapshot by its id\n"
-        ".cbsfs/                       (not listed) stats, errors, jobs, config, refresh, "
+        ".cbsfs/                       (not listed) stats, metrics, events, errors, jobs, config, "
+        "refresh, "
         "log_level\n"
         "\n"
         "make one                      mkdir disks/ID/snapshots/before-upgrade\n"
@@ -359,6 +360,12 @@ static int control_stats(struct fs *fs, const struct node *node, struct buffer *
     /* What is allocated, whatever of it malloc has from the kernel: a leak shows here first. */
     struct mallinfo2 memory = mallinfo2();
     return buffer_printf(out, "memory %zu\n", memory.uordblks + memory.hblkhd);
+}
+
+static int control_events_before(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)node;
+    return events_put_before(fs->settings.events, out);
 }
 
 static int control_errors(struct fs *fs, const struct node *node, struct buffer *out)
@@ -443,6 +450,8 @@ const struct file static_files[] = {
     {"config", 0, control_config, 0},
     {"stats", FILE_VOLATILE, control_stats, 0},
     {"errors", FILE_VOLATILE, control_errors, 0},
+    {"events", FILE_VOLATILE | FILE_LIVE, NULL, 0},
+    {"events.1", FILE_VOLATILE, control_events_before, 0},
     {"jobs", FILE_VOLATILE, control_jobs, 0},
     {"refresh", FILE_VOLATILE | FILE_WRITABLE, control_refresh, 0},
     {"log_level", FILE_VOLATILE | FILE_WRITABLE, control_log_level, 0},
@@ -457,6 +466,8 @@ const struct file link_file = {"", FILE_LINK, link_target, 0};
 
 int file_render(struct fs *fs, const struct node *node, struct buffer *out)
 {
+    if (node->type->flags & FILE_LIVE)
+        return 0; /* it is not read from here */
     int status = node->type->render(fs, node, out);
     return status != 0 ? status : out->error;
 }

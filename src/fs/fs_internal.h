@@ -6,6 +6,7 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 10)
 
 #include "cbsfs/buffer.h"
+#include "cbsfs/events.h"
 #include "cbsfs/fs.h"
 #include "cbsfs/loop.h"
 #include "cbsfs/store.h"
@@ -82,7 +83,8 @@ enum {
     FILE_WRITABLE = 4,
     FILE_UNLISTED = 8,
     FILE_LINK = 16,
-    FILE_DISK_ONLY = 32 /* only when the disk itself is known */
+    FILE_DISK_ONLY = 32, /* only when the disk itself is known */
+    FILE_LIVE = 64       /* .cbsfs/events: read where it is at the moment, by offset */
 };
 
 struct file {
@@ -164,12 +166,14 @@ struct handle {
     fuse_ino_t number;
     struct buffer content;
     bool rendered;
-    bool is_kept;              /* the kernel keeps its content, for all who have it open */
-    bool polled;               /* somebody has used poll(2) on it */
-    bool was_read;             /* status: a read from the start shows it anew */
-    bool commanded, executing; /* a control file: its one command */
-    int result;                /* of the command */
-    uint32_t version;          /* of the status when it was last rendered */
+    bool is_kept;                /* the kernel keeps its content, for all who have it open */
+    bool polled;                 /* somebody has used poll(2) on it */
+    bool was_read;               /* status: a read from the start shows it anew */
+    bool commanded, executing;   /* a control file: its one command */
+    int result;                  /* of the command */
+    uint32_t version;            /* of the status when it was last rendered */
+    struct events_reader reader; /* FILE_LIVE */
+    int64_t opened;              /* clock ms */
     struct fuse_pollhandle *poll;
     struct handle *next, *previous;
 };
@@ -179,6 +183,10 @@ void handle_free(struct handle *handle);
 void handles_changed(struct fs *fs);
 /* True if somebody polls this file, of which the kernel keeps the content. */
 bool handles_poll(const struct fs *fs, fuse_ino_t number);
+
+/* After the events were looked at: true if somebody has had them open for a while, who then follows
+ * them. */
+bool handles_follow(const struct fs *fs);
 
 /* --- what the kernel keeps of directories (copies.c) --------------------------------- */
 

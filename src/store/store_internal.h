@@ -9,6 +9,8 @@
 
 /* While something is in progress its status is never older than this, ms (design 4). */
 #define POLL_INTERVAL 2000
+/* Who follows the events looks at them more often than this, ms. */
+#define FOLLOW_TIME 5000
 
 struct listing;
 struct failure;
@@ -34,6 +36,7 @@ struct poll_round {
     struct poll_chunk *chunks;
     struct store_waiter listing; /* where a listing is cheaper than asking by id */
     struct loop_timer timer;
+    int64_t followed; /* clock ms until which somebody wants to hear of it */
 };
 
 #define FAILURE_COUNT 1024
@@ -62,6 +65,8 @@ struct store {
     uint64_t generation_told; /* of the catalogue, when `changed` was last called */
     void (*changed)(void *data);
     void *changed_data;
+
+    int64_t throttled_told; /* clock ms: when the last event of it was; 0: none */
 
     struct job *jobs;                        /* newest first */
     struct failure *failures[FAILURE_COUNT]; /* ring */
@@ -94,6 +99,9 @@ void poll_check_settled(struct store *store);
 void store_changed(struct store *store);
 void jobs_catalogue_changed(struct store *store);
 void jobs_drop(struct store *store);
+/* As store_fail(), for a change: what becomes of those is told as an event of theirs. */
+void failure_note(struct store *store, const char *disk_id, const char *snapshot_id,
+                  const char *path, const char *operation, const struct cloud_error *error);
 void failures_drop(struct store *store);
 /* A member of a line of `.cbsfs/errors` or `jobs`, harmless to terminals. Without memory it is
  * left out. */
