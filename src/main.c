@@ -114,10 +114,13 @@ static int write_config(struct program *program)
     struct buffer *out = &program->config;
     buffer_printf(out, "provider %s\n", options->provider->name);
     access_put_config(&program->access, options, out);
-    buffer_printf(out, "ttl %u\ntimeout %u\nrate %u\nread_only %d\nallow_delete %d\nrollback %s\n",
-                  options->ttl, options->timeout,
-                  options->rate != 0 ? options->rate : options->provider->rate, options->read_only,
-                  options->allow_delete, rollback[options->rollback]);
+    buffer_printf(
+        out,
+        "ttl %u\ntimeout %u\nrate %u\nread_only %d\nallow_delete %d\nallow_create_disk %d\n"
+        "rollback %s\n",
+        options->ttl, options->timeout,
+        options->rate != 0 ? options->rate : options->provider->rate, options->read_only,
+        options->allow_delete, options->allow_create_disk, rollback[options->rollback]);
     buffer_puts(out, "protect");
     for (char **at = options->protect; at != NULL && *at != NULL; at++)
         buffer_printf(out, " %s", *at);
@@ -174,6 +177,7 @@ static int open_fs(struct program *program)
     struct fs_settings shown = {
         .read_only = options->read_only,
         .allow_delete = options->allow_delete,
+        .allow_create_disk = options->allow_create_disk,
         .protect = (const char *const *)options->protect,
         .rollback = modes[options->rollback],
         .uid = options->uid,

@@ -30,6 +30,7 @@ enum fs_rollback {
 struct fs_settings {
     bool read_only;
     bool allow_delete;
+    bool allow_create_disk;
     const char *const
         *protect; /* NULL-terminated shell patterns of names never deleted; NULL: none */
     enum fs_rollback rollback;

@@ -342,6 +342,7 @@ static int understand_demo(struct hearing *hearing)
         value->given = false;
     }
     hearing->options->allow_delete = true;
+    hearing->options->allow_create_disk = true;
     return option_store(&hearing->options->region, DEMO_REGION);
 }
 

@@ -290,19 +290,22 @@ static int link_target(struct fs *fs, const struct node *node, struct buffer *ou
 
 static int disk_error(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    return store_put_error(fs->store, disk_text(node->disk, DISK_ID), NULL, out);
+    (void)fs;
+    return store_put_error(node->region->store, disk_text(node->disk, DISK_ID), NULL, out);
 }
 
 static int snapshot_error(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    return store_put_error(fs->store, NULL, snapshot_text(node->snapshot, SNAPSHOT_ID), out);
+    (void)fs;
+    return store_put_error(node->region->store, NULL, snapshot_text(node->snapshot, SNAPSHOT_ID),
+                           out);
 }
 
 /* --- the mount's own ----------------------------------------------------------------- */
 
 static int readme(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    (void)node;
+    (void)fs;
     return buffer_printf(
         out,
         "This is %s, mounted by cbsfs. A directory is a snapshot.\n"
@@ -328,7 +331,7 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "allow_delete)\n"
         "why something failed          cat disks/ID/error\n"
         "look again at once            echo 1 > .cbsfs/refresh\n",
-        store_provider(fs->store)->title);
+        store_provider(node->region->store)->title);
 }
 
 static int control_version(struct fs *fs, const struct node *node, struct buffer *out)
@@ -346,14 +349,13 @@ static int control_config(struct fs *fs, const struct node *node, struct buffer 
 
 static int control_stats(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    (void)node;
-    store_put_stats(fs->store, out);
+    store_put_stats(node->region->store, out);
     unsigned handles = 0, polls = 0;
     for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
         handles++;
         polls += handle->poll != NULL;
     }
-    buffer_printf(out, "jobs_running %u\nparked %u\n", store_running_jobs(fs->store),
+    buffer_printf(out, "jobs_running %u\nparked %u\n", store_running_jobs(node->region->store),
                   requests_parked(fs));
     buffer_printf(out, "handles %u\npolls %u\nrequests %" PRIu64 "\n", handles, polls,
                   fs->requests);
@@ -370,14 +372,14 @@ static int control_events_before(struct fs *fs, const struct node *node, struct 
 
 static int control_errors(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    (void)node;
-    return store_put_errors(fs->store, out);
+    (void)fs;
+    return store_put_errors(node->region->store, out);
 }
 
 static int control_jobs(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    (void)node;
-    return store_put_jobs(fs->store, out);
+    (void)fs;
+    return store_put_jobs(node->region->store, out);
 }
 
 static int control_refresh(struct fs *fs, const struct node *node, struct buffer *out)
@@ -421,17 +423,19 @@ const struct file disk_files[] = {
     {"error", FILE_VOLATILE, disk_error, 0},
 };
 const size_t disk_file_count = sizeof(disk_files) / sizeof(disk_files[0]);
+_Static_assert(DISK_FILES + sizeof(disk_files) / sizeof(disk_files[0]) <= NODE_FILES_MOST,
+               "a disk's files have numbers");
 
 const struct file snapshot_files[] = {
     {"status", FILE_PROGRESS, snapshot_status, 0},
     {"state", FILE_PROGRESS, snapshot_value, SNAPSHOT_STATE},
     {"percent", FILE_PROGRESS, snapshot_percentage, 0},
     {"id", 0, snapshot_value, SNAPSHOT_ID},
-    {"name", FILE_VOLATILE, snapshot_name, 0},
+    {"name", FILE_VOLATILE | FILE_WRITABLE, snapshot_name, 0},
     {"disk", 0, snapshot_disk, 0},
     {"size", 0, render_size, 0},
     {"created", FILE_PROGRESS, render_created, 0},
-    {"expires", FILE_PROGRESS, render_expires, 0},
+    {"expires", FILE_PROGRESS | FILE_WRITABLE, render_expires, 0},
     {"encrypted", 0, snapshot_encrypted, 0},
     {"usage", FILE_PROGRESS, snapshot_value, SNAPSHOT_USAGE},
     {"type", FILE_PROGRESS, snapshot_value, SNAPSHOT_TYPE},
@@ -441,8 +445,17 @@ const struct file snapshot_files[] = {
     {"error", FILE_VOLATILE, snapshot_error, 0},
     {"rollback", FILE_VOLATILE | FILE_WRITABLE, rollback_render, 0},
     {"wait", FILE_VOLATILE | FILE_UNLISTED, snapshot_status, 0},
+    {"tags", FILE_PROGRESS, feature_render, FEATURE_TAGS},
+    {"policy", FILE_PROGRESS, feature_render, FEATURE_POLICY},
+    {"copy_to", FILE_VOLATILE | FILE_WRITABLE, copy_render, 0},
+    {"new_disk", FILE_VOLATILE | FILE_WRITABLE, new_disk_render, 0},
+    /* Not listed, because knowing it costs a call for each snapshot that is shared. */
+    {"shared_with", FILE_VOLATILE | FILE_WRITABLE | FILE_UNLISTED, shares_render, 0},
 };
 const size_t snapshot_file_count = sizeof(snapshot_files) / sizeof(snapshot_files[0]);
+_Static_assert(SNAPSHOT_FILES + sizeof(snapshot_files) / sizeof(snapshot_files[0]) <=
+                   NODE_FILES_MOST,
+               "a snapshot's files have numbers");
 
 const struct file static_files[] = {
     {"README", 0, readme, 0},
@@ -457,6 +470,8 @@ const struct file static_files[] = {
     {"log_level", FILE_VOLATILE | FILE_WRITABLE, control_log_level, 0},
 };
 const size_t static_file_count = sizeof(static_files) / sizeof(static_files[0]);
+_Static_assert(STATIC_FILES + sizeof(static_files) / sizeof(static_files[0]) <= NODE_FILES_MOST,
+               "the mount's own files have numbers");
 
 const struct file link_file = {"", FILE_LINK, link_target, 0};
 

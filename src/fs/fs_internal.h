@@ -15,6 +15,31 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* --- regions: each has a store of its own (regions.c) -------------------------------- */
+
+struct fs;
+
+/* One of the account's; its place in fs->regions is its number. */
+struct region {
+    struct fs *fs;
+    unsigned number; /* 0: the mount's own, whose disks/ is at the root */
+    struct store *store;
+    uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
+    struct directory_told told_disks, told_snapshots;
+};
+
+/* As many as an inode number can tell apart. */
+#define REGION_COUNT 64
+
+/* The mount's own. */
+struct region *region_home(const struct fs *fs);
+/* That of an inode number, or NULL. */
+struct region *region_of(const struct fs *fs, fuse_ino_t number);
+/* The open ones one after the other, the first behind NULL, then NULL. */
+struct region *region_next(const struct fs *fs, const struct region *region);
+int regions_begin(struct fs *fs, struct store *home);
+void regions_end(struct fs *fs);
+
 /* --- nodes: an inode number is what it names (nodes.c) ------------------------------- */
 
 enum node_kind {
@@ -37,25 +62,27 @@ enum { DISK_SELF, DISK_SNAPSHOTS, DISK_FILES };
 /* Files of a NODE_SNAPSHOT. */
 enum { SNAPSHOT_SELF, SNAPSHOT_FILES };
 
+/* An inode number has room for so many files of one thing. */
+#define NODE_FILES_MOST 64
+
 struct node {
     enum node_kind kind;
     unsigned file;
+    struct region *region;     /* never NULL */
     struct disk *disk;         /* NODE_DISK, NODE_SNAPSHOT, NODE_LINK */
     struct snapshot *snapshot; /* NODE_SNAPSHOT, NODE_LINK */
     const struct file *type;   /* what is not a directory; NULL for directories */
     bool size_only; /* when it is rendered only the length counts: blanks may stand for a record */
 };
 
-struct fs;
-
-fuse_ino_t node_number(enum node_kind kind, uint64_t key, unsigned file);
 /* 0, or -ENOENT when what the number names is not there any more. */
 int node_find(const struct fs *fs, fuse_ino_t number, struct node *node);
 bool node_is_snapshots(const struct node *node); /* a disk's snapshots/ */
-void node_of_disk(struct disk *disk, unsigned file, struct node *node);
-void node_of_snapshot(struct snapshot *snapshot, unsigned file, struct node *node);
-void node_of_link(struct snapshot *snapshot, struct node *node);
-void node_of_static(unsigned file, struct node *node);
+void node_of_disk(struct region *region, struct disk *disk, unsigned file, struct node *node);
+void node_of_snapshot(struct region *region, struct snapshot *snapshot, unsigned file,
+                      struct node *node);
+void node_of_link(struct region *region, struct snapshot *snapshot, struct node *node);
+void node_of_static(struct region *region, unsigned file, struct node *node);
 fuse_ino_t node_own_number(const struct node *node);
 
 /* What stat(2) shows, for the kernel; *life: for how long (seconds) it may keep it. 0, or -ENOMEM:
@@ -68,7 +95,7 @@ void node_untell(struct fs *fs, fuse_ino_t number);
 /* True for a file that changes only when something is learnt that was not expected. */
 bool node_is_settled(const struct node *node);
 /* For how long (seconds) it may keep the name. */
-double node_entry_life(const struct fs *fs, const struct node *node);
+double node_entry_life(const struct node *node);
 /* The path below the mount point, for records. */
 void node_path(const struct node *node, char *path, size_t size);
 
@@ -102,6 +129,14 @@ extern const size_t disk_file_count, snapshot_file_count, static_file_count;
 int file_render(struct fs *fs, const struct node *node, struct buffer *out);
 bool file_is_shown(const struct file *file, const struct node *directory);
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
+int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
+int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
+int copy_render(struct fs *fs, const struct node *node, struct buffer *out);
+int new_disk_render(struct fs *fs, const struct node *node, struct buffer *out);
+/* Lines of dry runs: a precondition; what the last command came to. */
+void text_put_check(struct buffer *out, bool pass, const char *what);
+void text_put_last(struct buffer *out, const struct node *node, const char *operation,
+                   const char *id);
 
 /* --- requests that may have to wait (parked.c) --------------------------------------- */
 
@@ -111,6 +146,7 @@ struct request {
     void (*answer)(
         struct request *request); /* replies, or parks; run again when the data is there */
     fuse_ino_t number, new_parent;
+    struct region *region; /* of the number; never NULL */
     char *name, *new_name;
     struct fuse_file_info file;
     size_t size;
@@ -138,6 +174,9 @@ void request_discard(struct request *request);
 void request_run(struct request *request);
 /* True: parked until the store knows; `answer` is run again then. Each want is waited for once. */
 bool request_wait(struct request *request, enum store_want want, const char *id);
+/* The same for what `shared_with` shows; nobody is asked about what is not shared. */
+bool request_wait_for_shares(struct request *request, const struct snapshot *snapshot);
+bool request_knows_shares(const struct request *request, const struct snapshot *snapshot);
 /* Parks behind a job that was just started; `done` of the job must call request_wake(). */
 void request_park(struct request *request);
 void request_wake(struct request *request);
@@ -196,8 +235,8 @@ bool handles_follow(const struct fs *fs);
 double copy_tell(struct fs *fs, const struct node *directory, double life, long *nanoseconds);
 /* A reading of the directory from its start has been answered. */
 void copy_was_read(struct fs *fs, const struct node *directory);
-/* After changes: ends the copies that show something else. */
-void copies_changed(struct fs *fs);
+/* After changes in a region: ends the copies that show something else. */
+void copies_changed(struct region *region);
 /* Ends them all. */
 void copies_drop(struct fs *fs);
 
@@ -231,7 +270,7 @@ bool guard_is_marked(const struct guard *guard, pid_t thread, enum guard_kind ki
 
 struct fs {
     struct loop *loop;
-    struct store *store;
+    struct region *regions[REGION_COUNT]; /* NULL: no such; owned */
     struct fs_settings settings;
     struct fuse_session *session;
     struct fuse_buf input;
@@ -245,14 +284,14 @@ struct fs {
     uint64_t requests; /* of the kernel that wanted an answer */
     int64_t mounted;   /* seconds: the time of what has no other */
     bool is_mounted;
-    uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
     bool keeps_directories; /* the kernel does, and opens none: see copies.c */
-    struct directory_told told_disks, told_snapshots;
-    uint32_t stamps; /* the last one given, see copies.c */
+    uint32_t stamps;        /* the last one given, see copies.c */
 };
 
 /* Lets the kernel look every name up again. */
 void fs_forget_names(struct fs *fs);
+/* The catalogue of a region has changed. */
+void fs_region_changed(void *region);
 
 /* Answers the first request, which is in fs->input (greeting.c). 0; or -errno, and then the kernel
  * will refuse whatever is asked of this mount. */
@@ -298,6 +337,13 @@ void op_link(fuse_req_t fuse, fuse_ino_t number, fuse_ino_t new_parent, const ch
 
 /* A command in a control file, once the whole request is there (control.c). */
 void command_rollback(struct request *request);
+/* The same for the files of the features, which command_is_feature() knows (commands.c). */
+void command_feature(struct request *request);
+bool command_is_feature(const struct node *node);
+/* The one line of a command, without what is blank at its end; NULL, or why it is none. */
+const char *command_line(const char *text, char *line, size_t size);
+/* Of a job that a command has started: `data` is the request. */
+void command_done(void *data, const struct job_result *result);
 /* Remembers the result with the handle, and replies. */
 void command_finish(struct request *request, int status);
 int command_refresh(struct fs *fs);

@@ -31,7 +31,7 @@ static void end_poll(struct handle *handle)
         return;
     fuse_pollhandle_destroy(handle->poll);
     handle->poll = NULL;
-    store_watch(handle->fs->store, -1);
+    store_watch(region_of(handle->fs, handle->number)->store, -1);
 }
 
 void handle_free(struct handle *handle)
@@ -117,7 +117,7 @@ void op_poll(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file,
         end_poll(handle);
         if (is_status && (events & POLLPRI) == 0) {
             handle->poll = poll;
-            store_watch(fs->store, 1);
+            store_watch(node.region->store, 1);
         } else {
             fuse_pollhandle_destroy(poll);
         }

@@ -52,7 +52,7 @@ static void follow(struct request *request, int status)
  * none. */
 static struct snapshot *wait_for_entry(struct request *request, const struct node *parent)
 {
-    const struct catalogue *catalogue = store_catalogue(request->fs->store);
+    const struct catalogue *catalogue = store_catalogue(request->region->store);
     if (request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent->disk, DISK_ID)))
         return NULL;
     struct snapshot *snapshot = catalogue_entry(catalogue, parent->disk, request->name);
@@ -83,9 +83,10 @@ static void answer_made(struct request *request)
     int status = node_find(request->fs, request->number, &parent);
     struct snapshot *snapshot = NULL;
     if (status == 0)
-        snapshot = catalogue_entry(store_catalogue(request->fs->store), parent.disk, request->name);
+        snapshot =
+            catalogue_entry(store_catalogue(request->region->store), parent.disk, request->name);
     if (snapshot != NULL) {
-        node_of_snapshot(snapshot, SNAPSHOT_SELF, &node);
+        node_of_snapshot(request->region, snapshot, SNAPSHOT_SELF, &node);
         reply_entry(request, &node);
         return;
     }
@@ -116,8 +117,8 @@ static int may_make(struct request *request, const struct node *parent, char *na
                          "only a disk's snapshots/ takes new directories");
     int status = read_only(fs, parent, request->name, "mkdir");
     if (status == 0) {
-        status =
-            name_parse_new(store_provider(fs->store), request->name, name, reason, sizeof(reason));
+        status = name_parse_new(store_provider(request->region->store), request->name, name, reason,
+                                sizeof(reason));
         if (status != 0)
             fs_refuse(fs, parent, request->name, "mkdir", status, reason);
     }
@@ -143,12 +144,13 @@ static void answer_mkdir(struct request *request)
     if (request_wait(request, WANT_DISK_SNAPSHOTS, id))
         return;
     entry_path(&parent, request->name, path, sizeof(path));
-    if (!store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, parent.disk) &&
+    if (!store_is_known(request->region->store, WANT_DISK_SNAPSHOTS, parent.disk) &&
         request->status != 0) {
         reply_error(request, request->status);
         return;
     }
-    follow(request, store_create(request->fs->store, id, name, path, made, request, &request->job));
+    follow(request,
+           store_create(request->region->store, id, name, path, made, request, &request->job));
 }
 
 void op_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
@@ -221,7 +223,8 @@ static void answer_rmdir(struct request *request)
     if (request_wait(request, WANT_STATUS, id))
         return;
     entry_path(&parent, request->name, path, sizeof(path));
-    follow(request, store_delete(fs->store, id, path, change_done, request, &request->job));
+    follow(request,
+           store_delete(request->region->store, id, path, change_done, request, &request->job));
 }
 
 void op_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name)
@@ -250,8 +253,8 @@ static int may_rename(struct request *request, const struct node *parent, char *
     int status = read_only(fs, parent, request->name, "rename");
     if (status != 0)
         return status;
-    status =
-        name_parse_new(store_provider(fs->store), request->new_name, name, reason, sizeof(reason));
+    status = name_parse_new(store_provider(request->region->store), request->new_name, name, reason,
+                            sizeof(reason));
     return status != 0 ? fs_refuse(fs, parent, request->new_name, "rename", status, reason) : 0;
 }
 
@@ -271,7 +274,7 @@ static void answer_rename(struct request *request)
     if (snapshot == NULL)
         return;
     const struct snapshot *holder =
-        catalogue_entry(store_catalogue(fs->store), parent.disk, request->new_name);
+        catalogue_entry(store_catalogue(request->region->store), parent.disk, request->new_name);
     if (holder == snapshot) {
         reply_error(request, 0);
         return;
@@ -282,8 +285,8 @@ static void answer_rename(struct request *request)
         return;
     }
     entry_path(&parent, request->name, path, sizeof(path));
-    follow(request, store_rename(fs->store, snapshot_text(snapshot, SNAPSHOT_ID), name, path,
-                                 change_done, request, &request->job));
+    follow(request, store_rename(request->region->store, snapshot_text(snapshot, SNAPSHOT_ID), name,
+                                 path, change_done, request, &request->job));
 }
 
 void op_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,

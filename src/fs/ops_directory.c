@@ -55,7 +55,7 @@ static size_t add_entry(struct request *request, const struct entry *entry, char
     }
     /* Without memory for its size the kernel asks for that before it uses it. */
     (void)node_tell(request->fs, &entry->node, &parameters.attr, &parameters.attr_timeout);
-    parameters.entry_timeout = node_entry_life(request->fs, &entry->node);
+    parameters.entry_timeout = node_entry_life(&entry->node);
     return fuse_add_direntry_plus(request->fuse, space, size, entry->name, &parameters, next);
 }
 
@@ -98,11 +98,11 @@ static bool put_dots(struct reply *reply)
 static void put_disks(struct reply *reply, uint64_t after)
 {
     struct catalogue_walk walk =
-        catalogue_walk_disks(store_catalogue(reply->request->fs->store), after);
+        catalogue_walk_disks(store_catalogue(reply->request->region->store), after);
     struct disk *disk;
     while ((disk = catalogue_next_disk(&walk)) != NULL) {
         struct entry entry = {.name = disk_text(disk, DISK_ID)};
-        node_of_disk(disk, DISK_SELF, &entry.node);
+        node_of_disk(reply->request->region, disk, DISK_SELF, &entry.node);
         if (!put(reply, &entry, disk_place(disk)))
             return;
     }
@@ -112,16 +112,16 @@ static void put_disks(struct reply *reply, uint64_t after)
 static void put_snapshots(struct reply *reply, const struct disk *disk, uint64_t after)
 {
     struct catalogue_walk walk =
-        catalogue_walk_snapshots(store_catalogue(reply->request->fs->store), disk, after);
+        catalogue_walk_snapshots(store_catalogue(reply->request->region->store), disk, after);
     struct snapshot *snapshot;
     while ((snapshot = catalogue_next_snapshot(&walk)) != NULL) {
         struct entry entry;
         if (disk == NULL) {
             entry.name = snapshot_text(snapshot, SNAPSHOT_ID);
-            node_of_link(snapshot, &entry.node);
+            node_of_link(reply->request->region, snapshot, &entry.node);
         } else {
             entry.name = snapshot_entry(snapshot);
-            node_of_snapshot(snapshot, SNAPSHOT_SELF, &entry.node);
+            node_of_snapshot(reply->request->region, snapshot, SNAPSHOT_SELF, &entry.node);
         }
         uint64_t place = disk == NULL ? snapshot_place(snapshot) : snapshot_place_in_disk(snapshot);
         if (!put(reply, &entry, place))
@@ -139,12 +139,12 @@ static bool get_static(const struct node *directory, size_t at, struct entry *en
         if (at >= sizeof(files) / sizeof(files[0]))
             return false;
         entry->name = names[at];
-        node_of_static(files[at], &entry->node);
+        node_of_static(directory->region, files[at], &entry->node);
         return true;
     }
     if (at + 1 >= static_file_count)
         return false;
-    node_of_static(STATIC_FILES + 1 + (unsigned)at, &entry->node);
+    node_of_static(directory->region, STATIC_FILES + 1 + (unsigned)at, &entry->node);
     entry->name = entry->node.type->name;
     return true;
 }
@@ -157,15 +157,16 @@ static bool get_fixed(const struct node *directory, size_t at, struct entry *ent
         return get_static(directory, at, entry);
     if (of_disk && at == disk_file_count) {
         entry->name = "snapshots";
-        node_of_disk(directory->disk, DISK_SNAPSHOTS, &entry->node);
+        node_of_disk(directory->region, directory->disk, DISK_SNAPSHOTS, &entry->node);
         return true;
     }
     if (at >= (of_disk ? disk_file_count : snapshot_file_count))
         return false;
     if (of_disk)
-        node_of_disk(directory->disk, DISK_FILES + (unsigned)at, &entry->node);
+        node_of_disk(directory->region, directory->disk, DISK_FILES + (unsigned)at, &entry->node);
     else
-        node_of_snapshot(directory->snapshot, SNAPSHOT_FILES + (unsigned)at, &entry->node);
+        node_of_snapshot(directory->region, directory->snapshot, SNAPSHOT_FILES + (unsigned)at,
+                         &entry->node);
     const struct file *type = entry->node.type;
     bool is_listed =
         (type->flags & FILE_UNLISTED) == 0 && (!of_disk || file_is_shown(type, directory));
@@ -219,7 +220,7 @@ static bool wait_for_content(struct request *request, const struct node *directo
 {
     if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS) {
         /* Side by side; a disk of which only snapshots are left is shown as well. */
-        store_expect(request->fs->store, WANT_SNAPSHOTS, NULL);
+        store_expect(request->region->store, WANT_SNAPSHOTS, NULL);
         return request_wait(request, WANT_DISKS, NULL) ||
                request_wait(request, WANT_SNAPSHOTS, NULL);
     }
@@ -234,7 +235,7 @@ static bool wait_for_content(struct request *request, const struct node *directo
  * answer. */
 static bool is_known(const struct request *request, const struct node *directory)
 {
-    const struct store *store = request->fs->store;
+    const struct store *store = request->region->store;
     if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS)
         return store_is_known(store, WANT_DISKS, NULL) &&
                store_is_known(store, WANT_SNAPSHOTS, NULL);

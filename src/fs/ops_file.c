@@ -35,13 +35,26 @@ static int render_into(struct handle *handle, struct fs *fs, const struct node *
     return status;
 }
 
+bool request_knows_shares(const struct request *request, const struct snapshot *snapshot)
+{
+    return !snapshot->shared_out || store_list(request->region->store, WANT_SHARES,
+                                               snapshot_text(snapshot, SNAPSHOT_ID)) != NULL;
+}
+
+bool request_wait_for_shares(struct request *request, const struct snapshot *snapshot)
+{
+    return snapshot->shared_out &&
+           request_wait(request, WANT_SHARES, snapshot_text(snapshot, SNAPSHOT_ID));
+}
+
 /* True: parked until what the file shows is fresh enough. */
 static bool wait_for_data(struct request *request, const struct node *node)
 {
     if (node->kind == NODE_SNAPSHOT)
         return request_wait(request, WANT_STATUS, snapshot_text(node->snapshot, SNAPSHOT_ID)) ||
-               (is_named(node, "rollback") && node->disk->exists &&
-                request_wait(request, WANT_DISK, disk_text(node->disk, DISK_ID)));
+               ((is_named(node, "rollback") || is_named(node, "new_disk")) && node->disk->exists &&
+                request_wait(request, WANT_DISK, disk_text(node->disk, DISK_ID))) ||
+               (is_named(node, "shared_with") && request_wait_for_shares(request, node->snapshot));
     if (node->kind == NODE_DISK)
         return request_wait(request,
                             node->disk->exists && !is_named(node, "snapshots.json")
@@ -51,18 +64,25 @@ static bool wait_for_data(struct request *request, const struct node *node)
     return false;
 }
 
+/* False: the cloud was asked, and did not tell. */
+static bool knows_shares(const struct request *request, const struct node *node)
+{
+    return !is_named(node, "shared_with") || request->status == 0 ||
+           request_knows_shares(request, node->snapshot);
+}
+
 static bool is_known(const struct request *request, const struct node *node)
 {
     return node->kind == NODE_STATIC || request->status == 0 || node->snapshot != NULL ||
-           store_is_known(request->fs->store, WANT_DISK, node->disk) ||
-           store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, node->disk);
+           store_is_known(request->region->store, WANT_DISK, node->disk) ||
+           store_is_known(request->region->store, WANT_DISK_SNAPSHOTS, node->disk);
 }
 
 /* What the kernel keeps it takes for as long as the attributes say that it keeps it. If they may be
  * of another value, it has to ask. */
 static void settle_doubt(struct fs *fs, const struct node *node)
 {
-    if (node->disk != NULL && store_is_in_doubt(fs->store, node->disk))
+    if (node->disk != NULL && store_is_in_doubt(node->region->store, node->disk))
         node_untell(fs, node_own_number(node));
 }
 
@@ -83,7 +103,7 @@ static void answer_open(struct request *request)
         if (wait_for_data(request, &node))
             return;
         status = node_find(fs, request->number, &node);
-        if (status == 0 && !is_known(request, &node))
+        if (status == 0 && (!is_known(request, &node) || !knows_shares(request, &node)))
             status = request->status;
     }
     struct handle *handle = status == 0 ? handle_new(fs, request->number) : NULL;
@@ -102,7 +122,8 @@ static void answer_open(struct request *request)
     if (node.type->flags & FILE_LIVE)
         events_open(fs->settings.events, &handle->reader);
     request->file.fh = (uintptr_t)handle;
-    handle->is_kept = node_is_settled(&node) && handle->content.length <= FILE_KEPT_MOST;
+    handle->is_kept =
+        !writing && node_is_settled(&node) && handle->content.length <= FILE_KEPT_MOST;
     if (handle->is_kept)
         settle_doubt(fs, &node);
     request->file.keep_cache = handle->is_kept;
@@ -298,6 +319,10 @@ static void answer_write(struct request *request)
         status = -EPERM;
     if (status == 0 && is_named(&node, "rollback")) {
         command_rollback(request);
+        return;
+    }
+    if (status == 0 && command_is_feature(&node)) {
+        command_feature(request);
         return;
     }
     if (status == 0)

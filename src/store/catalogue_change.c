@@ -123,6 +123,16 @@ void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, i
     catalogue->generation++;
 }
 
+void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, int64_t expires,
+                       int64_t now)
+{
+    if (snapshot->more != NULL)
+        snapshot->more->mutated = now;
+    snapshot_set_expires(snapshot, expires);
+    catalogue_note_value(snapshot->disk, now);
+    catalogue->generation++;
+}
+
 void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,
                             int64_t wall)
 {

@@ -233,6 +233,10 @@ static void set_details(struct snapshot *snapshot, const struct snapshot_record 
     snapshot->in_images = record->image_count > 0;
     snapshot->encrypted = record->encrypted;
     snapshot->shared_in = record->shared_in;
+    snapshot->shared_out = record->shared_out;
+    snapshot->features = (record->tagged ? 1u << FEATURE_TAGS : 0) |
+                         (record->made_by_policy ? 1u << FEATURE_POLICY : 0) |
+                         (record->copying_away ? 1u << FEATURE_COPYING : 0);
 }
 
 /* What a record changes in a snapshot, made before any of it is. */

@@ -12,8 +12,9 @@
 /* Who follows the events looks at them more often than this, ms. */
 #define FOLLOW_TIME 5000
 
-struct listing;
 struct failure;
+struct list;
+struct listing;
 
 /* A question that failed is not asked again for this long, ms, and longer if it took long to fail:
  * a crawl of what is known must neither ask it nor wait for it for each file. */
@@ -50,7 +51,8 @@ struct store {
 
     struct listing *listings; /* under way */
     uint64_t serial;
-    int64_t refreshed; /* clock ms: what was asked before this is not fresh */
+    int64_t refreshed;      /* clock ms: what was asked before this is not fresh */
+    int64_t disks_outdated; /* clock ms: the list of disks has one more since */
     int64_t
         single_disk; /* clock ms of the last question about one disk, see the essay of store.c */
     int64_t single_snapshots;
@@ -66,8 +68,8 @@ struct store {
     void (*changed)(void *data);
     void *changed_data;
 
-    int64_t throttled_told; /* clock ms: when the last event of it was; 0: none */
-
+    int64_t throttled_told;                  /* clock ms: when the last event of it was; 0: none */
+    struct list *lists;                      /* newest first, see lists.c */
     struct job *jobs;                        /* newest first */
     struct failure *failures[FAILURE_COUNT]; /* ring */
     size_t failure_next;
@@ -86,6 +88,18 @@ int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id,
 bool listing_is_under_way(const struct store *store, enum cloud_verb verb, const char *disk_id,
                           bool by_id, int64_t since);
 void listings_drop(struct store *store);
+
+/* As store_want(), for the wants that lists.c answers; `id` "" where none is meant. `since`: only
+ * what was asked for at this clock ms or later will do; 0: what is fresh enough. */
+int lists_want(struct store *store, enum store_want want, const char *id, int64_t since,
+               struct store_waiter *waiter);
+/* What is known is not what is there any more. */
+void lists_outdate(struct store *store, enum store_want want, const char *id);
+/* The cloud has accepted one of ours: shown, or hidden, though its list may lag. `wall`: seconds.
+ */
+void lists_group_made(struct store *store, const char *id, const char *name, int64_t wall);
+void lists_group_deleted(struct store *store, const char *id);
+void lists_drop(struct store *store);
 
 /* Makes sure that a round is under way or due. */
 int poll_want(struct store *store);
