@@ -29,6 +29,7 @@ struct store_settings {
         *disks; /* NULL-terminated ids: show only these; NULL: all. Must outlive the store. */
     struct events *events; /* where what is learnt is told; NULL: nowhere. Must outlive the store */
     const char *region;    /* for the events; NULL: none. Must outlive the store */
+    const char *prefix; /* of paths there: "regions/REGION/"; NULL: none. Must outlive the store */
 };
 
 /* NULL when memory is out. loop and client must outlive the store. */

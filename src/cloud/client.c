@@ -343,30 +343,6 @@ bool client_cancel(struct client_call *handle)
     return !sent;
 }
 
-void client_get_stats(const struct client *client, struct client_stats *stats)
-{
-    *stats = client->stats;
-    stats->breaker_open = client->breaker.open;
-    stats->breaker_until = client->breaker.until;
-    stats->credential_refused = client->credential.refused != NULL;
-}
-
-void client_on_news(struct client *client,
-                    void (*news)(void *data, enum client_news news,
-                                 const struct cloud_error *error),
-                    void *data)
-{
-    client->news = news;
-    client->news_data = data;
-}
-
-void client_tell(const struct client *client, enum client_news news,
-                 const struct cloud_error *error)
-{
-    if (client->news != NULL)
-        client->news(client->news_data, news, error);
-}
-
 const struct provider *client_provider(const struct client *client)
 {
     return client->settings.provider;

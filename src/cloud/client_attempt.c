@@ -146,7 +146,7 @@ static void answered(struct client_call *call, const struct http_reply *reply)
     if (error->status == 0)
         budget_succeed(client_budget(call), clock_now());
     else
-        client->stats.errors[call->call.verb]++;
+        client_count_failure(client, call->call.verb, error->status);
 
     if (error->status && retry_answer(call, error, reply))
         cloud_answer_free(&answer);
@@ -172,10 +172,10 @@ static void not_answered(struct client_call *call, const struct http_reply *repl
                    clock_now() - call->attempt_started >= client->settings.attempt_timeout;
     struct cloud_answer answer;
 
-    client->stats.errors[call->call.verb]++;
     cloud_answer_init(&answer);
     set_error(&answer.error, status_of_transport(reply->error),
               reply->failure == HTTP_NOT_SENT ? CLOUD_NOT_SENT : CLOUD_UNKNOWN, reply->message);
+    client_count_failure(client, call->call.verb, answer.error.status);
     if (!is_ours || overslept > 0)
         answer.error.remedy = CLOUD_READ_AGAIN;
     if (!is_ours)
@@ -203,7 +203,7 @@ static void attempt_done(void *data, const struct http_reply *reply)
     client_note_sent(call, reply->sent);
     client->stats.in_flight--;
     client->stats.connections += reply->new_connection;
-    client->stats.latency_last = reply->elapsed;
+    client_count_time(client, call->call.verb, reply->elapsed);
     /* Of those that had to make a connection first the line is no longer than of others. */
     if (reply->failure == HTTP_OK && !reply->new_connection)
         client->latency += (reply->elapsed - client->latency) / (client->latency > 0 ? 8 : 1);

@@ -174,6 +174,10 @@ void client_credential_refused(struct client_call *call, const struct cloud_erro
 void client_credential_accepted(struct client_call *call);
 void client_credential_free(struct client *client);
 
+/* An attempt did not succeed, or took so many ms (client_stats.c). */
+void client_count_failure(struct client *client, enum cloud_verb verb, int status);
+void client_count_time(struct client *client, enum cloud_verb verb, int64_t elapsed);
+
 /* Tells whoever listens. */
 void client_tell(const struct client *client, enum client_news news,
                  const struct cloud_error *error);

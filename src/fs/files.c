@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -347,29 +346,6 @@ static int control_config(struct fs *fs, const struct node *node, struct buffer 
     return buffer_puts(out, fs->settings.config);
 }
 
-static int control_stats(struct fs *fs, const struct node *node, struct buffer *out)
-{
-    store_put_stats(node->region->store, out);
-    unsigned handles = 0, polls = 0;
-    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
-        handles++;
-        polls += handle->poll != NULL;
-    }
-    buffer_printf(out, "jobs_running %u\nparked %u\n", store_running_jobs(node->region->store),
-                  requests_parked(fs));
-    buffer_printf(out, "handles %u\npolls %u\nrequests %" PRIu64 "\n", handles, polls,
-                  fs->requests);
-    /* What is allocated, whatever of it malloc has from the kernel: a leak shows here first. */
-    struct mallinfo2 memory = mallinfo2();
-    return buffer_printf(out, "memory %zu\n", memory.uordblks + memory.hblkhd);
-}
-
-static int control_events_before(struct fs *fs, const struct node *node, struct buffer *out)
-{
-    (void)node;
-    return events_put_before(fs->settings.events, out);
-}
-
 static int control_errors(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
@@ -461,10 +437,11 @@ const struct file static_files[] = {
     {"README", 0, readme, 0},
     {"version", 0, control_version, 0},
     {"config", 0, control_config, 0},
-    {"stats", FILE_VOLATILE, control_stats, 0},
+    {"stats", FILE_VOLATILE, stats_render, 0},
+    {"metrics", FILE_VOLATILE, metrics_render, 0},
     {"errors", FILE_VOLATILE, control_errors, 0},
     {"events", FILE_VOLATILE | FILE_LIVE, NULL, 0},
-    {"events.1", FILE_VOLATILE, control_events_before, 0},
+    {"events.1", FILE_VOLATILE, events_before_render, 0},
     {"jobs", FILE_VOLATILE, control_jobs, 0},
     {"refresh", FILE_VOLATILE | FILE_WRITABLE, control_refresh, 0},
     {"log_level", FILE_VOLATILE | FILE_WRITABLE, control_log_level, 0},

@@ -129,6 +129,10 @@ extern const size_t disk_file_count, snapshot_file_count, static_file_count;
 int file_render(struct fs *fs, const struct node *node, struct buffer *out);
 bool file_is_shown(const struct file *file, const struct node *directory);
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
+/* figures.c */
+int stats_render(struct fs *fs, const struct node *node, struct buffer *out);
+int metrics_render(struct fs *fs, const struct node *node, struct buffer *out);
+int events_before_render(struct fs *fs, const struct node *node, struct buffer *out);
 int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
 int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
 int copy_render(struct fs *fs, const struct node *node, struct buffer *out);

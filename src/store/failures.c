@@ -52,6 +52,8 @@ void failure_note(struct store *store, const char *disk_id, const char *snapshot
     log_warning("%s %s: %s%s%s %s%s%s", operation, path, errno_name(error->status),
                 error->code[0] != '\0' ? " " : "", error->code, error->message,
                 error->request_id[0] != '\0' ? " RequestId " : "", error->request_id);
+    if (error->status < 0 && -error->status < ERRNO_COUNT)
+        store->failed_by_errno[-error->status]++;
     struct failure *failure = calloc(1, sizeof(*failure));
     if (failure == NULL)
         return; /* the caller has its errno, the log has the line */

@@ -17,6 +17,11 @@ static int64_t wall(const struct store *store)
     return client_server_time(store->client);
 }
 
+static const char *prefix(const struct store *store)
+{
+    return store->settings.prefix != NULL ? store->settings.prefix : "";
+}
+
 /* --- the catalogue ------------------------------------------------------------------- */
 
 static void tell_of_disk(struct store *store, enum catalogue_news news, const struct disk *disk,
@@ -27,7 +32,7 @@ static void tell_of_disk(struct store *store, enum catalogue_news news, const st
                                         [CATALOGUE_DISK_GONE] = "disk_gone"};
     bool gone = news == CATALOGUE_DISK_GONE;
     char path[512];
-    snprintf(path, sizeof(path), "disks/%s", disk_text(disk, DISK_ID));
+    snprintf(path, sizeof(path), "%sdisks/%s", prefix(store), disk_text(disk, DISK_ID));
     events_add(store->settings.events, wall(store), names[news], "region", store->settings.region,
                "disk", disk_text(disk, DISK_ID), "name", disk_text(disk, DISK_NAME), "path", path,
                "was", was, "state", gone ? NULL : disk_text(disk, DISK_STATE), (char *)NULL);
@@ -45,7 +50,7 @@ static void tell_of_snapshot(struct store *store, enum catalogue_news news,
     bool gone = news == CATALOGUE_SNAPSHOT_GONE;
     char path[1024] = "";
     if (entry != NULL)
-        snprintf(path, sizeof(path), "disks/%s/snapshots/%s", disk, entry);
+        snprintf(path, sizeof(path), "%sdisks/%s/snapshots/%s", prefix(store), disk, entry);
     events_add(store->settings.events, wall(store), settled ? "snapshot_settled" : names[news],
                "region", store->settings.region, "disk",
                strcmp(disk, CATALOGUE_NO_DISK) != 0 ? disk : NULL, "snapshot",
@@ -134,6 +139,9 @@ void news_job_cancelled(const struct job *job)
 
 void news_job_told(const struct job *job, bool again)
 {
+    static const int outcomes[] = {[JOB_DONE] = 0, [JOB_FAILED] = 1, [JOB_WATCHING] = 2};
+    if (!again)
+        job->store->outcomes[job->verb][outcomes[job->state]]++;
     switch (job->state) {
     case JOB_DONE:
         tell_of_job(job, again ? "job_settled" : "job_accepted", again ? "done" : NULL);
@@ -141,7 +149,7 @@ void news_job_told(const struct job *job, bool again)
     case JOB_FAILED:
         tell_of_job(job, again ? "job_settled" : "job_failed", again ? "did not happen" : NULL);
         break;
-    case JOB_UNKNOWN:
+    case JOB_UNKNOWN: /* always again */
         tell_of_job(job, "job_settled", "not seen to happen");
         break;
     case JOB_WATCHING:

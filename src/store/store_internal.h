@@ -41,6 +41,8 @@ struct poll_round {
 };
 
 #define FAILURE_COUNT 1024
+#define JOB_OUTCOMES  3
+#define ERRNO_COUNT   134 /* Linux has no larger one */
 
 struct store {
     struct loop *loop;
@@ -68,6 +70,8 @@ struct store {
     void (*changed)(void *data);
     void *changed_data;
 
+    uint64_t outcomes[CLOUD_VERB_COUNT][JOB_OUTCOMES]; /* told first: done, failed, unknown */
+    uint64_t failed_by_errno[ERRNO_COUNT];
     int64_t throttled_told;                  /* clock ms: when the last event of it was; 0: none */
     struct list *lists;                      /* newest first, see lists.c */
     struct job *jobs;                        /* newest first */
