@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -315,7 +314,8 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "disks/ID/snapshots/           its snapshots, each a directory named after it\n"
         "disks/ID/latest               the newest that is ready\n"
         "snapshots/ID                  every snapshot by its id\n"
-        ".cbsfs/                       (not listed) stats, errors, jobs, config, refresh, "
+        ".cbsfs/                       (not listed) stats, metrics, events, errors, jobs, config, "
+        "refresh, "
         "log_level\n"
         "\n"
         "make one                      mkdir disks/ID/snapshots/before-upgrade\n"
@@ -344,23 +344,6 @@ static int control_config(struct fs *fs, const struct node *node, struct buffer 
 {
     (void)node;
     return buffer_puts(out, fs->settings.config);
-}
-
-static int control_stats(struct fs *fs, const struct node *node, struct buffer *out)
-{
-    store_put_stats(node->region->store, out);
-    unsigned handles = 0, polls = 0;
-    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
-        handles++;
-        polls += handle->poll != NULL;
-    }
-    buffer_printf(out, "jobs_running %u\nparked %u\n", store_running_jobs(node->region->store),
-                  requests_parked(fs));
-    buffer_printf(out, "handles %u\npolls %u\nrequests %" PRIu64 "\n", handles, polls,
-                  fs->requests);
-    /* What is allocated, whatever of it malloc has from the kernel: a leak shows here first. */
-    struct mallinfo2 memory = mallinfo2();
-    return buffer_printf(out, "memory %zu\n", memory.uordblks + memory.hblkhd);
 }
 
 static int control_errors(struct fs *fs, const struct node *node, struct buffer *out)
@@ -459,8 +442,11 @@ const struct file static_files[] = {
     {"README", 0, readme, 0},
     {"version", 0, control_version, 0},
     {"config", 0, control_config, 0},
-    {"stats", FILE_VOLATILE, control_stats, 0},
+    {"stats", FILE_VOLATILE, stats_render, 0},
+    {"metrics", FILE_VOLATILE, metrics_render, 0},
     {"errors", FILE_VOLATILE, control_errors, 0},
+    {"events", FILE_VOLATILE | FILE_LIVE, NULL, 0},
+    {"events.1", FILE_VOLATILE, events_before_render, 0},
     {"jobs", FILE_VOLATILE, control_jobs, 0},
     {"refresh", FILE_VOLATILE | FILE_WRITABLE, control_refresh, 0},
     {"log_level", FILE_VOLATILE | FILE_WRITABLE, control_log_level, 0},
@@ -477,6 +463,8 @@ const struct file link_file = {"", FILE_LINK, link_target, 0};
 
 int file_render(struct fs *fs, const struct node *node, struct buffer *out)
 {
+    if (node->type->flags & FILE_LIVE)
+        return 0; /* it is not read from here */
     int status = node->type->render(fs, node, out);
     return status != 0 ? status : out->error;
 }

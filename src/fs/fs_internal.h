@@ -6,6 +6,7 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 10)
 
 #include "cbsfs/buffer.h"
+#include "cbsfs/events.h"
 #include "cbsfs/fs.h"
 #include "cbsfs/loop.h"
 #include "cbsfs/store.h"
@@ -118,7 +119,8 @@ enum {
     FILE_UNLISTED = 8,
     FILE_LINK = 16,
     FILE_DISK_ONLY = 32, /* only when the disk itself is known */
-    FILE_LIST = 64       /* shows what is asked for on its own, see request_wait_for_list() */
+    FILE_LIST = 64,      /* shows what is asked for on its own, see request_wait_for_list() */
+    FILE_LIVE = 128      /* .cbsfs/events: read where it is at the moment, by offset */
 };
 
 struct file {
@@ -137,6 +139,10 @@ extern const size_t disk_file_count, snapshot_file_count, static_file_count, gro
 int file_render(struct fs *fs, const struct node *node, struct buffer *out);
 bool file_is_shown(const struct file *file, const struct node *directory);
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
+/* figures.c */
+int stats_render(struct fs *fs, const struct node *node, struct buffer *out);
+int metrics_render(struct fs *fs, const struct node *node, struct buffer *out);
+int events_before_render(struct fs *fs, const struct node *node, struct buffer *out);
 int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
 int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
 enum { POLICIES_IDS, POLICIES_WHOLE };
@@ -262,12 +268,14 @@ struct handle {
     fuse_ino_t number;
     struct buffer content;
     bool rendered;
-    bool is_kept;              /* the kernel keeps its content, for all who have it open */
-    bool polled;               /* somebody has used poll(2) on it */
-    bool was_read;             /* status: a read from the start shows it anew */
-    bool commanded, executing; /* a control file: its one command */
-    int result;                /* of the command */
-    uint32_t version;          /* of the status when it was last rendered */
+    bool is_kept;                /* the kernel keeps its content, for all who have it open */
+    bool polled;                 /* somebody has used poll(2) on it */
+    bool was_read;               /* status: a read from the start shows it anew */
+    bool commanded, executing;   /* a control file: its one command */
+    int result;                  /* of the command */
+    uint32_t version;            /* of the status when it was last rendered */
+    struct events_reader reader; /* FILE_LIVE */
+    int64_t opened;              /* clock ms */
     struct fuse_pollhandle *poll;
     struct handle *next, *previous;
 };
@@ -277,6 +285,10 @@ void handle_free(struct handle *handle);
 void handles_changed(struct fs *fs);
 /* True if somebody polls this file, of which the kernel keeps the content. */
 bool handles_poll(const struct fs *fs, fuse_ino_t number);
+
+/* After the events were looked at: true if somebody has had them open for a while, who then follows
+ * them. */
+bool handles_follow(const struct fs *fs);
 
 /* --- what the kernel keeps of directories (copies.c) --------------------------------- */
 

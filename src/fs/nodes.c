@@ -146,6 +146,9 @@ static int64_t time_of(const struct fs *fs, const struct node *node)
     if (node->snapshot != NULL && node->type != NULL && (node->type->flags & FILE_PROGRESS) &&
         node->snapshot->in_progress && snapshot_more(node->snapshot)->changed != TIMESTAMP_NONE)
         time = snapshot_more(node->snapshot)->changed;
+    if (node->type != NULL && (node->type->flags & FILE_LIVE) &&
+        events_last(fs->settings.events) != 0)
+        time = events_last(fs->settings.events);
     if (time == TIMESTAMP_NONE && node->disk != NULL)
         time = node->disk->created;
     return time != TIMESTAMP_NONE ? time : fs->mounted;
@@ -172,6 +175,8 @@ static int fill_attributes(struct fs *fs, const struct node *node, struct stat *
     int status = file_render(fs, &measured, &content);
     if (status == 0)
         attributes->st_size = (off_t)content.length;
+    if (node->type->flags & FILE_LIVE)
+        attributes->st_size = (off_t)events_size(fs->settings.events);
     /* The kernel drops what it keeps of a file when this is another time. */
     if (node_is_settled(node) && content.length > 0 && content.length <= FILE_KEPT_MOST)
         attributes->st_mtim.tv_nsec = (long)(table_hash(content.data) % 1000000000);

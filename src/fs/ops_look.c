@@ -233,6 +233,11 @@ void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file
     struct stat attributes;
     double life;
     int status = node_find(fs, number, &node);
+    /* `tail -f` does this once a second. */
+    if (status == 0 && node.type != NULL && (node.type->flags & FILE_LIVE) && handles_follow(fs)) {
+        for (struct region *at = NULL; (at = region_next(fs, at)) != NULL;)
+            store_follow(at->store);
+    }
     if (status == 0)
         status = node_tell(fs, &node, &attributes, &life);
     if (status != 0) {

@@ -32,9 +32,9 @@ SECRET_KEY = "simulator"
 
 CONNECTIONS = 8     # kept alive for the next call: CONNECTION_LIMIT of main.c
 BASE_SOCKETS = 1    # syslog's, from the first line in the background on
-# Bytes: libraries, connections and a full journal of failures; one disk or snapshot.  Coarse, as it holds
+# Bytes: libraries, connections, a full journal of failures and of events; one disk or snapshot.  Coarse, as it holds
 # for every mount; test_memory.py is the fine one.
-MEMORY, MEMORY_EACH = 4 << 20, 2048
+MEMORY, MEMORY_EACH = 6 << 20, 2048
 LEFTOVER_TIME = 15  # seconds: a change on the wire ends within the mount's timeout
 
 # What a daemon must never write, whatever a test does to it.
