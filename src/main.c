@@ -14,6 +14,7 @@
 #include "cbsfs/clock.h"
 #include "cbsfs/daemon.h"
 #include "cbsfs/demo.h"
+#include "cbsfs/events.h"
 #include "cbsfs/fs.h"
 #include "cbsfs/http.h"
 #include "cbsfs/log.h"
@@ -49,6 +50,7 @@ struct program {
     struct http *http;
     struct access access;
     struct client *client;
+    struct events *events;
     struct store *store;
     struct fs *fs;
     struct buffer config;
@@ -161,6 +163,9 @@ static void session_ended(void *data)
 static int open_fs(struct program *program)
 {
     const struct options *options = &program->options;
+    program->events = events_new();
+    if (program->events == NULL)
+        return -ENOMEM;
     static const enum fs_rollback modes[] = {
         [ROLLBACK_ON] = FS_ROLLBACK_ON,
         [ROLLBACK_CONFIRM] = FS_ROLLBACK_CONFIRM,
@@ -170,6 +175,8 @@ static int open_fs(struct program *program)
         .ttl = (int64_t)options->ttl * 1000,
         .timeout = (int64_t)options->timeout * 1000,
         .disks = (const char *const *)options->disks,
+        .events = program->events,
+        .region = options->region,
     };
     struct fs_settings shown = {
         .read_only = options->read_only,
@@ -181,6 +188,7 @@ static int open_fs(struct program *program)
         .gid = options->gid,
         .umask = options->umask,
         .timeout = (int64_t)options->timeout * 1000,
+        .events = program->events,
         .ended = session_ended,
         .data = program,
     };
@@ -247,6 +255,7 @@ static void end(struct program *program)
         loop_timer_stop(program->loop, &program->farewell);
     fs_free(program->fs);
     store_free(program->store);
+    events_free(program->events);
     client_free(program->client);
     access_end(&program->access);
     demo_stop(&program->demo);
@@ -312,6 +321,8 @@ static int mount(struct program *program)
     notify_send(&program->notify, "READY=1\nSTATUS=Mounted %s@%s at %s", options->provider->name,
                 options->region, options->mountpoint);
     notify_watch(&program->notify, program->loop);
+    events_add(program->events, client_server_time(program->client), "mounted", "region",
+               options->region, "version", CBSFS_VERSION, (char *)NULL);
     log_info("mounted %s@%s at %s", options->provider->name, options->region, options->mountpoint);
     status = loop_run(program->loop);
     log_info("ended");

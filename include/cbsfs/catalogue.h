@@ -184,8 +184,24 @@ struct shape {
     char *texts; /* NULL: unused */
 };
 
+/* What was learnt; `was`: the status, the state or the name before. */
+enum catalogue_news {
+    CATALOGUE_DISK_APPEARED,
+    CATALOGUE_DISK_CHANGED,
+    CATALOGUE_DISK_GONE,
+    CATALOGUE_SNAPSHOT_APPEARED,
+    CATALOGUE_SNAPSHOT_CHANGED,
+    CATALOGUE_SNAPSHOT_RENAMED,
+    CATALOGUE_SNAPSHOT_GONE
+};
+
 struct catalogue {
     const struct provider *provider;
+    /* Called for what is shown and was not there at the first listing, or is another now; what is
+     * gone is still there then. NULL: nobody listens. Must not touch the catalogue. */
+    void (*news)(void *data, enum catalogue_news news, const struct disk *disk,
+                 const struct snapshot *snapshot, const char *was);
+    void *news_data;
     struct table disks_by_id, disks_by_key;
     struct snapshot **chunks; /* the memory of snapshots, by number */
     size_t chunk_count;

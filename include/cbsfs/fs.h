@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct events;
 struct fs;
 struct fuse_args;
 struct loop;
@@ -37,6 +38,7 @@ struct fs_settings {
     gid_t gid;
     mode_t umask;
     int64_t timeout;           /* ms for all the questions of one operation */
+    struct events *events;     /* `.cbsfs/events`; never NULL */
     const char *config;        /* the text of `.cbsfs/config`; no secrets */
     void (*ended)(void *data); /* the kernel has ended the session (umount) */
     void *data;

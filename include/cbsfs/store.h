@@ -18,6 +18,7 @@
 
 struct buffer;
 struct client;
+struct events;
 struct loop;
 struct store;
 
@@ -26,6 +27,9 @@ struct store_settings {
     int64_t timeout; /* ms: one operation */
     const char *const
         *disks; /* NULL-terminated ids: show only these; NULL: all. Must outlive the store. */
+    struct events *events; /* where what is learnt is told; NULL: nowhere. Must outlive the store */
+    const char *region;    /* for the events; NULL: none. Must outlive the store */
+    const char *prefix; /* of paths there: "regions/REGION/"; NULL: none. Must outlive the store */
 };
 
 /* NULL when memory is out. loop and client must outlive the store. */
@@ -93,6 +97,8 @@ const json_t *store_list(const struct store *store, enum store_want want, const 
 /* As store_life() and store_asked(), of such a list. */
 int64_t store_list_life(const struct store *store, enum store_want want, const char *id);
 int64_t store_list_asked(const struct store *store, enum store_want want, const char *id);
+/* Another number whenever something else may be shown. */
+uint64_t store_list_version(const struct store *store, enum store_want want, const char *id);
 
 /* Milliseconds for which what is known may still be shown without asking again; 0: none. For
  * WANT_DISKS, WANT_SNAPSHOTS, WANT_DISK, WANT_DISK_SNAPSHOTS. */
@@ -118,6 +124,8 @@ void store_refresh_disk(struct store *store, const char *id);
 /* Somebody holds a poll(2) open on the status of something in progress: keeps it polled until 0
  * again. `changed` (set once) is called after each round that changed anything. */
 void store_watch(struct store *store, int change);
+/* Somebody follows the events: keeps what is in progress polled for a few seconds from now. */
+void store_follow(struct store *store);
 void store_on_change(struct store *store, void (*changed)(void *data), void *data);
 
 /* --- changing ------------------------------------------------------------------------ */

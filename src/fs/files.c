@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -315,7 +314,8 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "disks/ID/snapshots/           its snapshots, each a directory named after it\n"
         "disks/ID/latest               the newest that is ready\n"
         "snapshots/ID                  every snapshot by its id\n"
-        ".cbsfs/                       (not listed) stats, errors, jobs, config, refresh, "
+        ".cbsfs/                       (not listed) stats, metrics, events, errors, jobs, config, "
+        "refresh, "
         "log_level\n"
         "\n"
         "make one                      mkdir disks/ID/snapshots/before-upgrade\n"
@@ -344,23 +344,6 @@ static int control_config(struct fs *fs, const struct node *node, struct buffer 
 {
     (void)node;
     return buffer_puts(out, fs->settings.config);
-}
-
-static int control_stats(struct fs *fs, const struct node *node, struct buffer *out)
-{
-    store_put_stats(node->region->store, out);
-    unsigned handles = 0, polls = 0;
-    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
-        handles++;
-        polls += handle->poll != NULL;
-    }
-    buffer_printf(out, "jobs_running %u\nparked %u\n", store_running_jobs(node->region->store),
-                  requests_parked(fs));
-    buffer_printf(out, "handles %u\npolls %u\nrequests %" PRIu64 "\n", handles, polls,
-                  fs->requests);
-    /* What is allocated, whatever of it malloc has from the kernel: a leak shows here first. */
-    struct mallinfo2 memory = mallinfo2();
-    return buffer_printf(out, "memory %zu\n", memory.uordblks + memory.hblkhd);
 }
 
 static int control_errors(struct fs *fs, const struct node *node, struct buffer *out)
@@ -414,6 +397,11 @@ const struct file disk_files[] = {
     {"snapshots.json", FILE_VOLATILE, snapshots_json, 0},
     {"latest", FILE_LINK, latest_target, 0},
     {"error", FILE_VOLATILE, disk_error, 0},
+    /* Not listed, because knowing them costs a call. */
+    {"policies", FILE_VOLATILE | FILE_DISK_ONLY | FILE_UNLISTED | FILE_LIST, policies_render,
+     POLICIES_IDS},
+    {"policies.json", FILE_VOLATILE | FILE_DISK_ONLY | FILE_UNLISTED | FILE_LIST, policies_render,
+     POLICIES_WHOLE},
 };
 const size_t disk_file_count = sizeof(disk_files) / sizeof(disk_files[0]);
 _Static_assert(DISK_FILES + sizeof(disk_files) / sizeof(disk_files[0]) <= NODE_FILES_MOST,
@@ -443,7 +431,7 @@ const struct file snapshot_files[] = {
     {"copy_to", FILE_VOLATILE | FILE_WRITABLE, copy_render, 0},
     {"new_disk", FILE_VOLATILE | FILE_WRITABLE, new_disk_render, 0},
     /* Not listed, because knowing it costs a call for each snapshot that is shared. */
-    {"shared_with", FILE_VOLATILE | FILE_WRITABLE | FILE_UNLISTED, shares_render, 0},
+    {"shared_with", FILE_VOLATILE | FILE_WRITABLE | FILE_UNLISTED | FILE_LIST, shares_render, 0},
 };
 const size_t snapshot_file_count = sizeof(snapshot_files) / sizeof(snapshot_files[0]);
 _Static_assert(SNAPSHOT_FILES + sizeof(snapshot_files) / sizeof(snapshot_files[0]) <=
@@ -454,8 +442,11 @@ const struct file static_files[] = {
     {"README", 0, readme, 0},
     {"version", 0, control_version, 0},
     {"config", 0, control_config, 0},
-    {"stats", FILE_VOLATILE, control_stats, 0},
+    {"stats", FILE_VOLATILE, stats_render, 0},
+    {"metrics", FILE_VOLATILE, metrics_render, 0},
     {"errors", FILE_VOLATILE, control_errors, 0},
+    {"events", FILE_VOLATILE | FILE_LIVE, NULL, 0},
+    {"events.1", FILE_VOLATILE, events_before_render, 0},
     {"jobs", FILE_VOLATILE, control_jobs, 0},
     {"refresh", FILE_VOLATILE | FILE_WRITABLE, control_refresh, 0},
     {"log_level", FILE_VOLATILE | FILE_WRITABLE, control_log_level, 0},
@@ -472,6 +463,8 @@ const struct file link_file = {"", FILE_LINK, link_target, 0};
 
 int file_render(struct fs *fs, const struct node *node, struct buffer *out)
 {
+    if (node->type->flags & FILE_LIVE)
+        return 0; /* it is not read from here */
     int status = node->type->render(fs, node, out);
     return status != 0 ? status : out->error;
 }

@@ -11,6 +11,7 @@
 #include "cbsfs/fields.h"
 #include "cbsfs/log.h"
 #include "cbsfs/timestamp.h"
+#include "news.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -45,12 +46,14 @@ static const char *errno_name(int status)
     return name != NULL ? name : "?";
 }
 
-void store_fail(struct store *store, const char *disk_id, const char *snapshot_id, const char *path,
-                const char *operation, const struct cloud_error *error)
+void failure_note(struct store *store, const char *disk_id, const char *snapshot_id,
+                  const char *path, const char *operation, const struct cloud_error *error)
 {
     log_warning("%s %s: %s%s%s %s%s%s", operation, path, errno_name(error->status),
                 error->code[0] != '\0' ? " " : "", error->code, error->message,
                 error->request_id[0] != '\0' ? " RequestId " : "", error->request_id);
+    if (error->status < 0 && -error->status < ERRNO_COUNT)
+        store->failed_by_errno[-error->status]++;
     struct failure *failure = calloc(1, sizeof(*failure));
     if (failure == NULL)
         return; /* the caller has its errno, the log has the line */
@@ -65,6 +68,13 @@ void store_fail(struct store *store, const char *disk_id, const char *snapshot_i
     free_failure(store->failures[store->failure_next]);
     store->failures[store->failure_next] = failure;
     store->failure_next = (store->failure_next + 1) % FAILURE_COUNT;
+}
+
+void store_fail(struct store *store, const char *disk_id, const char *snapshot_id, const char *path,
+                const char *operation, const struct cloud_error *error)
+{
+    failure_note(store, disk_id, snapshot_id, path, operation, error);
+    news_failed(store, disk_id, snapshot_id, path, operation, error);
 }
 
 int store_refuse(struct store *store, const char *disk_id, const char *snapshot_id,

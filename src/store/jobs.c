@@ -12,6 +12,7 @@
 #include "cbsfs/log.h"
 #include "cbsfs/names.h"
 #include "cbsfs/provider.h"
+#include "news.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -182,6 +183,7 @@ struct job *job_new(struct store *store, enum cloud_verb verb, const char *disk_
     trim_jobs(store);
     job->next = store->jobs;
     store->jobs = job;
+    news_job_begun(job);
     return job;
 }
 
@@ -191,8 +193,9 @@ void job_answer(struct job *job, int status)
     job->done = NULL;
     job->status = status;
     if (status != 0)
-        store_fail(job->store, job->disk_id, job->snapshot_id[0] != '\0' ? job->snapshot_id : NULL,
-                   job->path, job_verb_name(job->verb), &job->error);
+        failure_note(job->store, job->disk_id,
+                     job->snapshot_id[0] != '\0' ? job->snapshot_id : NULL, job->path,
+                     job_verb_name(job->verb), &job->error);
     if (done != NULL)
         done(job->data, &(struct job_result){.status = status, .id = job->snapshot_id});
 }
@@ -206,9 +209,10 @@ void job_finish(struct job *job, enum job_state state, int status)
         later_give_up(job);
     loop_timer_stop(job->store->loop, &job->timer);
     store_unwait(&job->waiter);
-    if (told)
-        job->status = status;
-    else
+    job->status = status;
+    news_job_told(job, told || job->was_told);
+    job->was_told = true;
+    if (!told)
         job_answer(job, status);
 }
 
@@ -218,6 +222,7 @@ bool job_cancel(struct job *job)
     if (job->state != JOB_SENDING || job->failed_at != 0 || job->call == NULL ||
         client_call_is_sent(job->call))
         return false;
+    news_job_cancelled(job);
     job_remove(job);
     return true;
 }

@@ -11,6 +11,7 @@
 
 #include "cbsfs/clock.h"
 #include "cbsfs/names.h"
+#include "news.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -304,6 +305,12 @@ void store_watch(struct store *store, int change)
         poll_schedule(store);
 }
 
+void store_follow(struct store *store)
+{
+    store->poll.followed = clock_now() + FOLLOW_TIME;
+    poll_schedule(store);
+}
+
 const struct catalogue *store_catalogue(const struct store *store)
 {
     return &store->catalogue;
@@ -348,6 +355,7 @@ struct store *store_new(struct loop *loop, struct client *client,
     store->poll.timer.fire = poll_is_due;
     store->poll.timer.data = store;
     catalogue_init(&store->catalogue, store->provider);
+    news_begin(store);
     return store;
 }
 
@@ -355,6 +363,7 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    news_end(store);
     jobs_drop(store);
     poll_drop(store);
     listings_drop(store);
