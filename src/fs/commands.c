@@ -76,9 +76,13 @@ static const char *parse_date(const char *text, int64_t *seconds)
         return reason;
     }
     /* A day means its end is not yet over when it begins: its first second, in UTC. */
-    bool is_day = strlen(text) == strlen("2027-01-31");
-    snprintf(whole, sizeof(whole), "%.32s%s", text, is_day ? "T00:00:00Z" : "");
-    if (strlen(text) > 32 || timestamp_parse(whole, 0, seconds) != 0 || *seconds == TIMESTAMP_NONE)
+    size_t length = strlen(text);
+    if (length > 32)
+        return reason;
+    memcpy(whole, text, length + 1);
+    if (length == strlen("2027-01-31"))
+        memcpy(whole + length, "T00:00:00Z", sizeof("T00:00:00Z"));
+    if (timestamp_parse(whole, 0, seconds) != 0 || *seconds == TIMESTAMP_NONE)
         return reason;
     return NULL;
 }

@@ -367,7 +367,7 @@ int job_send(struct job *job)
         .stop_instance = job->stop,
         .start_instance = job->start,
     };
-    /* Copied by the client. */
+    /* Borrowed: the client keeps copies. */
     struct cloud_member *members = calloc(order->member_count + 1, sizeof(*members));
     const char **disks = calloc(order->member_count + 1, sizeof(*disks));
     int status = members != NULL && disks != NULL ? 0 : -ENOMEM;
