@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct events;
 struct fs;
 struct fuse_args;
 struct loop;
@@ -29,6 +30,7 @@ enum fs_rollback {
 struct fs_settings {
     bool read_only;
     bool allow_delete;
+    bool allow_create_disk;
     const char *const
         *protect; /* NULL-terminated shell patterns of names never deleted; NULL: none */
     enum fs_rollback rollback;
@@ -36,6 +38,7 @@ struct fs_settings {
     gid_t gid;
     mode_t umask;
     int64_t timeout;           /* ms for all the questions of one operation */
+    struct events *events;     /* `.cbsfs/events`; never NULL */
     const char *config;        /* the text of `.cbsfs/config`; no secrets */
     void (*ended)(void *data); /* the kernel has ended the session (umount) */
     void *data;

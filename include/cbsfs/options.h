@@ -32,6 +32,7 @@ enum options_action {
     OPTIONS_MOUNT,
     OPTIONS_DEMO,  /* --demo: like a mount, of the simulator */
     OPTIONS_CHECK, /* --check */
+    OPTIONS_CLEAN, /* --clean: only remove what a killed cbsfs has left at the mountpoint */
     OPTIONS_HELP,
     OPTIONS_VERSION
 };
@@ -54,7 +55,8 @@ struct options {
     unsigned ttl;     /* seconds, OPTIONS_TTL_MIN..MAX */
     unsigned timeout; /* seconds, OPTIONS_TIMEOUT_MIN..MAX */
     unsigned rate;    /* calls a second for each action, OPTIONS_RATE_MIN..MAX; 0: the provider's */
-    bool allow_delete; /* true in a demo: there is nothing to lose */
+    bool allow_delete;      /* true in a demo: there is nothing to lose */
+    bool allow_create_disk; /* `new_disk` may be written */
     bool read_only;
     bool lazy;
     bool foreground; /* -f, or -d which implies it */

@@ -343,14 +343,6 @@ bool client_cancel(struct client_call *handle)
     return !sent;
 }
 
-void client_get_stats(const struct client *client, struct client_stats *stats)
-{
-    *stats = client->stats;
-    stats->breaker_open = client->breaker.open;
-    stats->breaker_until = client->breaker.until;
-    stats->credential_refused = client->credential.refused != NULL;
-}
-
 const struct provider *client_provider(const struct client *client)
 {
     return client->settings.provider;

@@ -58,6 +58,7 @@ static bool try_later(struct client_call *call, const struct cloud_error *error,
 
     if (error->status == -EAGAIN) {
         client->stats.throttled++;
+        client_tell(client, CLIENT_THROTTLED, error);
         budget_slow_down(budget, now);
     }
     /* Refusals of calls that were sent side by side are one event. */
@@ -126,6 +127,8 @@ static void answered(struct client_call *call, const struct http_reply *reply)
     struct client *client = call->client;
     struct cloud_answer answer;
 
+    if (client->breaker.open)
+        client_tell(client, CLIENT_REACHABLE, NULL);
     breaker_succeed(&client->breaker);
     cloud_answer_init(&answer);
     client->settings.provider->decode(&call->call, reply, &answer);
@@ -143,7 +146,7 @@ static void answered(struct client_call *call, const struct http_reply *reply)
     if (error->status == 0)
         budget_succeed(client_budget(call), clock_now());
     else
-        client->stats.errors[call->call.verb]++;
+        client_count_failure(client, call->call.verb, error->status);
 
     if (error->status && retry_answer(call, error, reply))
         cloud_answer_free(&answer);
@@ -161,7 +164,7 @@ static int64_t time_overslept(const struct client_call *call)
 static void not_answered(struct client_call *call, const struct http_reply *reply)
 {
     struct client *client = call->client;
-    bool was_trial = call->trial;
+    bool was_trial = call->trial, was_open = client->breaker.open;
     int64_t overslept = time_overslept(call);
     /* None of these says anything about the server's health. */
     bool is_ours = reply->error == -EMSGSIZE || reply->error == -ENOMEM || overslept > 0;
@@ -169,10 +172,10 @@ static void not_answered(struct client_call *call, const struct http_reply *repl
                    clock_now() - call->attempt_started >= client->settings.attempt_timeout;
     struct cloud_answer answer;
 
-    client->stats.errors[call->call.verb]++;
     cloud_answer_init(&answer);
     set_error(&answer.error, status_of_transport(reply->error),
               reply->failure == HTTP_NOT_SENT ? CLOUD_NOT_SENT : CLOUD_UNKNOWN, reply->message);
+    client_count_failure(client, call->call.verb, answer.error.status);
     if (!is_ours || overslept > 0)
         answer.error.remedy = CLOUD_READ_AGAIN;
     if (!is_ours)
@@ -180,6 +183,8 @@ static void not_answered(struct client_call *call, const struct http_reply *repl
                      &answer.error);
     else if (was_trial)
         breaker_drop_trial(&client->breaker);
+    if (!was_open && client->breaker.open)
+        client_tell(client, CLIENT_UNREACHABLE, &answer.error);
     /* Who looked slept as well, and has waited no longer than before. */
     if (!call->is_change)
         call->deadline += overslept;
@@ -198,7 +203,7 @@ static void attempt_done(void *data, const struct http_reply *reply)
     client_note_sent(call, reply->sent);
     client->stats.in_flight--;
     client->stats.connections += reply->new_connection;
-    client->stats.latency_last = reply->elapsed;
+    client_count_time(client, call->call.verb, reply->elapsed);
     /* Of those that had to make a connection first the line is no longer than of others. */
     if (reply->failure == HTTP_OK && !reply->new_connection)
         client->latency += (reply->elapsed - client->latency) / (client->latency > 0 ? 8 : 1);

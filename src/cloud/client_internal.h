@@ -129,6 +129,8 @@ struct client {
         latency; /* ms, the usual one of an exchange on a connection that was there; 0: none yet */
     uint64_t last_number;
     unsigned seed; /* of rand_r() */
+    void (*news)(void *data, enum client_news news, const struct cloud_error *error);
+    void *news_data;
 };
 
 /* A copy of `call` in calloc'ed memory, nothing else set; NULL when memory is out. */
@@ -171,6 +173,14 @@ int client_get_credential(struct client_call *call, struct credential *out);
 void client_credential_refused(struct client_call *call, const struct cloud_error *error);
 void client_credential_accepted(struct client_call *call);
 void client_credential_free(struct client *client);
+
+/* An attempt did not succeed, or took so many ms (client_stats.c). */
+void client_count_failure(struct client *client, enum cloud_verb verb, int status);
+void client_count_time(struct client *client, enum cloud_verb verb, int64_t elapsed);
+
+/* Tells whoever listens. */
+void client_tell(const struct client *client, enum client_news news,
+                 const struct cloud_error *error);
 
 /* Learns from the Date header. `forced`: the server has complained about our clock. */
 void client_learn_clock(struct client *client, const struct http_reply *reply, bool forced);

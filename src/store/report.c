@@ -118,6 +118,8 @@ static void put_job(const struct job *job, struct buffer *out)
     report_put_member(object, "path", job->path);
     report_put_member(object, "disk", job->disk_id);
     report_put_member(object, "snapshot", job->snapshot_id);
+    if (job->created_id != NULL)
+        report_put_member(object, "created", job->created_id);
     report_put_member(object, "errno", job->status != 0 ? strerrorname_np(-job->status) : "");
     report_put_member(object, "code", error->code);
     report_put_member(object, "message", error->message);

@@ -11,6 +11,7 @@
 
 #include "cbsfs/clock.h"
 #include "cbsfs/names.h"
+#include "news.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,8 +70,7 @@ int64_t store_asked(const struct store *store, enum store_want want, const struc
         return later(store->catalogue.disks_listed, disk != NULL ? disk->fetched : 0);
     case WANT_DISK_SNAPSHOTS:
         return later(store->catalogue.snapshots_listed, disk != NULL ? disk->listed : 0);
-    case WANT_STATUS:
-    case WANT_SETTLED:
+    default:
         break;
     }
     return 0;
@@ -85,7 +85,8 @@ int64_t store_life(const struct store *store, enum store_want want, const struct
 {
     int64_t asked = store_asked(store, want, disk);
     bool of_disk = disk != NULL && (want == WANT_DISK || want == WANT_DISK_SNAPSHOTS);
-    if (asked == 0 || asked < store->refreshed || (of_disk && asked < disk->refreshed))
+    if (asked == 0 || asked < store->refreshed || (of_disk && asked < disk->refreshed) ||
+        (want == WANT_DISKS && asked <= store->disks_outdated))
         return 0;
     int64_t life = asked + store->settings.ttl - clock_now();
     return life > 0 ? life : 0;
@@ -151,6 +152,8 @@ static int want_records(struct store *store, enum store_want want, const char *i
         return 0;
     int64_t since = later(store->refreshed, disk != NULL ? disk->refreshed : 0);
     bool disks = want == WANT_DISKS || want == WANT_DISK;
+    if (want == WANT_DISKS)
+        since = later(since, store->disks_outdated + 1);
     if (is_held(&store->failed[!disks], since))
         return store->failed[!disks].status;
     /* Who asks what somebody is asking already is not crawling. */
@@ -239,6 +242,11 @@ int store_want(struct store *store, enum store_want want, const char *id,
             return want_rolling_disk(store, disk, waiter);
         break;
     }
+    case WANT_SHARES:
+    case WANT_GROUPS:
+    case WANT_POLICIES:
+    case WANT_REGIONS:
+        return lists_want(store, want, id != NULL ? id : "", 0, waiter);
     case WANT_DISKS:
     case WANT_SNAPSHOTS:
     case WANT_DISK_SNAPSHOTS:
@@ -297,6 +305,12 @@ void store_watch(struct store *store, int change)
         poll_schedule(store);
 }
 
+void store_follow(struct store *store)
+{
+    store->poll.followed = clock_now() + FOLLOW_TIME;
+    poll_schedule(store);
+}
+
 const struct catalogue *store_catalogue(const struct store *store)
 {
     return &store->catalogue;
@@ -341,6 +355,7 @@ struct store *store_new(struct loop *loop, struct client *client,
     store->poll.timer.fire = poll_is_due;
     store->poll.timer.data = store;
     catalogue_init(&store->catalogue, store->provider);
+    news_begin(store);
     return store;
 }
 
@@ -348,9 +363,11 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    news_end(store);
     jobs_drop(store);
     poll_drop(store);
     listings_drop(store);
+    lists_drop(store);
     failures_drop(store);
     catalogue_free(&store->catalogue);
     free(store);
