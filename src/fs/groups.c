@@ -164,9 +164,9 @@ static size_t name_length(const char *name)
     return names_disks ? (size_t)(at - name) : strlen(name);
 }
 
-static const json_t *find_entry(const struct region *region, const char *name)
+static const json_t *find_part(const struct region *region, const char *name, size_t length)
 {
-    size_t at, length = name_length(name);
+    size_t at;
     json_t *group;
     json_array_foreach((json_t *)all_groups(region), at, group)
     {
@@ -177,6 +177,13 @@ static const json_t *find_entry(const struct region *region, const char *name)
             return group;
     }
     return NULL;
+}
+
+static const json_t *find_entry(const struct region *region, const char *name)
+{
+    /* One that was made elsewhere may really be called so. */
+    const json_t *group = find_part(region, name, strlen(name));
+    return group != NULL ? group : find_part(region, name, name_length(name));
 }
 
 void groups_lookup(struct request *request)
