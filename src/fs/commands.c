@@ -209,12 +209,22 @@ static int carry_share(struct request *request, const struct node *node, const s
                        order->account, order->cancel, path, command_done, request, &request->job);
 }
 
+/* The copy is there at once, and the list of the region that it went to may be a ttl old. */
+static void copy_done(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    const char *region = request->text + strspn(request->text, " \t");
+    if (result->status == 0)
+        regions_outdate(request->fs, region, strcspn(region, " \t\r\n"));
+    command_done(data, result);
+}
+
 static int carry_copy(struct request *request, const struct node *node, const struct order *order,
                       const char *path)
 {
     return store_copy(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
-                      order->region, order->name[0] != '\0' ? order->name : NULL, path,
-                      command_done, request, &request->job);
+                      order->region, order->name[0] != '\0' ? order->name : NULL, path, copy_done,
+                      request, &request->job);
 }
 
 static int carry_name(struct request *request, const struct node *node, const struct order *order,

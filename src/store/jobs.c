@@ -242,8 +242,12 @@ void job_forget(struct job *job)
 unsigned store_running_jobs(const struct store *store)
 {
     unsigned count = 0;
-    for (const struct job *job = store->jobs; job != NULL; job = job->next)
-        count += job->state == JOB_SENDING || job->state == JOB_SETTLING;
+    const struct store *at = store;
+    do {
+        for (const struct job *job = at->jobs; job != NULL; job = job->next)
+            count += job->state == JOB_SENDING || job->state == JOB_SETTLING;
+        at = at->beside;
+    } while (at != store);
     return count;
 }
 

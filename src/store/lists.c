@@ -15,6 +15,7 @@
 #include "cbsfs/provider.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -303,8 +304,9 @@ static void end(struct list *list, int status, const struct cloud_error *error)
                             status == -ENOMEM ? "out of memory" : "an endless list");
             error = &memory;
         }
-        store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path_of(list->verb), "look",
-                   error);
+        char path[160];
+        snprintf(path, sizeof(path), "%s%s", store->settings.prefix, path_of(list->verb));
+        store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path, "look", error);
     }
     list->coming = NULL;
     waiters_wake(&list->waiters, status);

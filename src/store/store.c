@@ -342,6 +342,21 @@ static void poll_is_due(void *data)
         poll_schedule(data);
 }
 
+/* `other` NULL: alone. */
+static void stand_beside(struct store *store, struct store *other)
+{
+    store->beside = other != NULL ? other->beside : store;
+    store->beside_previous = other != NULL ? other : store;
+    store->beside->beside_previous = store;
+    store->beside_previous->beside = store;
+}
+
+static void stand_alone(struct store *store)
+{
+    store->beside->beside_previous = store->beside_previous;
+    store->beside_previous->beside = store->beside;
+}
+
 struct store *store_new(struct loop *loop, struct client *client,
                         const struct store_settings *settings)
 {
@@ -352,6 +367,9 @@ struct store *store_new(struct loop *loop, struct client *client,
     store->client = client;
     store->provider = client_provider(client);
     store->settings = *settings;
+    if (store->settings.prefix == NULL)
+        store->settings.prefix = "";
+    stand_beside(store, settings->beside);
     store->poll.timer.fire = poll_is_due;
     store->poll.timer.data = store;
     catalogue_init(&store->catalogue, store->provider);
@@ -363,6 +381,7 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    stand_alone(store);
     news_end(store);
     jobs_drop(store);
     poll_drop(store);

@@ -80,6 +80,7 @@ struct store {
     struct job *jobs;                        /* newest first */
     struct failure *failures[FAILURE_COUNT]; /* ring */
     size_t failure_next;
+    struct store *beside, *beside_previous; /* ring of those of one mount; itself if it is alone */
 };
 
 void waiter_add(struct store_waiter **list, struct store_waiter *waiter);
