@@ -19,6 +19,8 @@
 #include "cbsfs/http.h"
 #include "cbsfs/log.h"
 #include "cbsfs/loop.h"
+#include "cbsfs/mount_helper.h"
+#include "cbsfs/notify.h"
 #include "cbsfs/options.h"
 #include "cbsfs/probe.h"
 #include "cbsfs/provider.h"
@@ -42,6 +44,7 @@
 struct program {
     struct options options;
     struct daemon daemon;
+    struct notify notify;
     struct demo demo;
     struct loop *loop;
     struct http *http;
@@ -142,6 +145,7 @@ static void say_farewell(void *data)
 static void begin_farewell(struct program *program)
 {
     program->ending = true;
+    notify_send(&program->notify, "STOPPING=1\nSTATUS=Ending");
     program->farewell.fire = say_farewell;
     program->farewell.data = program;
     program->farewell_end = clock_now() + FAREWELL;
@@ -257,6 +261,7 @@ static void end(struct program *program)
     demo_stop(&program->demo);
     http_free(program->http);
     daemon_end(&program->daemon);
+    notify_end(&program->notify);
     loop_free(program->loop);
     buffer_free(&program->config);
     options_free(&program->options);
@@ -275,6 +280,18 @@ static void forget(void *data)
     access_forget(&program->access);
 }
 
+/* Only the process that was started is the service; one in the background is not its business. */
+static int open_notify(struct program *program)
+{
+    int status = notify_open(&program->notify);
+    if (status != 0)
+        snprintf(program->line, sizeof(program->line), "NOTIFY_SOCKET cannot be used: %s",
+                 strerror(-status));
+    if (!program->options.foreground)
+        notify_end(&program->notify);
+    return status;
+}
+
 static int mount(struct program *program)
 {
     struct options *options = &program->options;
@@ -286,17 +303,24 @@ static int mount(struct program *program)
     if (status == 0)
         status = daemon_begin(&program->daemon, options->foreground,
                               (int64_t)options->timeout * 1000 + START_MARGIN, forget, program);
+    if (status == 0)
+        status = open_notify(program);
     if (status != 0)
         return fail(program, status);
     if (options->debug)
         log_set_level(LOG_LEVEL_DEBUG);
     status = start(program);
     if (status != 0) {
-        daemon_fail(&program->daemon, program->line[0] != '\0' ? program->line : strerror(-status));
+        const char *line = program->line[0] != '\0' ? program->line : strerror(-status);
+        notify_send(&program->notify, "STATUS=%s\nERRNO=%d", line, -status);
+        daemon_fail(&program->daemon, line);
         return EXIT_FAILURE;
     }
     if (daemon_ready(&program->daemon) != 0)
         return EXIT_FAILURE;
+    notify_send(&program->notify, "READY=1\nSTATUS=Mounted %s@%s at %s", options->provider->name,
+                options->region, options->mountpoint);
+    notify_watch(&program->notify, program->loop);
     events_add(program->events, client_server_time(program->client), "mounted", "region",
                options->region, "version", CBSFS_VERSION, (char *)NULL);
     log_info("mounted %s@%s at %s", options->provider->name, options->region, options->mountpoint);
@@ -335,10 +359,30 @@ static int check(struct program *program)
     return check_run(&subject, stdout) == 0 && complete ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Started by mount(8): becomes cbsfs, or says what was wrong with the words. */
+static int help_mount(struct program *program, int argc, char *argv[])
+{
+    struct mount_helper helper;
+    int status = mount_helper_translate(&helper, argc, argv, program->line, sizeof(program->line));
+    if (status == 0 && helper.fake)
+        status = options_parse(&program->options, helper.count, helper.words, program->line,
+                               sizeof(program->line));
+    else if (status == 0)
+        status = mount_helper_become(&helper);
+    mount_helper_free(&helper);
+    if (status != 0)
+        return fail(program, status);
+    options_free(&program->options);
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char *argv[])
 {
-    struct program program = {.daemon = {.verdict = -1, .signals = -1}, .demo = {.pid = -1}};
+    struct program program = {
+        .daemon = {.verdict = -1, .signals = -1}, .notify = {.fd = -1}, .demo = {.pid = -1}};
     buffer_init(&program.config, 0);
+    if (argc > 0 && mount_helper_is(argv[0]))
+        return help_mount(&program, argc, argv);
     int status = daemon_protect();
     if (status == 0)
         status = options_parse(&program.options, argc, argv, program.line, sizeof(program.line));
@@ -355,6 +399,11 @@ int main(int argc, char *argv[])
         break;
     case OPTIONS_CHECK:
         status = check(&program);
+        break;
+    case OPTIONS_CLEAN:
+        status =
+            daemon_clear_dead_mount(program.options.mountpoint, program.line, sizeof(program.line));
+        status = status != 0 ? fail(&program, status) : EXIT_SUCCESS;
         break;
     case OPTIONS_MOUNT:
     case OPTIONS_DEMO:

@@ -32,6 +32,7 @@ enum options_action {
     OPTIONS_MOUNT,
     OPTIONS_DEMO,  /* --demo: like a mount, of the simulator */
     OPTIONS_CHECK, /* --check */
+    OPTIONS_CLEAN, /* --clean: only remove what a killed cbsfs has left at the mountpoint */
     OPTIONS_HELP,
     OPTIONS_VERSION
 };

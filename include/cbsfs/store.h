@@ -97,6 +97,8 @@ const json_t *store_list(const struct store *store, enum store_want want, const 
 /* As store_life() and store_asked(), of such a list. */
 int64_t store_list_life(const struct store *store, enum store_want want, const char *id);
 int64_t store_list_asked(const struct store *store, enum store_want want, const char *id);
+/* Another number whenever something else may be shown. */
+uint64_t store_list_version(const struct store *store, enum store_want want, const char *id);
 
 /* Milliseconds for which what is known may still be shown without asking again; 0: none. For
  * WANT_DISKS, WANT_SNAPSHOTS, WANT_DISK, WANT_DISK_SNAPSHOTS. */

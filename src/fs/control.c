@@ -27,12 +27,7 @@ int fs_refuse(struct fs *fs, const struct node *node, const char *name, const ch
 
 /* --- rollback: 1 | yes | DISK-ID, then stop and start -------------------------------- */
 
-struct rollback_command {
-    bool stop, start;
-};
-
-/* Reads the words; NULL and *command, or why it is none. */
-static const char *parse_rollback(const struct fs *fs, const struct node *node, const char *text,
+const char *command_read_rollback(const struct fs *fs, const char *id, const char *text,
                                   struct rollback_command *command)
 {
     char line[256], *rest = NULL;
@@ -40,12 +35,11 @@ static const char *parse_rollback(const struct fs *fs, const struct node *node, 
     if (reason != NULL)
         return reason;
     const char *word = strtok_r(line, " \t\r", &rest);
-    const char *id = disk_text(node->disk, DISK_ID);
     bool plain = word != NULL && (strcmp(word, "1") == 0 || strcmp(word, "yes") == 0);
     if (plain && fs->settings.rollback == FS_ROLLBACK_CONFIRM)
-        return "this mount (rollback=confirm) takes only the disk's id";
+        return "this mount (rollback=confirm) takes only the id";
     if (word == NULL || (!plain && strcmp(word, id) != 0))
-        return "write 1, yes or the disk's id; the id must be that of the snapshot's disk";
+        return "write 1, yes or the id, which must be the one that `cat rollback` shows";
     *command = (struct rollback_command){0};
     while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL) {
         if (strcmp(word, "stop") == 0)
@@ -81,7 +75,8 @@ void command_rollback(struct request *request)
         command_finish(request, status);
         return;
     }
-    const char *reason = parse_rollback(fs, &node, request->text, &command);
+    const char *reason =
+        command_read_rollback(fs, disk_text(node.disk, DISK_ID), request->text, &command);
     if (fs->settings.rollback == FS_ROLLBACK_OFF)
         status = fs_refuse(fs, &node, NULL, "rollback", -EPERM, "this mount has rollback=off");
     else if (reason != NULL)

@@ -111,9 +111,33 @@ static void take_back(struct fs *fs, const struct node *directory, struct direct
     node_untell(fs, node_own_number(directory));
 }
 
+static bool lists_groups(const struct node *directory)
+{
+    return is_static(directory, STATIC_GROUPS) ||
+           (directory->kind == NODE_GROUP && directory->file == GROUP_SNAPSHOTS);
+}
+
+/* There are few of them, and nobody lists them all day: each list that was asked for is another
+ * stamp, and while what is known is too old each question about it is. */
+static double tell_groups(struct fs *fs, const struct node *directory, double life,
+                          long *nanoseconds)
+{
+    const struct store *store = directory->region->store;
+    double most = (double)store_list_life(store, WANT_GROUPS, "") / 1000.0;
+    if (most > 0) {
+        *nanoseconds = (long)(store_list_version(store, WANT_GROUPS, "") % STAMP_LIMIT);
+        return most < life ? most : life;
+    }
+    fs->stamps = fs->stamps % STAMP_LIMIT + 1;
+    *nanoseconds = (long)fs->stamps;
+    return 0;
+}
+
 double copy_tell(struct fs *fs, const struct node *directory, double life, long *nanoseconds)
 {
     struct directory_told *told = told_of(directory);
+    if (told == NULL && lists_groups(directory) && fs->keeps_directories)
+        return tell_groups(fs, directory, life, nanoseconds);
     if (told == NULL || !fs->keeps_directories)
         return life;
     judge(fs, directory, told);

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 int feature_render(struct fs *fs, const struct node *node, struct buffer *out)
@@ -50,6 +51,50 @@ int shares_render(struct fs *fs, const struct node *node, struct buffer *out)
         buffer_put_printable(out, json_string_value(json_object_get(share, "account")));
         buffer_puts(out, "\n");
     }
+    return out->length > 0 ? out->error : buffer_puts(out, "\n");
+}
+
+static bool is_bound(const json_t *policy, const char *disk_id)
+{
+    size_t at;
+    json_t *id;
+    json_array_foreach(json_object_get(policy, "disks"), at, id)
+    {
+        if (strcmp(json_string_value(id), disk_id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The policies that make snapshots of this disk: their ids, or the whole as an array. */
+int policies_render(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)fs;
+    bool whole = node->type->which == POLICIES_WHOLE;
+    const char *reason = foreign(node, CLOUD_DESCRIBE_POLICIES);
+    size_t at;
+    json_t *policy;
+    if (reason != NULL)
+        return whole ? buffer_puts(out, "[]\n") : buffer_printf(out, "# %s\n", reason);
+    const char *separator = "[\n";
+    json_array_foreach((json_t *)store_list(node->region->store, WANT_POLICIES, ""), at, policy)
+    {
+        if (!is_bound(policy, disk_text(node->disk, DISK_ID)))
+            continue;
+        if (!whole) {
+            buffer_printf(out, "%s\n", json_string_value(json_object_get(policy, "id")));
+            continue;
+        }
+        char *text = json_dumps(policy, JSON_COMPACT);
+        if (text == NULL)
+            return -ENOMEM;
+        buffer_puts(out, separator);
+        buffer_put_json(out, text);
+        free(text);
+        separator = ",\n";
+    }
+    if (whole)
+        return buffer_puts(out, out->length > 0 ? "\n]\n" : "[]\n");
     return out->length > 0 ? out->error : buffer_puts(out, "\n");
 }
 

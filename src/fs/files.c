@@ -397,6 +397,11 @@ const struct file disk_files[] = {
     {"snapshots.json", FILE_VOLATILE, snapshots_json, 0},
     {"latest", FILE_LINK, latest_target, 0},
     {"error", FILE_VOLATILE, disk_error, 0},
+    /* Not listed, because knowing them costs a call. */
+    {"policies", FILE_VOLATILE | FILE_DISK_ONLY | FILE_UNLISTED | FILE_LIST, policies_render,
+     POLICIES_IDS},
+    {"policies.json", FILE_VOLATILE | FILE_DISK_ONLY | FILE_UNLISTED | FILE_LIST, policies_render,
+     POLICIES_WHOLE},
 };
 const size_t disk_file_count = sizeof(disk_files) / sizeof(disk_files[0]);
 _Static_assert(DISK_FILES + sizeof(disk_files) / sizeof(disk_files[0]) <= NODE_FILES_MOST,
@@ -426,7 +431,7 @@ const struct file snapshot_files[] = {
     {"copy_to", FILE_VOLATILE | FILE_WRITABLE, copy_render, 0},
     {"new_disk", FILE_VOLATILE | FILE_WRITABLE, new_disk_render, 0},
     /* Not listed, because knowing it costs a call for each snapshot that is shared. */
-    {"shared_with", FILE_VOLATILE | FILE_WRITABLE | FILE_UNLISTED, shares_render, 0},
+    {"shared_with", FILE_VOLATILE | FILE_WRITABLE | FILE_UNLISTED | FILE_LIST, shares_render, 0},
 };
 const size_t snapshot_file_count = sizeof(snapshot_files) / sizeof(snapshot_files[0]);
 _Static_assert(SNAPSHOT_FILES + sizeof(snapshot_files) / sizeof(snapshot_files[0]) <=

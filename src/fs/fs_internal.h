@@ -46,7 +46,9 @@ enum node_kind {
     NODE_STATIC,   /* the same in every mount: file says which */
     NODE_DISK,     /* key: the disk */
     NODE_SNAPSHOT, /* key: the snapshot */
-    NODE_LINK      /* key: the snapshot that a symlink in /snapshots leads to */
+    NODE_LINK,     /* key: the snapshot that a symlink in /snapshots leads to */
+    NODE_GROUP,    /* key: the group of snapshots */
+    NODE_MEMBER    /* key: a link of a group to one of its snapshots */
 };
 
 /* Files of a NODE_STATIC. */
@@ -55,12 +57,15 @@ enum {
     STATIC_DISKS,
     STATIC_SNAPSHOTS,
     STATIC_CONTROL,
+    STATIC_GROUPS,
     STATIC_FILES /* README and the files of .cbsfs: STATIC_FILES + position in the table */
 };
 /* Files of a NODE_DISK; the table follows. */
 enum { DISK_SELF, DISK_SNAPSHOTS, DISK_FILES };
 /* Files of a NODE_SNAPSHOT. */
 enum { SNAPSHOT_SELF, SNAPSHOT_FILES };
+/* Files of a NODE_GROUP; the table follows. */
+enum { GROUP_SELF, GROUP_SNAPSHOTS, GROUP_FILES };
 
 /* An inode number has room for so many files of one thing. */
 #define NODE_FILES_MOST 64
@@ -71,6 +76,9 @@ struct node {
     struct region *region;     /* never NULL */
     struct disk *disk;         /* NODE_DISK, NODE_SNAPSHOT, NODE_LINK */
     struct snapshot *snapshot; /* NODE_SNAPSHOT, NODE_LINK */
+    const json_t *group;       /* NODE_GROUP, NODE_MEMBER; as store_list() lends it */
+    const char *member;        /* NODE_MEMBER: the snapshot's id */
+    uint64_t key;              /* NODE_GROUP, NODE_MEMBER */
     const struct file *type;   /* what is not a directory; NULL for directories */
     bool size_only; /* when it is rendered only the length counts: blanks may stand for a record */
 };
@@ -111,7 +119,8 @@ enum {
     FILE_UNLISTED = 8,
     FILE_LINK = 16,
     FILE_DISK_ONLY = 32, /* only when the disk itself is known */
-    FILE_LIVE = 64       /* .cbsfs/events: read where it is at the moment, by offset */
+    FILE_LIST = 64,      /* shows what is asked for on its own, see request_wait_for_list() */
+    FILE_LIVE = 128      /* .cbsfs/events: read where it is at the moment, by offset */
 };
 
 struct file {
@@ -121,8 +130,9 @@ struct file {
     int which; /* for render: which field */
 };
 
-extern const struct file disk_files[], snapshot_files[], static_files[], link_file;
-extern const size_t disk_file_count, snapshot_file_count, static_file_count;
+extern const struct file disk_files[], snapshot_files[], static_files[], group_files[], link_file,
+    member_file;
+extern const size_t disk_file_count, snapshot_file_count, static_file_count, group_file_count;
 /* static_files[0] is README; the others live in .cbsfs. */
 
 /* The content, into an initialised buffer. 0 or -errno. */
@@ -135,6 +145,8 @@ int metrics_render(struct fs *fs, const struct node *node, struct buffer *out);
 int events_before_render(struct fs *fs, const struct node *node, struct buffer *out);
 int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
 int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
+enum { POLICIES_IDS, POLICIES_WHOLE };
+int policies_render(struct fs *fs, const struct node *node, struct buffer *out);
 int copy_render(struct fs *fs, const struct node *node, struct buffer *out);
 int new_disk_render(struct fs *fs, const struct node *node, struct buffer *out);
 /* Lines of dry runs: a precondition; what the last command came to. */
@@ -178,9 +190,11 @@ void request_discard(struct request *request);
 void request_run(struct request *request);
 /* True: parked until the store knows; `answer` is run again then. Each want is waited for once. */
 bool request_wait(struct request *request, enum store_want want, const char *id);
-/* The same for what `shared_with` shows; nobody is asked about what is not shared. */
-bool request_wait_for_shares(struct request *request, const struct snapshot *snapshot);
-bool request_knows_shares(const struct request *request, const struct snapshot *snapshot);
+/* The same for the list that this file of a disk or snapshot shows, if it shows one. Nobody is
+ * asked about what is not shared. */
+bool request_wait_for_list(struct request *request, const struct node *node);
+/* False: the cloud was asked for it, and has never told. */
+bool request_knows_list(const struct request *request, const struct node *node);
 /* Parks behind a job that was just started; `done` of the job must call request_wake(). */
 void request_park(struct request *request);
 void request_wake(struct request *request);
@@ -201,6 +215,51 @@ pid_t caller_process(pid_t thread);
 /* True when a signal that it has not met yet will end the process as soon as it leaves its system
  * call.  False when that is not known. */
 bool caller_is_dying(pid_t thread);
+
+/* --- directories while they are read (ops_directory.c) -------------------------------- */
+
+/* One entry of a directory: its name, and its node. */
+struct entry {
+    const char *name;
+    struct node node;
+};
+
+/* A reply while it is put together. */
+struct reply {
+    struct request *request;
+    char *space;
+    size_t used;
+    size_t boundary; /* where the entries with the last place begin */
+    uint64_t place;  /* the last one */
+};
+
+/* False: the reply is full.  It never ends between two entries of one place, as the second would be
+ * skipped. */
+bool reply_put(struct reply *reply, const struct entry *entry, uint64_t place);
+
+/* --- groups of snapshots (groups.c) ------------------------------------------------------ */
+
+/* Whether the cloud has any such thing. */
+bool groups_exist(const struct region *region);
+/* As node_find(). */
+int groups_find(struct region *region, enum node_kind kind, uint64_t key, unsigned file,
+                struct node *node);
+void groups_path(const struct node *node, char *path, size_t size);
+/* When it was made: seconds, or TIMESTAMP_NONE. */
+int64_t groups_time(const struct node *node);
+/* The operations, of groups/ and of what is in it. */
+void groups_lookup(struct request *request);
+void groups_lookup_in(struct request *request, const struct node *parent);
+/* What groups/, or the snapshots/ of a group, has behind this place. 0 or -ENOMEM. */
+int groups_put(struct reply *reply, const struct node *directory, uint64_t after);
+/* The entries of a group; false behind the last. */
+bool groups_get_fixed(const struct node *directory, size_t at, struct entry *entry);
+void groups_mkdir(struct request *request, const struct node *parent);
+/* The group that the request names; NULL: parked until it is known, or replied that there is none.
+ */
+const json_t *groups_wait_for_entry(struct request *request);
+void groups_rmdir(struct request *request, const json_t *group);
+void groups_command_rollback(struct request *request);
 
 /* --- open files (handles.c) ---------------------------------------------------------- */
 
@@ -339,6 +398,12 @@ void op_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode
 void op_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name);
 void op_link(fuse_req_t fuse, fuse_ino_t number, fuse_ino_t new_parent, const char *new_name);
 
+/* What a line in a `rollback` asks for; NULL, or why it is none. `id` is what it may name. */
+struct rollback_command {
+    bool stop, start;
+};
+const char *command_read_rollback(const struct fs *fs, const char *id, const char *text,
+                                  struct rollback_command *command);
 /* A command in a control file, once the whole request is there (control.c). */
 void command_rollback(struct request *request);
 /* The same for the files of the features, which command_is_feature() knows (commands.c). */

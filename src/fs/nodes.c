@@ -67,7 +67,7 @@ fuse_ino_t node_own_number(const struct node *node)
 {
     uint64_t key = node->snapshot != NULL ? node->snapshot->key
                    : node->disk != NULL   ? node->disk->key
-                                          : 0;
+                                          : node->key;
     return ((fuse_ino_t)node->kind << KIND_SHIFT) |
            ((fuse_ino_t)node->region->number << REGION_SHIFT) | (key << KEY_SHIFT) | node->file;
 }
@@ -87,6 +87,8 @@ int node_find(const struct fs *fs, fuse_ino_t number, struct node *node)
         node_of_static(region, file, node);
         return 0;
     }
+    if (kind == NODE_GROUP || kind == NODE_MEMBER)
+        return groups_find(region, kind, key, file, node);
     if (kind == NODE_DISK) {
         struct disk *disk = catalogue_disk_by_key(catalogue, key);
         if (disk == NULL || !disk_is_visible(disk))
@@ -114,8 +116,10 @@ bool node_is_snapshots(const struct node *node)
 static mode_t mode_of(const struct node *node)
 {
     if (node->type == NULL) {
-        bool changeable =
-            node_is_snapshots(node) || (node->kind == NODE_SNAPSHOT && node->file == SNAPSHOT_SELF);
+        bool changeable = node_is_snapshots(node) ||
+                          (node->kind == NODE_SNAPSHOT && node->file == SNAPSHOT_SELF) ||
+                          (node->kind == NODE_STATIC && node->file == STATIC_GROUPS) ||
+                          (node->kind == NODE_GROUP && node->file == GROUP_SELF);
         return S_IFDIR | (changeable ? 0755 : 0555);
     }
     if (node->type->flags & FILE_LINK)
@@ -125,7 +129,7 @@ static mode_t mode_of(const struct node *node)
 
 static int64_t time_of(const struct fs *fs, const struct node *node)
 {
-    int64_t time = TIMESTAMP_NONE;
+    int64_t time = node->group != NULL ? groups_time(node) : TIMESTAMP_NONE;
     const struct snapshot *snapshot = node->snapshot;
     if (node->kind == NODE_DISK && node->type != NULL && (node->type->flags & FILE_LINK)) {
         snapshot = catalogue_latest(node->disk);
@@ -187,6 +191,8 @@ static int fill_attributes(struct fs *fs, const struct node *node, struct stat *
 double node_entry_life(const struct node *node)
 {
     enum store_want want = WANT_DISK_SNAPSHOTS;
+    if (node->group != NULL)
+        return (double)store_list_life(node->region->store, WANT_GROUPS, "") / 1000.0;
     if (node->kind == NODE_STATIC)
         return STATIC_LIFE;
     if (node->kind == NODE_LINK)
@@ -240,7 +246,8 @@ void node_path(const struct node *node, char *path, size_t size)
     static const char *const directories[] = {[STATIC_ROOT] = "",
                                               [STATIC_DISKS] = "disks",
                                               [STATIC_SNAPSHOTS] = "snapshots",
-                                              [STATIC_CONTROL] = ".cbsfs"};
+                                              [STATIC_CONTROL] = ".cbsfs",
+                                              [STATIC_GROUPS] = "groups"};
     const char *file = node->type != NULL ? node->type->name : "";
     const char *slash = node->type != NULL ? "/" : "";
     if (node->kind == NODE_STATIC) {
@@ -248,6 +255,10 @@ void node_path(const struct node *node, char *path, size_t size)
             snprintf(path, size, "%s", directories[node->file]);
         else
             snprintf(path, size, "%s%s", node->type == static_files ? "" : ".cbsfs/", file);
+        return;
+    }
+    if (node->group != NULL) {
+        groups_path(node, path, size);
         return;
     }
     const char *disk = disk_text(node->disk, DISK_ID);

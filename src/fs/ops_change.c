@@ -134,6 +134,10 @@ static void answer_mkdir(struct request *request)
     struct node parent;
     char name[NAME_ENTRY_SIZE], path[1024];
     int status = node_find(request->fs, request->number, &parent);
+    if (status == 0 && parent.kind == NODE_STATIC && parent.file == STATIC_GROUPS) {
+        groups_mkdir(request, &parent);
+        return;
+    }
     if (status == 0)
         status = may_make(request, &parent, name);
     if (status != 0) {
@@ -161,15 +165,20 @@ void op_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
 
 /* --- rmdir --------------------------------------------------------------------------- */
 
-/* By entry and by name: a twin's entry is not its name. */
-static bool is_protected(const struct fs *fs, const struct snapshot *snapshot)
+static bool is_protected_name(const struct fs *fs, const char *name)
 {
     for (const char *const *at = fs->settings.protect; at != NULL && *at != NULL; at++) {
-        if (fnmatch(*at, snapshot_entry(snapshot), 0) == 0 ||
-            fnmatch(*at, snapshot_text(snapshot, SNAPSHOT_NAME), 0) == 0)
+        if (fnmatch(*at, name, 0) == 0)
             return true;
     }
     return false;
+}
+
+/* By entry and by name: a twin's entry is not its name. */
+static bool is_protected(const struct fs *fs, const struct snapshot *snapshot)
+{
+    return is_protected_name(fs, snapshot_entry(snapshot)) ||
+           is_protected_name(fs, snapshot_text(snapshot, SNAPSHOT_NAME));
 }
 
 static int refuse_removal(struct request *request, const struct node *parent, const char *operation,
@@ -179,8 +188,8 @@ static int refuse_removal(struct request *request, const struct node *parent, co
     return fs_refuse(request->fs, parent, request->name, operation, -EPERM, reason);
 }
 
-static int may_remove(struct request *request, const struct node *parent,
-                      const struct snapshot *snapshot)
+/* Whatever is to be removed. */
+static int may_remove_any(struct request *request, const struct node *parent)
 {
     struct fs *fs = request->fs;
     if (!fs->settings.allow_delete)
@@ -191,10 +200,44 @@ static int may_remove(struct request *request, const struct node *parent,
             request, parent, "rmdir",
             "this process deletes recursively (another removal was just refused); "
             "use rmdir on the snapshot itself");
-    if (is_protected(fs, snapshot))
+    return 0;
+}
+
+static int may_remove(struct request *request, const struct node *parent,
+                      const struct snapshot *snapshot)
+{
+    struct fs *fs = request->fs;
+    int status = may_remove_any(request, parent);
+    if (status == 0 && is_protected(fs, snapshot))
         return fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
                          "the name is protected (protect=)");
-    return 0;
+    return status;
+}
+
+/* With its snapshots, each of which may be protected. */
+static void remove_group(struct request *request, const struct node *parent)
+{
+    struct fs *fs = request->fs;
+    const struct catalogue *catalogue = store_catalogue(request->region->store);
+    const json_t *group = groups_wait_for_entry(request);
+    size_t at;
+    json_t *id;
+    if (group == NULL)
+        return;
+    int status = may_remove_any(request, parent);
+    bool is_kept = is_protected_name(fs, json_string_value(json_object_get(group, "name")));
+    json_array_foreach(json_object_get(group, "snapshots"), at, id)
+    {
+        const struct snapshot *member = catalogue_snapshot(catalogue, json_string_value(id));
+        is_kept |= member != NULL && snapshot_is_visible(member) && is_protected(fs, member);
+    }
+    if (status == 0 && is_kept)
+        status = fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
+                           "its name, or that of one of its snapshots, is protected (protect=)");
+    if (status != 0)
+        reply_error(request, status);
+    else
+        groups_rmdir(request, group);
 }
 
 static void answer_rmdir(struct request *request)
@@ -205,6 +248,10 @@ static void answer_rmdir(struct request *request)
     int status = node_find(fs, request->number, &parent);
     if (status == 0)
         status = read_only(fs, &parent, request->name, "rmdir");
+    if (status == 0 && parent.kind == NODE_STATIC && parent.file == STATIC_GROUPS) {
+        remove_group(request, &parent);
+        return;
+    }
     if (status == 0 && !node_is_snapshots(&parent))
         status = refuse_removal(request, &parent, "rmdir", "only snapshots can be removed");
     if (status != 0) {

@@ -16,21 +16,6 @@
 /* Offsets of the entries that are in every directory; those of fixed entries follow. */
 enum { OFFSET_START, OFFSET_SELF, OFFSET_PARENT, OFFSET_FIXED };
 
-/* One entry of a directory: its name, and its node. */
-struct entry {
-    const char *name;
-    struct node node;
-};
-
-/* A reply while it is put together. */
-struct reply {
-    struct request *request;
-    char *space;
-    size_t used;
-    size_t boundary; /* where the entries with the last place begin */
-    uint64_t place;  /* the last one */
-};
-
 /* --- replying ------------------------------------------------------------------------ */
 
 static size_t add_dot(struct request *request, char *space, size_t size, const char *name,
@@ -59,9 +44,7 @@ static size_t add_entry(struct request *request, const struct entry *entry, char
     return fuse_add_direntry_plus(request->fuse, space, size, entry->name, &parameters, next);
 }
 
-/* False: the reply is full.  It never ends between two entries of one place, as the second would be
- * skipped. */
-static bool put(struct reply *reply, const struct entry *entry, uint64_t place)
+bool reply_put(struct reply *reply, const struct entry *entry, uint64_t place)
 {
     size_t left = reply->request->size - reply->used;
     size_t length =
@@ -103,7 +86,7 @@ static void put_disks(struct reply *reply, uint64_t after)
     while ((disk = catalogue_next_disk(&walk)) != NULL) {
         struct entry entry = {.name = disk_text(disk, DISK_ID)};
         node_of_disk(reply->request->region, disk, DISK_SELF, &entry.node);
-        if (!put(reply, &entry, disk_place(disk)))
+        if (!reply_put(reply, &entry, disk_place(disk)))
             return;
     }
 }
@@ -124,7 +107,7 @@ static void put_snapshots(struct reply *reply, const struct disk *disk, uint64_t
             node_of_snapshot(reply->request->region, snapshot, SNAPSHOT_SELF, &entry.node);
         }
         uint64_t place = disk == NULL ? snapshot_place(snapshot) : snapshot_place_in_disk(snapshot);
-        if (!put(reply, &entry, place))
+        if (!reply_put(reply, &entry, place))
             return;
     }
 }
@@ -133,12 +116,13 @@ static void put_snapshots(struct reply *reply, const struct disk *disk, uint64_t
  * not there now. */
 static bool get_static(const struct node *directory, size_t at, struct entry *entry)
 {
-    static const char *const names[] = {"README", "disks", "snapshots"};
-    static const unsigned files[] = {STATIC_FILES, STATIC_DISKS, STATIC_SNAPSHOTS};
+    static const char *const names[] = {"README", "disks", "snapshots", "groups"};
+    static const unsigned files[] = {STATIC_FILES, STATIC_DISKS, STATIC_SNAPSHOTS, STATIC_GROUPS};
     if (directory->file == STATIC_ROOT) {
         if (at >= sizeof(files) / sizeof(files[0]))
             return false;
-        entry->name = names[at];
+        bool is_shown = files[at] != STATIC_GROUPS || groups_exist(directory->region);
+        entry->name = is_shown ? names[at] : NULL;
         node_of_static(directory->region, files[at], &entry->node);
         return true;
     }
@@ -153,6 +137,8 @@ static bool get_fixed(const struct node *directory, size_t at, struct entry *ent
 {
     bool of_disk = directory->kind == NODE_DISK;
     *entry = (struct entry){0};
+    if (directory->kind == NODE_GROUP)
+        return groups_get_fixed(directory, at, entry);
     if (directory->kind == NODE_STATIC)
         return get_static(directory, at, entry);
     if (of_disk && at == disk_file_count) {
@@ -179,16 +165,25 @@ static void put_fixed(struct reply *reply, const struct node *directory, uint64_
     struct entry entry;
     size_t first = after < OFFSET_FIXED ? 0 : (size_t)(after - OFFSET_FIXED + 1);
     for (size_t at = first; get_fixed(directory, at, &entry); at++) {
-        if (entry.name != NULL && !put(reply, &entry, OFFSET_FIXED + at))
+        if (entry.name != NULL && !reply_put(reply, &entry, OFFSET_FIXED + at))
             return;
     }
 }
 
-static void put_entries(struct reply *reply, const struct node *directory)
+/* What changes with the list of groups. */
+static bool is_groups(const struct node *directory)
+{
+    return (directory->kind == NODE_STATIC && directory->file == STATIC_GROUPS) ||
+           (directory->kind == NODE_GROUP && directory->file == GROUP_SNAPSHOTS);
+}
+
+static int put_entries(struct reply *reply, const struct node *directory)
 {
     uint64_t after = (uint64_t)reply->request->offset;
     if (!put_dots(reply))
-        return;
+        return 0;
+    if (is_groups(directory))
+        return groups_put(reply, directory, after);
     if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS)
         put_disks(reply, after);
     else if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
@@ -197,6 +192,7 @@ static void put_entries(struct reply *reply, const struct node *directory)
         put_snapshots(reply, directory->disk, after);
     else
         put_fixed(reply, directory, after);
+    return 0;
 }
 
 static void reply_entries(struct request *request, const struct node *directory)
@@ -206,8 +202,11 @@ static void reply_entries(struct request *request, const struct node *directory)
         reply_error(request, -ENOMEM);
         return;
     }
-    put_entries(&reply, directory);
-    fuse_reply_buf(request->fuse, reply.space, reply.used);
+    int status = put_entries(&reply, directory);
+    if (status != 0)
+        reply_error(request, status);
+    else
+        fuse_reply_buf(request->fuse, reply.space, reply.used);
     free(reply.space);
     if (request->offset == OFFSET_START)
         copy_was_read(request->fs, directory);
@@ -226,6 +225,8 @@ static bool wait_for_content(struct request *request, const struct node *directo
     }
     if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
         return request_wait(request, WANT_SNAPSHOTS, NULL);
+    if (is_groups(directory))
+        return request_wait(request, WANT_GROUPS, NULL);
     if (directory->kind == NODE_DISK)
         return request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(directory->disk, DISK_ID));
     return false;
@@ -241,6 +242,8 @@ static bool is_known(const struct request *request, const struct node *directory
                store_is_known(store, WANT_SNAPSHOTS, NULL);
     if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
         return store_is_known(store, WANT_SNAPSHOTS, NULL);
+    if (is_groups(directory))
+        return store_list(store, WANT_GROUPS, "") != NULL;
     if (directory->kind == NODE_DISK)
         return store_is_known(store, WANT_DISK_SNAPSHOTS, directory->disk);
     return true;

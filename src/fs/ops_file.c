@@ -35,28 +35,49 @@ static int render_into(struct handle *handle, struct fs *fs, const struct node *
     return status;
 }
 
-bool request_knows_shares(const struct request *request, const struct snapshot *snapshot)
+/* The list that the file shows, and of what; false: it shows none. */
+static bool list_of(const struct node *node, enum store_want *want, const char **id)
 {
-    return !snapshot->shared_out || store_list(request->region->store, WANT_SHARES,
-                                               snapshot_text(snapshot, SNAPSHOT_ID)) != NULL;
+    if (node->type == NULL || (node->type->flags & FILE_LIST) == 0)
+        return false;
+    if (node->snapshot != NULL && !node->snapshot->shared_out)
+        return false;
+    *want = node->snapshot != NULL ? WANT_SHARES : WANT_POLICIES;
+    *id = node->snapshot != NULL ? snapshot_text(node->snapshot, SNAPSHOT_ID) : "";
+    return true;
 }
 
-bool request_wait_for_shares(struct request *request, const struct snapshot *snapshot)
+bool request_wait_for_list(struct request *request, const struct node *node)
 {
-    return snapshot->shared_out &&
-           request_wait(request, WANT_SHARES, snapshot_text(snapshot, SNAPSHOT_ID));
+    enum store_want want;
+    const char *id;
+    return list_of(node, &want, &id) && request_wait(request, want, id);
+}
+
+bool request_knows_list(const struct request *request, const struct node *node)
+{
+    enum store_want want;
+    const char *id;
+    /* One that the cloud does not have at all is known to be empty. */
+    return !list_of(node, &want, &id) || request->status == 0 || request->status == -EOPNOTSUPP ||
+           store_list(request->region->store, want, id) != NULL;
 }
 
 /* True: parked until what the file shows is fresh enough. */
 static bool wait_for_data(struct request *request, const struct node *node)
 {
+    if (node->kind == NODE_GROUP)
+        return request_wait(request, WANT_GROUPS, NULL) ||
+               (is_named(node, "rollback") && (request_wait(request, WANT_DISKS, NULL) ||
+                                               request_wait(request, WANT_SNAPSHOTS, NULL)));
     if (node->kind == NODE_SNAPSHOT)
         return request_wait(request, WANT_STATUS, snapshot_text(node->snapshot, SNAPSHOT_ID)) ||
                ((is_named(node, "rollback") || is_named(node, "new_disk")) && node->disk->exists &&
                 request_wait(request, WANT_DISK, disk_text(node->disk, DISK_ID))) ||
-               (is_named(node, "shared_with") && request_wait_for_shares(request, node->snapshot));
+               request_wait_for_list(request, node);
     if (node->kind == NODE_DISK)
-        return request_wait(request,
+        return request_wait_for_list(request, node) ||
+               request_wait(request,
                             node->disk->exists && !is_named(node, "snapshots.json")
                                 ? WANT_DISK
                                 : WANT_DISK_SNAPSHOTS,
@@ -64,17 +85,10 @@ static bool wait_for_data(struct request *request, const struct node *node)
     return false;
 }
 
-/* False: the cloud was asked, and did not tell. */
-static bool knows_shares(const struct request *request, const struct node *node)
-{
-    return !is_named(node, "shared_with") || request->status == 0 ||
-           request_knows_shares(request, node->snapshot);
-}
-
 static bool is_known(const struct request *request, const struct node *node)
 {
     return node->kind == NODE_STATIC || request->status == 0 || node->snapshot != NULL ||
-           store_is_known(request->region->store, WANT_DISK, node->disk) ||
+           node->group != NULL || store_is_known(request->region->store, WANT_DISK, node->disk) ||
            store_is_known(request->region->store, WANT_DISK_SNAPSHOTS, node->disk);
 }
 
@@ -103,7 +117,7 @@ static void answer_open(struct request *request)
         if (wait_for_data(request, &node))
             return;
         status = node_find(fs, request->number, &node);
-        if (status == 0 && (!is_known(request, &node) || !knows_shares(request, &node)))
+        if (status == 0 && (!is_known(request, &node) || !request_knows_list(request, &node)))
             status = request->status;
     }
     struct handle *handle = status == 0 ? handle_new(fs, request->number) : NULL;
@@ -317,6 +331,10 @@ static void answer_write(struct request *request)
     int status = node_find(request->fs, request->number, &node);
     if (status == 0 && (node.type == NULL || (node.type->flags & FILE_WRITABLE) == 0))
         status = -EPERM;
+    if (status == 0 && is_named(&node, "rollback") && node.kind == NODE_GROUP) {
+        groups_command_rollback(request);
+        return;
+    }
     if (status == 0 && is_named(&node, "rollback")) {
         command_rollback(request);
         return;

@@ -29,11 +29,13 @@ static void lookup_in_root(struct request *request)
         unsigned file;
     } entries[] = {{"disks", STATIC_DISKS},
                    {"snapshots", STATIC_SNAPSHOTS},
+                   {"groups", STATIC_GROUPS},
                    {".cbsfs", STATIC_CONTROL},
                    {"README", STATIC_FILES}};
     struct node node;
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
-        if (strcmp(entries[i].name, request->name) == 0) {
+        if (strcmp(entries[i].name, request->name) == 0 &&
+            (entries[i].file != STATIC_GROUPS || groups_exist(request->region))) {
             node_of_static(request->region, entries[i].file, &node);
             reply_entry(request, &node);
             return;
@@ -104,6 +106,17 @@ static void lookup_in_disks(struct request *request)
     }
 }
 
+/* A file's size is told with it, so what it shows has to be known. */
+static void reply_file(struct request *request, const struct node *node)
+{
+    if (request_wait_for_list(request, node))
+        return;
+    if (request_knows_list(request, node))
+        reply_entry(request, node);
+    else
+        reply_missing(request);
+}
+
 static void lookup_in_disk(struct request *request, const struct node *parent)
 {
     struct node node;
@@ -123,7 +136,7 @@ static void lookup_in_disk(struct request *request, const struct node *parent)
         if (!file_is_shown(&disk_files[i], parent))
             break;
         node_of_disk(request->region, parent->disk, DISK_FILES + i, &node);
-        reply_entry(request, &node);
+        reply_file(request, &node);
         return;
     }
     reply_missing(request);
@@ -152,16 +165,8 @@ static void lookup_in_snapshot(struct request *request, const struct node *paren
     struct node node;
     for (unsigned i = 0; i < snapshot_file_count; i++) {
         if (strcmp(snapshot_files[i].name, request->name) == 0) {
-            /* Its size is told with it. */
-            bool of_shares = strcmp(request->name, "shared_with") == 0;
-            if (of_shares && request_wait_for_shares(request, parent->snapshot))
-                return;
-            if (of_shares && !request_knows_shares(request, parent->snapshot)) {
-                reply_missing(request);
-                return;
-            }
             node_of_snapshot(request->region, parent->snapshot, SNAPSHOT_FILES + i, &node);
-            reply_entry(request, &node);
+            reply_file(request, &node);
             return;
         }
     }
@@ -200,8 +205,11 @@ static void answer_lookup(struct request *request)
         static void (*const lookups[])(struct request *) = {[STATIC_ROOT] = lookup_in_root,
                                                             [STATIC_DISKS] = lookup_in_disks,
                                                             [STATIC_SNAPSHOTS] = lookup_link,
-                                                            [STATIC_CONTROL] = lookup_in_control};
+                                                            [STATIC_CONTROL] = lookup_in_control,
+                                                            [STATIC_GROUPS] = groups_lookup};
         lookups[parent.file](request);
+    } else if (parent.group != NULL) {
+        groups_lookup_in(request, &parent);
     } else if (node_is_snapshots(&parent)) {
         lookup_in_snapshots(request, &parent);
     } else if (parent.kind == NODE_DISK) {
@@ -288,7 +296,8 @@ static void answer_readlink(struct request *request)
     int status = node_find(request->fs, request->number, &node);
     if (status == 0 && (node.type == NULL || (node.type->flags & FILE_LINK) == 0))
         status = -EINVAL;
-    if (status == 0 && request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(node.disk, DISK_ID)))
+    if (status == 0 && node.disk != NULL &&
+        request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(node.disk, DISK_ID)))
         return;
     buffer_init(&target, 4095);
     if (status == 0)

@@ -36,10 +36,11 @@ struct list {
     struct store *store;
     struct list *next;
     enum cloud_verb verb;
-    char *id;       /* of the snapshot that it is about, or "" */
-    json_t *items;  /* NULL: never answered */
-    int64_t asked;  /* clock ms: age of the items */
-    bool is_stale;  /* we have changed what it shows */
+    char *id;      /* of the snapshot that it is about, or "" */
+    json_t *items; /* NULL: never answered */
+    int64_t asked; /* clock ms: age of the items */
+    bool is_stale; /* we have changed what it shows */
+    uint64_t version;
     int64_t began;  /* clock ms: of what is under way */
     json_t *coming; /* the pages so far; NULL: nothing is under way */
     struct client_call *call;
@@ -176,6 +177,7 @@ static size_t index_of(const json_t *items, const char *id)
 
 static int lay_over(struct list *list)
 {
+    list->version++;
     struct overlay **at = &list->overlays;
     while (*at != NULL) {
         struct overlay *overlay = *at;
@@ -354,6 +356,13 @@ int64_t store_list_asked(const struct store *store, enum store_want want, const 
 {
     const struct list *list = find(store, verb_of(want), id);
     return list != NULL && list->items != NULL ? list->asked : 0;
+}
+
+uint64_t store_list_version(const struct store *store, enum store_want want, const char *id)
+{
+    const struct list *list = find(store, verb_of(want), id);
+    /* Not mistaken for one of those that are given while nothing is known. */
+    return list != NULL ? (uint64_t)list->asked * 1000003 + list->version : 0;
 }
 
 const json_t *store_list(const struct store *store, enum store_want want, const char *id)

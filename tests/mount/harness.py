@@ -285,12 +285,13 @@ class Mount(Daemon):
     """One kernel mount.  The constructor returns when it is mounted, or raises with cbsfs's own words."""
 
     program = CBSFS
+    place = "mnt"
 
     def __init__(self, directory, simulator, *options, source=True, background=False, endpoint=None,
                  environment=None, arguments=()):
         super().__init__(directory)
         self.simulator = simulator
-        self.point = os.path.join(directory, "mnt")
+        self.point = os.path.join(directory, self.place)
         self.home = os.path.join(directory, "home")
         os.makedirs(self.point, exist_ok=True)
         os.makedirs(self.home, exist_ok=True)
