@@ -391,6 +391,8 @@ void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapsh
 void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
 void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, int64_t expires,
                        int64_t now);
+/* Whether it is shared with other accounts. */
+void catalogue_shared(struct snapshot *snapshot, bool shared, int64_t now);
 /* Remembers a rename for later (CREATING): shown at once, sent by jobs.c. 0 or -ENOMEM. */
 int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
                            int64_t wall);

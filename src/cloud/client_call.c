@@ -40,16 +40,15 @@ static bool copy_members(struct cloud_call *to, const struct cloud_call *from)
     if (!members)
         return false;
     to->members = members;
-    for (size_t i = 0; i < from->member_count; i++) {
-        to->member_count++;
-        if (!copy_text(&members[i].snapshot_id, from->members[i].snapshot_id) ||
-            !copy_text(&members[i].disk_id, from->members[i].disk_id))
-            return false;
-    }
-    return true;
+    to->member_count = from->member_count;
+    bool whole = true;
+    for (size_t i = 0; i < from->member_count && whole; i++)
+        whole = copy_text(&members[i].snapshot_id, from->members[i].snapshot_id) &&
+                copy_text(&members[i].disk_id, from->members[i].disk_id);
+    return whole;
 }
 
-/* Where a call points to a text. */
+/* Where the texts of a call are. */
 static const size_t texts[] = {
     offsetof(struct cloud_call, disk_id), offsetof(struct cloud_call, snapshot_id),
     offsetof(struct cloud_call, name),    offsetof(struct cloud_call, account),
@@ -57,22 +56,22 @@ static const size_t texts[] = {
     offsetof(struct cloud_call, zone),    offsetof(struct cloud_call, type),
     offsetof(struct cloud_call, token),   offsetof(struct cloud_call, marker),
 };
+#define TEXT_COUNT (sizeof texts / sizeof texts[0])
 
-static const char **text_at(struct cloud_call *call, size_t number)
+static const char **text_at(struct cloud_call *call, size_t i)
 {
-    return (const char **)(void *)((char *)call + texts[number]);
+    return (const char **)(void *)((char *)call + texts[i]);
 }
 
-static bool copy_texts(struct cloud_call *to, const struct cloud_call *from)
+static bool copy_texts(struct cloud_call *to)
 {
-    struct cloud_call borrowed = *from;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    bool whole = true;
+    for (size_t i = 0; i < TEXT_COUNT; i++) {
+        const char *from = *text_at(to, i);
         *text_at(to, i) = NULL;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        if (!copy_text(text_at(to, i), *text_at(&borrowed, i)))
-            return false;
+        whole = whole && copy_text(text_at(to, i), from);
     }
-    return true;
+    return whole;
 }
 
 struct client_call *client_call_new(const struct cloud_call *call)
@@ -81,11 +80,10 @@ struct client_call *client_call_new(const struct cloud_call *call)
     if (!copy)
         return NULL;
     copy->call = *call;
-    copy->call.ids = NULL;
-    copy->call.members = NULL;
-    copy->call.id_count = copy->call.member_count = 0;
-    if (!copy_texts(&copy->call, call) || !copy_ids(&copy->call, call) ||
-        !copy_members(&copy->call, call)) {
+    /* All of them, so that what is freed is never the caller's. */
+    bool has_texts = copy_texts(&copy->call), has_ids = copy_ids(&copy->call, call);
+    bool has_members = copy_members(&copy->call, call);
+    if (!has_texts || !has_ids || !has_members) {
         client_call_free(copy);
         return NULL;
     }
@@ -108,7 +106,7 @@ void client_call_free(struct client_call *call)
         free_text(call->call.members[i].disk_id);
     }
     free((void *)(uintptr_t)call->call.members);
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    for (size_t i = 0; i < TEXT_COUNT; i++)
         free_text(*text_at(&call->call, i));
     if (call->secret_id)
         OPENSSL_cleanse(call->secret_id, strlen(call->secret_id));

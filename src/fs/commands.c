@@ -21,6 +21,7 @@
 
 #define LINE_SIZE 1024
 #define DAY       86400
+#define MARGIN    60
 
 /* --- reading a line ------------------------------------------------------------------- */
 
@@ -69,7 +70,10 @@ static const char *parse_date(const char *text, int64_t *seconds)
             return reason;
         for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
             if (end[0] == units[i].unit && end[1] == '\0') {
-                *seconds = clock_wall() / 1000 + count * units[i].days * DAY;
+                /* A day is the least that the cloud takes, and it counts from when it hears of it.
+                 */
+                int64_t days = count * units[i].days;
+                *seconds = clock_wall() / 1000 + days * DAY + (days == 1 ? MARGIN : 0);
                 return NULL;
             }
         }
@@ -205,18 +209,30 @@ static int carry_share(struct request *request, const struct node *node, const s
                        order->account, order->cancel, path, command_done, request, &request->job);
 }
 
+/* The copy is there at once, and the list of the region that it went to may be a ttl old. */
+static void copy_done(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    const char *region = request->text + strspn(request->text, " \t");
+    if (result->status == 0)
+        regions_outdate(request->fs, region, strcspn(region, " \t\r\n"));
+    command_done(data, result);
+}
+
 static int carry_copy(struct request *request, const struct node *node, const struct order *order,
                       const char *path)
 {
     return store_copy(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
-                      order->region, order->name[0] != '\0' ? order->name : NULL, path,
-                      command_done, request, &request->job);
+                      order->region, order->name[0] != '\0' ? order->name : NULL, path, copy_done,
+                      request, &request->job);
 }
 
 static int carry_name(struct request *request, const struct node *node, const struct order *order,
                       const char *path)
 {
-    if (strcmp(snapshot_text(node->snapshot, SNAPSHOT_NAME), order->name) == 0)
+    const char *wanted = snapshot_more(node->snapshot)->wanted_name;
+    const char *its = wanted != NULL ? wanted : snapshot_text(node->snapshot, SNAPSHOT_NAME);
+    if (strcmp(its, order->name) == 0)
         return 1;
     return store_rename(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
                         order->name, path, command_done, request, &request->job);
