@@ -17,6 +17,7 @@
 
 #include "cbsfs/cloud.h"
 #include "cbsfs/hash_index.h"
+#include "cbsfs/provider.h"
 #include "cbsfs/table.h"
 
 #include <stdbool.h>
@@ -140,6 +141,8 @@ struct snapshot {
     uint64_t encrypted : 1, shared_in : 1;
     uint64_t in_images : 1;     /* images are built on it */
     uint64_t in_progress : 1;   /* linked in the catalogue's list */
+    uint64_t features : 3;      /* of enum snapshot_feature, as bits: there is something to tell */
+    uint64_t shared_out : 1;    /* with other accounts */
     uint64_t expires_bits : 40; /* see snapshot_expires() */
     uint64_t shape : 24;        /* number of what many have in common */
     uint64_t fetched_bits : 44; /* see snapshot_fetched() */
@@ -181,8 +184,24 @@ struct shape {
     char *texts; /* NULL: unused */
 };
 
+/* What was learnt; `was`: the status, the state or the name before. */
+enum catalogue_news {
+    CATALOGUE_DISK_APPEARED,
+    CATALOGUE_DISK_CHANGED,
+    CATALOGUE_DISK_GONE,
+    CATALOGUE_SNAPSHOT_APPEARED,
+    CATALOGUE_SNAPSHOT_CHANGED,
+    CATALOGUE_SNAPSHOT_RENAMED,
+    CATALOGUE_SNAPSHOT_GONE
+};
+
 struct catalogue {
     const struct provider *provider;
+    /* Called for what is shown and was not there at the first listing, or is another now; what is
+     * gone is still there then. NULL: nobody listens. Must not touch the catalogue. */
+    void (*news)(void *data, enum catalogue_news news, const struct disk *disk,
+                 const struct snapshot *snapshot, const char *was);
+    void *news_data;
     struct table disks_by_id, disks_by_key;
     struct snapshot **chunks; /* the memory of snapshots, by number */
     size_t chunk_count;
@@ -251,6 +270,10 @@ const struct snapshot_more *snapshot_more(const struct snapshot *snapshot);
 /* Append the provider's record as JSON that a terminal can show, "null" where none is kept. 0,
  * -ENOMEM or the buffer's error. */
 int snapshot_put_raw(const struct snapshot *snapshot, struct buffer *out);
+/* Appends what the provider's record tells of it beside what everybody asks for, see
+ * provider->put_feature(). 0, -ENOMEM or the buffer's error. */
+int snapshot_put_feature(const struct snapshot *snapshot, enum snapshot_feature feature,
+                         struct buffer *out);
 int disk_put_raw(const struct disk *disk, struct buffer *out);
 /* The disk's snapshots, oldest first, hidden ones too; `at` below disk->count. */
 struct snapshot *disk_snapshot(const struct disk *disk, size_t at);
@@ -364,6 +387,12 @@ void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, i
                        int64_t wall);
 void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,
                             int64_t wall);
+/* Its set of entries is, or is about to be, another one: copies of it end. */
+void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
+void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, int64_t expires,
+                       int64_t now);
+/* Whether it is shared with other accounts. */
+void catalogue_shared(struct snapshot *snapshot, bool shared, int64_t now);
 /* Remembers a rename for later (CREATING): shown at once, sent by jobs.c. 0 or -ENOMEM. */
 int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
                            int64_t wall);

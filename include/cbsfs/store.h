@@ -18,6 +18,7 @@
 
 struct buffer;
 struct client;
+struct events;
 struct loop;
 struct store;
 
@@ -26,6 +27,11 @@ struct store_settings {
     int64_t timeout; /* ms: one operation */
     const char *const
         *disks; /* NULL-terminated ids: show only these; NULL: all. Must outlive the store. */
+    struct events *events; /* where what is learnt is told; NULL: nowhere. Must outlive the store */
+    const char *region;    /* for the events; NULL: none. Must outlive the store */
+    const char *prefix; /* of paths there: "regions/REGION/"; NULL: none. Must outlive the store */
+    struct store *beside; /* one of the same mount, or NULL: they tell of their failures and their
+                             changes together */
 };
 
 /* NULL when memory is out. loop and client must outlive the store. */
@@ -46,10 +52,14 @@ enum store_want {
     WANT_SNAPSHOTS,      /* the list of all snapshots */
     WANT_DISK,           /* `id`: whether this disk is there, and its record */
     WANT_DISK_SNAPSHOTS, /* `id`: the snapshots of this disk */
-    WANT_STATUS, /* `id`: this snapshot's status, not older than 2 s while in progress, else ttl */
-    WANT_SETTLED /* `id`: nothing in progress with this snapshot, or it is gone. No time limit */
+    WANT_STATUS,  /* `id`: this snapshot's status, not older than 2 s while in progress, else ttl */
+    WANT_SETTLED, /* `id`: nothing in progress with this snapshot, or it is gone. No time limit */
+    WANT_SHARES,  /* `id`: the accounts that this snapshot is shared with */
+    WANT_GROUPS,  /* snapshot groups; while one is in progress not older than 2 s */
+    WANT_POLICIES,
+    WANT_REGIONS
 };
-#define STORE_WANT_COUNT 6
+#define STORE_WANT_COUNT 10
 
 /* Somebody who waits. Owned by the caller, zero-initialised with ready and data set, kept until
  * `ready` was called or store_unwait(). */
@@ -63,10 +73,10 @@ struct store_waiter {
 };
 
 /*
- * Is it known freshly enough?  Returns 0: yes.  Returns -EINPROGRESS: the waiter's `ready` is
- * called once later, never from inside.  -ENOMEM, or why the same question has just failed: it is
- * not asked again for a second, or for three times as long as it took to fail (30 s at most),
- * unless somebody refreshes.  Whoever gets 0 or `ready`, or such a
+ * Is it known freshly enough?  `id` is NULL where none is meant.  Returns 0: yes.  Returns
+ * -EINPROGRESS: the waiter's `ready` is called once later, never from inside.  -ENOMEM, or why the
+ * same question has just failed: it is not asked again for a second, or for three times as long as
+ * it took to fail (30 s at most), unless somebody refreshes.  Whoever gets 0 or `ready`, or such a
  * failure, looks into the catalogue.
  */
 int store_want(struct store *store, enum store_want want, const char *id,
@@ -78,6 +88,19 @@ void store_expect(struct store *store, enum store_want want, const char *id);
 int64_t store_last_page(const struct store *store);
 /* Takes a waiter back. Harmless when it does not wait. */
 void store_unwait(struct store_waiter *waiter);
+
+/*
+ * What WANT_SHARES (with the snapshot's id), WANT_GROUPS, WANT_POLICIES and WANT_REGIONS (with "")
+ * are answered with: an array of objects as cloud.h has them (cloud_answer.list), borrowed until
+ * the next round of the loop. NULL: never answered. Of a cloud that has no such thing store_want()
+ * says -EOPNOTSUPP.
+ */
+const json_t *store_list(const struct store *store, enum store_want want, const char *id);
+/* As store_life() and store_asked(), of such a list. */
+int64_t store_list_life(const struct store *store, enum store_want want, const char *id);
+int64_t store_list_asked(const struct store *store, enum store_want want, const char *id);
+/* Another number whenever something else may be shown. */
+uint64_t store_list_version(const struct store *store, enum store_want want, const char *id);
 
 /* Milliseconds for which what is known may still be shown without asking again; 0: none. For
  * WANT_DISKS, WANT_SNAPSHOTS, WANT_DISK, WANT_DISK_SNAPSHOTS. */
@@ -103,6 +126,8 @@ void store_refresh_disk(struct store *store, const char *id);
 /* Somebody holds a poll(2) open on the status of something in progress: keeps it polled until 0
  * again. `changed` (set once) is called after each round that changed anything. */
 void store_watch(struct store *store, int change);
+/* Somebody follows the events: keeps what is in progress polled for a few seconds from now. */
+void store_follow(struct store *store);
 void store_on_change(struct store *store, void (*changed)(void *data), void *data);
 
 /* --- changing ------------------------------------------------------------------------ */
@@ -112,7 +137,7 @@ struct job;
 /* What the caller of a change learns, valid during `done`. */
 struct job_result {
     int status;     /* 0, or a negative errno of design 7 */
-    const char *id; /* create: the new snapshot's id; else the snapshot's; "" if unknown */
+    const char *id; /* of what was made; else the snapshot's or the group's; "" if unknown */
 };
 
 /*
@@ -136,12 +161,56 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
                  void (*done)(void *data, const struct job_result *result), void *data,
                  struct job **job);
 
+/* When the cloud deletes it: seconds since the epoch, at least a day ahead; TIMESTAMP_NONE: never.
+ */
+int store_expire(struct store *store, const char *snapshot_id, int64_t expires, const char *path,
+                 void (*done)(void *data, const struct job_result *result), void *data,
+                 struct job **job);
+/* `cancel`: no longer with this account. */
+int store_share(struct store *store, const char *snapshot_id, const char *account, bool cancel,
+                const char *path, void (*done)(void *data, const struct job_result *result),
+                void *data, struct job **job);
+/* `name` NULL: the cloud chooses one. The result has the copy's id, which is one of that region. */
+int store_copy(struct store *store, const char *snapshot_id, const char *region, const char *name,
+               const char *path, void (*done)(void *data, const struct job_result *result),
+               void *data, struct job **job);
+
+/* A disk as it would be made from a snapshot: like the one that the snapshot is of. Borrowed. */
+struct disk_order {
+    const char *name; /* NULL: the cloud chooses one */
+    const char *zone, *type;
+    int64_t size; /* GiB */
+};
+/* Fills what *order leaves open (NULL, 0) from the snapshot and its disk. NULL, or what is missing,
+ * for a person. */
+const char *store_complete_disk_order(const struct snapshot *snapshot, struct disk_order *order);
+/* Makes one disk, however often the order has to be sent. The result has the disk's id. */
+int store_new_disk(struct store *store, const char *snapshot_id, const struct disk_order *order,
+                   const char *path, void (*done)(void *data, const struct job_result *result),
+                   void *data, struct job **job);
+
+/* Groups: snapshots of several disks at one moment. What is known of them is asked for first
+ * (WANT_GROUPS). The result of the first has the group's id. */
+int store_create_group(struct store *store, const char *const *disk_ids, size_t count,
+                       const char *name, const char *path,
+                       void (*done)(void *data, const struct job_result *result), void *data,
+                       struct job **job);
+int store_rollback_group(struct store *store, const char *group_id, bool stop, bool start,
+                         const char *path,
+                         void (*done)(void *data, const struct job_result *result), void *data,
+                         struct job **job);
+int store_delete_group(struct store *store, const char *group_id, const char *path,
+                       void (*done)(void *data, const struct job_result *result), void *data,
+                       struct job **job);
+/* The group with this id among what is known, borrowed as store_list() is; NULL: there is none. */
+const json_t *store_group(const struct store *store, const char *id);
+
 /* The caller was interrupted. True: nothing was sent and the job is gone, `done` will not be
  * called. False: it runs to its true answer. */
 bool job_cancel(struct job *job);
 /* The caller is gone for good (shutdown): `done` will not be called, the job goes on. */
 void job_forget(struct job *job);
-/* How many changes are on the wire or being settled. */
+/* How many changes are on the wire or being settled, here and in the stores beside it. */
 unsigned store_running_jobs(const struct store *store);
 
 /* --- failures: the reason is in the tree --------------------------------------------- */
@@ -155,7 +224,8 @@ void store_fail(struct store *store, const char *disk_id, const char *snapshot_i
 int store_refuse(struct store *store, const char *disk_id, const char *snapshot_id,
                  const char *path, const char *operation, int status, const char *message);
 
-/* Append what the files show. 0 or the buffer's error. */
+/* Append what the files show: errors and jobs of all stores beside it as well, in their order. 0 or
+ * the buffer's error. */
 int store_put_error(const struct store *store, const char *disk_id, const char *snapshot_id,
                     struct buffer *out);
 int store_put_errors(const struct store *store, struct buffer *out);
@@ -163,7 +233,9 @@ int store_put_jobs(const struct store *store, struct buffer *out);
 int store_put_stats(const struct store *store, struct buffer *out);
 /* How many visible snapshots of its disk are newer. Linear in the disk's. */
 size_t store_newer(const struct snapshot *snapshot);
-/* What the last rollback of this snapshot came to, one line, or nothing. */
-int store_put_last_rollback(const struct store *store, const char *snapshot_id, struct buffer *out);
+/* What the last change of this kind ("rollback", "copy_to") of this snapshot or group came to, one
+ * line, or nothing. */
+int store_put_last_result(const struct store *store, const char *operation, const char *snapshot_id,
+                          struct buffer *out);
 
 #endif

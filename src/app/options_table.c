@@ -257,6 +257,12 @@ static int apply_rate(struct options *options, const char *value, char *allowed,
     return 0;
 }
 
+static int apply_allow_create_disk(struct options *options, const char *value, char *allowed,
+                                   size_t size)
+{
+    return apply_flag(&options->allow_create_disk, value, allowed, size);
+}
+
 static int apply_allow_delete(struct options *options, const char *value, char *allowed,
                               size_t size)
 {
@@ -350,6 +356,9 @@ const struct option_entry option_table[OPTION_COUNT] = {
     {"ttl", "SECONDS", "how old a listing may be, 1 to 86400 (30)", apply_ttl},
     {"timeout", "SECONDS", "longest wait of one operation, 1 to 600 (10)", apply_timeout},
     {"rate", "CALLS", "API calls a second for each action, 1 to 1000 (20)", apply_rate},
+    {"allow_create_disk", NULL,
+     "new_disk makes a disk, which costs money; without it, it is refused",
+     apply_allow_create_disk},
     {"allow_delete", NULL, "rmdir deletes a snapshot; without it, it is refused",
      apply_allow_delete},
     {"protect", "GLOB[:GLOB]", "snapshots of these names are never deleted", apply_protect},
@@ -410,6 +419,7 @@ void options_print_help(FILE *out)
     fputs("usage: cbsfs [SOURCE] MOUNTPOINT [-o OPT[,OPT...]]\n"
           "       cbsfs --demo MOUNTPOINT\n"
           "       cbsfs --check [SOURCE]\n"
+          "       cbsfs --clean MOUNTPOINT\n"
           "       cbsfs --help | --version\n"
           "\n"
           "Mounts the disks of a cloud account: a directory is a snapshot.\n"
@@ -417,6 +427,7 @@ void options_print_help(FILE *out)
           "\n"
           "    --demo           mount a simulated account; snapshots may be deleted in it\n"
           "    --check          try credentials, clock, region and permissions\n"
+          "    --clean          remove what a killed cbsfs has left at MOUNTPOINT\n"
           "    -f               stay in the foreground\n"
           "    -d               like -f, and show what the kernel asks\n"
           "    -h, --help       show this text\n"

@@ -15,7 +15,7 @@ struct option_entry {
     int (*apply)(struct options *options, const char *value, char *allowed, size_t size);
 };
 
-enum { OPTION_COUNT = 17 };
+enum { OPTION_COUNT = 18 };
 extern const struct option_entry option_table[OPTION_COUNT];
 
 /* Position in option_table of the first `length` bytes of `name`; -1 if it is not one of ours. */

@@ -93,7 +93,11 @@ static bool id_is_valid(const char *id)
 
 const char *codec_id(const json_t *record, const char *key)
 {
-    const json_t *value = json_object_get(record, key);
+    return codec_id_of(json_object_get(record, key));
+}
+
+const char *codec_id_of(const json_t *value)
+{
     const char *id = json_string_value(value);
     return id != NULL && strlen(id) == json_string_length(value) && id_is_valid(id) ? id : "";
 }

@@ -21,6 +21,8 @@ bool codec_region_is_valid(const char *region);
  * one.
  */
 const char *codec_id(const json_t *record, const char *key);
+/* The same of a value by itself. */
+const char *codec_id_of(const json_t *value);
 
 /* Whether the record has a text of that name: null or a number says nothing about what it was. */
 bool codec_has_text(const json_t *record, const char *key);

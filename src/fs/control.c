@@ -13,41 +13,33 @@ int fs_refuse(struct fs *fs, const struct node *node, const char *name, const ch
               int status, const char *reason)
 {
     char path[1024];
+    /* A region that nobody has entered keeps no failures. */
+    const struct region *region = node->region->store != NULL ? node->region : region_home(fs);
     node_path(node, path, sizeof(path));
     if (name != NULL) {
         size_t used = strlen(path);
         snprintf(path + used, sizeof(path) - used, "%s%s", used > 0 ? "/" : "", name);
     }
-    return store_refuse(fs->store, node->disk != NULL ? disk_text(node->disk, DISK_ID) : NULL,
+    return store_refuse(region->store, node->disk != NULL ? disk_text(node->disk, DISK_ID) : NULL,
                         node->snapshot != NULL ? snapshot_text(node->snapshot, SNAPSHOT_ID) : NULL,
                         path, operation, status, reason);
 }
 
 /* --- rollback: 1 | yes | DISK-ID, then stop and start -------------------------------- */
 
-struct rollback_command {
-    bool stop, start;
-};
-
-/* Reads the words; NULL and *command, or why it is none. */
-static const char *parse_rollback(const struct fs *fs, const struct node *node, const char *text,
+const char *command_read_rollback(const struct fs *fs, const char *id, const char *text,
                                   struct rollback_command *command)
 {
     char line[256], *rest = NULL;
-    size_t length = strcspn(text, "\n");
-    if (text[length] != '\0' && text[length + strspn(text + length, "\r\n")] != '\0')
-        return "a command is one line";
-    if (length >= sizeof(line))
-        return "this is no command";
-    memcpy(line, text, length);
-    line[length] = '\0';
+    const char *reason = command_line(text, line, sizeof(line));
+    if (reason != NULL)
+        return reason;
     const char *word = strtok_r(line, " \t\r", &rest);
-    const char *id = disk_text(node->disk, DISK_ID);
     bool plain = word != NULL && (strcmp(word, "1") == 0 || strcmp(word, "yes") == 0);
     if (plain && fs->settings.rollback == FS_ROLLBACK_CONFIRM)
-        return "this mount (rollback=confirm) takes only the disk's id";
+        return "this mount (rollback=confirm) takes only the id";
     if (word == NULL || (!plain && strcmp(word, id) != 0))
-        return "write 1, yes or the disk's id; the id must be that of the snapshot's disk";
+        return "write 1, yes or the id, which must be the one that `cat rollback` shows";
     *command = (struct rollback_command){0};
     while ((word = strtok_r(NULL, " \t\r", &rest)) != NULL) {
         if (strcmp(word, "stop") == 0)
@@ -72,20 +64,6 @@ void command_finish(struct request *request, int status)
         fuse_reply_write(request->fuse, request->size);
 }
 
-static void answer_done(struct request *request)
-{
-    command_finish(request, request->status);
-}
-
-static void rollback_done(void *data, const struct job_result *result)
-{
-    struct request *request = data;
-    request->job = NULL;
-    request->status = result->status;
-    request->answer = answer_done;
-    request_wake(request);
-}
-
 void command_rollback(struct request *request)
 {
     struct fs *fs = request->fs;
@@ -97,7 +75,8 @@ void command_rollback(struct request *request)
         command_finish(request, status);
         return;
     }
-    const char *reason = parse_rollback(fs, &node, request->text, &command);
+    const char *reason =
+        command_read_rollback(fs, disk_text(node.disk, DISK_ID), request->text, &command);
     if (fs->settings.rollback == FS_ROLLBACK_OFF)
         status = fs_refuse(fs, &node, NULL, "rollback", -EPERM, "this mount has rollback=off");
     else if (reason != NULL)
@@ -111,7 +90,7 @@ void command_rollback(struct request *request)
         request_wait(request, WANT_DISK, disk_text(node.disk, DISK_ID)))
         return;
     node_path(&node, path, sizeof(path));
-    status = store_rollback(fs->store, id, command.stop, command.start, path, rollback_done,
+    status = store_rollback(node.region->store, id, command.stop, command.start, path, command_done,
                             request, &request->job);
     if (status != 0)
         command_finish(request, status);
@@ -129,9 +108,9 @@ int command_refresh(struct fs *fs)
 
 int command_log_level(const char *text)
 {
-    char word[32];
+    char word[32], more;
     enum log_level level;
-    if (sscanf(text, " %31s", word) != 1 || log_level_parse(word, &level) != 0)
+    if (sscanf(text, " %31s %c", word, &more) != 1 || log_level_parse(word, &level) != 0)
         return -EINVAL;
     log_set_level(level);
     return 0;

@@ -33,23 +33,28 @@ static bool is_static(const struct node *directory, unsigned file)
 }
 
 /* NULL for directories whose entries are always the same. */
-static struct directory_told *told_of(struct fs *fs, const struct node *directory)
+static struct directory_told *told_of(const struct node *directory)
 {
     if (is_static(directory, STATIC_DISKS))
-        return &fs->told_disks;
+        return &directory->region->told_disks;
     if (is_static(directory, STATIC_SNAPSHOTS))
-        return &fs->told_snapshots;
+        return &directory->region->told_snapshots;
+    if (is_static(directory, STATIC_REGIONS))
+        return &directory->region->fs->told_regions;
     return directory->kind == NODE_DISK ? &directory->disk->told[directory->file == DISK_SNAPSHOTS]
                                         : NULL;
 }
 
 /* Of the set of entries. */
-static uint64_t version_of(const struct fs *fs, const struct node *directory)
+static uint64_t version_of(const struct node *directory)
 {
+    if (is_static(directory, STATIC_REGIONS))
+        return directory->region->fs->regions_version;
+    const struct catalogue *catalogue = store_catalogue(directory->region->store);
     if (is_static(directory, STATIC_DISKS))
-        return store_catalogue(fs->store)->disks_version;
+        return catalogue->disks_version;
     if (is_static(directory, STATIC_SNAPSHOTS))
-        return store_catalogue(fs->store)->entries_version;
+        return catalogue->entries_version;
     if (node_is_snapshots(directory))
         return directory->disk->entries_version;
     /* What comes and goes in a disk's own: what only a disk that exists has, and `latest`. */
@@ -70,19 +75,24 @@ static enum store_want wants_of(const struct node *directory, enum store_want *o
 }
 
 /* Changes whenever it is of another listing. */
-static int64_t asked_of(const struct fs *fs, const struct node *directory)
+static int64_t asked_of(const struct node *directory)
 {
     enum store_want other, want = wants_of(directory, &other);
-    return store_asked(fs->store, want, directory->disk) +
-           store_asked(fs->store, other, directory->disk);
+    const struct store *store = directory->region->store;
+    if (is_static(directory, STATIC_REGIONS))
+        return store_list_asked(store, WANT_REGIONS, "");
+    return store_asked(store, want, directory->disk) + store_asked(store, other, directory->disk);
 }
 
 /* ms */
-static int64_t life_of(const struct fs *fs, const struct node *directory)
+static int64_t life_of(const struct node *directory)
 {
     enum store_want other, want = wants_of(directory, &other);
-    int64_t life = store_life(fs->store, want, directory->disk);
-    int64_t also = store_life(fs->store, other, directory->disk);
+    const struct store *store = directory->region->store;
+    if (is_static(directory, STATIC_REGIONS))
+        return store_list_life(store, WANT_REGIONS, "");
+    int64_t life = store_life(store, want, directory->disk);
+    int64_t also = store_life(store, other, directory->disk);
     return life < also ? life : also;
 }
 
@@ -97,8 +107,8 @@ static void renew(struct fs *fs, struct directory_told *told)
 static void judge(struct fs *fs, const struct node *directory, struct directory_told *told)
 {
     if (told->stamp == 0 ||
-        (told->held && (told->version != version_of(fs, directory) ||
-                        told->asked != asked_of(fs, directory) || life_of(fs, directory) == 0)))
+        (told->held && (told->version != version_of(directory) ||
+                        told->asked != asked_of(directory) || life_of(directory) == 0)))
         renew(fs, told);
 }
 
@@ -109,13 +119,37 @@ static void take_back(struct fs *fs, const struct node *directory, struct direct
     node_untell(fs, node_own_number(directory));
 }
 
+static bool lists_groups(const struct node *directory)
+{
+    return is_static(directory, STATIC_GROUPS) ||
+           (directory->kind == NODE_GROUP && directory->file == GROUP_SNAPSHOTS);
+}
+
+/* There are few of them, and nobody lists them all day: each list that was asked for is another
+ * stamp, and while what is known is too old each question about it is. */
+static double tell_groups(struct fs *fs, const struct node *directory, double life,
+                          long *nanoseconds)
+{
+    const struct store *store = directory->region->store;
+    double most = (double)store_list_life(store, WANT_GROUPS, "") / 1000.0;
+    if (most > 0) {
+        *nanoseconds = (long)(store_list_version(store, WANT_GROUPS, "") % STAMP_LIMIT);
+        return most < life ? most : life;
+    }
+    fs->stamps = fs->stamps % STAMP_LIMIT + 1;
+    *nanoseconds = (long)fs->stamps;
+    return 0;
+}
+
 double copy_tell(struct fs *fs, const struct node *directory, double life, long *nanoseconds)
 {
-    struct directory_told *told = told_of(fs, directory);
+    struct directory_told *told = told_of(directory);
+    if (told == NULL && lists_groups(directory) && fs->keeps_directories)
+        return tell_groups(fs, directory, life, nanoseconds);
     if (told == NULL || !fs->keeps_directories)
         return life;
     judge(fs, directory, told);
-    double most = (double)life_of(fs, directory) / 1000.0;
+    double most = (double)life_of(directory) / 1000.0;
     if (told->held && most < life)
         life = most;
     int64_t until = clock_now() + (int64_t)(life * 1000.0);
@@ -127,63 +161,69 @@ double copy_tell(struct fs *fs, const struct node *directory, double life, long 
 
 void copy_was_read(struct fs *fs, const struct node *directory)
 {
-    struct directory_told *told = told_of(fs, directory);
+    struct directory_told *told = told_of(directory);
     if (told == NULL || !fs->keeps_directories)
         return;
     judge(fs, directory, told);
     if (told->held)
         return;
     told->held = true;
-    told->version = version_of(fs, directory);
-    told->asked = asked_of(fs, directory);
-    if (told->until > clock_now() + life_of(fs, directory))
+    told->version = version_of(directory);
+    told->asked = asked_of(directory);
+    if (told->until > clock_now() + life_of(directory))
         take_back(fs, directory, told);
 }
 
 static void end_copy(struct fs *fs, const struct node *directory, struct directory_told *told,
                      bool always)
 {
-    if (!told->held || (!always && told->version == version_of(fs, directory)))
+    if (!told->held || (!always && told->version == version_of(directory)))
         return;
     renew(fs, told);
     take_back(fs, directory, told);
 }
 
-static void end_copies_of_disk(struct fs *fs, struct disk *disk, bool always)
+static void end_copies_of_disk(struct region *region, struct disk *disk, bool always)
 {
     struct node directory;
-    node_of_disk(disk, DISK_SELF, &directory);
-    end_copy(fs, &directory, &disk->told[0], always);
-    node_of_disk(disk, DISK_SNAPSHOTS, &directory);
-    end_copy(fs, &directory, &disk->told[1], always);
+    node_of_disk(region, disk, DISK_SELF, &directory);
+    end_copy(region->fs, &directory, &disk->told[0], always);
+    node_of_disk(region, disk, DISK_SNAPSHOTS, &directory);
+    end_copy(region->fs, &directory, &disk->told[1], always);
 }
 
-static void end_static_copies(struct fs *fs, bool always)
+static void end_static_copies(struct region *region, bool always)
 {
     struct node directory;
-    node_of_static(STATIC_DISKS, &directory);
-    end_copy(fs, &directory, &fs->told_disks, always);
-    node_of_static(STATIC_SNAPSHOTS, &directory);
-    end_copy(fs, &directory, &fs->told_snapshots, always);
+    node_of_static(region, STATIC_DISKS, &directory);
+    end_copy(region->fs, &directory, &region->told_disks, always);
+    node_of_static(region, STATIC_SNAPSHOTS, &directory);
+    end_copy(region->fs, &directory, &region->told_snapshots, always);
 }
 
-void copies_changed(struct fs *fs)
+void copies_changed(struct region *region)
 {
     struct disk *disk;
-    if (fs->keeps_directories)
-        end_static_copies(fs, false);
-    while ((disk = store_next_touched(fs->store)) != NULL) {
-        if (fs->keeps_directories)
-            end_copies_of_disk(fs, disk, false);
+    bool keeps_directories = region->fs->keeps_directories;
+    if (keeps_directories)
+        end_static_copies(region, false);
+    while ((disk = store_next_touched(region->store)) != NULL) {
+        if (keeps_directories)
+            end_copies_of_disk(region, disk, false);
     }
 }
 
 void copies_drop(struct fs *fs)
 {
-    const struct catalogue *catalogue = store_catalogue(fs->store);
     if (!fs->keeps_directories)
         return;
-    end_static_copies(fs, true);
-    for (size_t i = 0; i < catalogue->disk_count; i++)
-        end_copies_of_disk(fs, catalogue->disks[i], true);
+    struct node regions;
+    node_of_static(region_home(fs), STATIC_REGIONS, &regions);
+    end_copy(fs, &regions, &fs->told_regions, true);
+    for (struct region *at = NULL; (at = region_next(fs, at)) != NULL;) {
+        const struct catalogue *catalogue = store_catalogue(at->store);
+        end_static_copies(at, true);
+        for (size_t i = 0; i < catalogue->disk_count; i++)
+            end_copies_of_disk(at, catalogue->disks[i], true);
+    }
 }

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,19 +289,41 @@ static int link_target(struct fs *fs, const struct node *node, struct buffer *ou
 
 static int disk_error(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    return store_put_error(fs->store, disk_text(node->disk, DISK_ID), NULL, out);
+    (void)fs;
+    return store_put_error(node->region->store, disk_text(node->disk, DISK_ID), NULL, out);
 }
 
 static int snapshot_error(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    return store_put_error(fs->store, NULL, snapshot_text(node->snapshot, SNAPSHOT_ID), out);
+    (void)fs;
+    return store_put_error(node->region->store, NULL, snapshot_text(node->snapshot, SNAPSHOT_ID),
+                           out);
+}
+
+static int home_target(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)fs;
+    (void)node;
+    return buffer_puts(out, "..");
+}
+
+static int render_refused(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)node;
+    if (!regions_are_refused(fs))
+        return buffer_puts(out, "\n");
+    return buffer_printf(out,
+                         "The cloud does not tell this account which regions there are (%s).\n"
+                         "It needs the permission region:DescribeRegions; without it, mount each "
+                         "region by itself.\n"
+                         "The cloud's own words are in .cbsfs/errors.\n",
+                         strerrorname_np(-fs->regions_refused));
 }
 
 /* --- the mount's own ----------------------------------------------------------------- */
 
 static int readme(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    (void)node;
     return buffer_printf(
         out,
         "This is %s, mounted by cbsfs. A directory is a snapshot.\n"
@@ -312,7 +333,9 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "disks/ID/snapshots/           its snapshots, each a directory named after it\n"
         "disks/ID/latest               the newest that is ready\n"
         "snapshots/ID                  every snapshot by its id\n"
-        ".cbsfs/                       (not listed) stats, errors, jobs, config, refresh, "
+        "%s"
+        ".cbsfs/                       (not listed) stats, metrics, events, errors, jobs, config, "
+        "refresh, "
         "log_level\n"
         "\n"
         "make one                      mkdir disks/ID/snapshots/before-upgrade\n"
@@ -327,7 +350,10 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "allow_delete)\n"
         "why something failed          cat disks/ID/error\n"
         "look again at once            echo 1 > .cbsfs/refresh\n",
-        store_provider(fs->store)->title);
+        store_provider(node->region->store)->title,
+        fs->shows_regions
+            ? "regions/REGION/               disks/ and snapshots/ of another region\n"
+            : "");
 }
 
 static int control_version(struct fs *fs, const struct node *node, struct buffer *out)
@@ -343,34 +369,16 @@ static int control_config(struct fs *fs, const struct node *node, struct buffer 
     return buffer_puts(out, fs->settings.config);
 }
 
-static int control_stats(struct fs *fs, const struct node *node, struct buffer *out)
-{
-    (void)node;
-    store_put_stats(fs->store, out);
-    unsigned handles = 0, polls = 0;
-    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
-        handles++;
-        polls += handle->poll != NULL;
-    }
-    buffer_printf(out, "jobs_running %u\nparked %u\n", store_running_jobs(fs->store),
-                  requests_parked(fs));
-    buffer_printf(out, "handles %u\npolls %u\nrequests %" PRIu64 "\n", handles, polls,
-                  fs->requests);
-    /* What is allocated, whatever of it malloc has from the kernel: a leak shows here first. */
-    struct mallinfo2 memory = mallinfo2();
-    return buffer_printf(out, "memory %zu\n", memory.uordblks + memory.hblkhd);
-}
-
 static int control_errors(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    (void)node;
-    return store_put_errors(fs->store, out);
+    (void)fs;
+    return store_put_errors(node->region->store, out);
 }
 
 static int control_jobs(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    (void)node;
-    return store_put_jobs(fs->store, out);
+    (void)fs;
+    return store_put_jobs(node->region->store, out);
 }
 
 static int control_refresh(struct fs *fs, const struct node *node, struct buffer *out)
@@ -412,19 +420,26 @@ const struct file disk_files[] = {
     {"snapshots.json", FILE_VOLATILE, snapshots_json, 0},
     {"latest", FILE_LINK, latest_target, 0},
     {"error", FILE_VOLATILE, disk_error, 0},
+    /* Not listed, because knowing them costs a call. */
+    {"policies", FILE_VOLATILE | FILE_DISK_ONLY | FILE_UNLISTED | FILE_LIST, policies_render,
+     POLICIES_IDS},
+    {"policies.json", FILE_VOLATILE | FILE_DISK_ONLY | FILE_UNLISTED | FILE_LIST, policies_render,
+     POLICIES_WHOLE},
 };
 const size_t disk_file_count = sizeof(disk_files) / sizeof(disk_files[0]);
+_Static_assert(DISK_FILES + sizeof(disk_files) / sizeof(disk_files[0]) <= NODE_FILES_MOST,
+               "a disk's files have numbers");
 
 const struct file snapshot_files[] = {
     {"status", FILE_PROGRESS, snapshot_status, 0},
     {"state", FILE_PROGRESS, snapshot_value, SNAPSHOT_STATE},
     {"percent", FILE_PROGRESS, snapshot_percentage, 0},
     {"id", 0, snapshot_value, SNAPSHOT_ID},
-    {"name", FILE_VOLATILE, snapshot_name, 0},
+    {"name", FILE_VOLATILE | FILE_WRITABLE, snapshot_name, 0},
     {"disk", 0, snapshot_disk, 0},
     {"size", 0, render_size, 0},
     {"created", FILE_PROGRESS, render_created, 0},
-    {"expires", FILE_PROGRESS, render_expires, 0},
+    {"expires", FILE_PROGRESS | FILE_WRITABLE, render_expires, 0},
     {"encrypted", 0, snapshot_encrypted, 0},
     {"usage", FILE_PROGRESS, snapshot_value, SNAPSHOT_USAGE},
     {"type", FILE_PROGRESS, snapshot_value, SNAPSHOT_TYPE},
@@ -434,22 +449,38 @@ const struct file snapshot_files[] = {
     {"error", FILE_VOLATILE, snapshot_error, 0},
     {"rollback", FILE_VOLATILE | FILE_WRITABLE, rollback_render, 0},
     {"wait", FILE_VOLATILE | FILE_UNLISTED, snapshot_status, 0},
+    {"tags", FILE_PROGRESS, feature_render, FEATURE_TAGS},
+    {"policy", FILE_PROGRESS, feature_render, FEATURE_POLICY},
+    {"copy_to", FILE_VOLATILE | FILE_WRITABLE, copy_render, 0},
+    {"new_disk", FILE_VOLATILE | FILE_WRITABLE, new_disk_render, 0},
+    /* Not listed, because knowing it costs a call for each snapshot that is shared. */
+    {"shared_with", FILE_VOLATILE | FILE_WRITABLE | FILE_UNLISTED | FILE_LIST, shares_render, 0},
 };
 const size_t snapshot_file_count = sizeof(snapshot_files) / sizeof(snapshot_files[0]);
+_Static_assert(SNAPSHOT_FILES + sizeof(snapshot_files) / sizeof(snapshot_files[0]) <=
+                   NODE_FILES_MOST,
+               "a snapshot's files have numbers");
 
 const struct file static_files[] = {
     {"README", 0, readme, 0},
     {"version", 0, control_version, 0},
     {"config", 0, control_config, 0},
-    {"stats", FILE_VOLATILE, control_stats, 0},
+    {"stats", FILE_VOLATILE, stats_render, 0},
+    {"metrics", FILE_VOLATILE, metrics_render, 0},
     {"errors", FILE_VOLATILE, control_errors, 0},
+    {"events", FILE_VOLATILE | FILE_LIVE, NULL, 0},
+    {"events.1", FILE_VOLATILE, events_before_render, 0},
     {"jobs", FILE_VOLATILE, control_jobs, 0},
     {"refresh", FILE_VOLATILE | FILE_WRITABLE, control_refresh, 0},
     {"log_level", FILE_VOLATILE | FILE_WRITABLE, control_log_level, 0},
 };
 const size_t static_file_count = sizeof(static_files) / sizeof(static_files[0]);
+_Static_assert(STATIC_FILES + sizeof(static_files) / sizeof(static_files[0]) <= NODE_FILES_MOST,
+               "the mount's own files have numbers");
 
 const struct file link_file = {"", FILE_LINK, link_target, 0};
+const struct file home_file = {"", FILE_LINK, home_target, 0};
+const struct file refused_file = {"error", FILE_VOLATILE, render_refused, 0};
 
 /* --- the rest
  * --------------------------------------------------------------------------------------------------
@@ -457,6 +488,8 @@ const struct file link_file = {"", FILE_LINK, link_target, 0};
 
 int file_render(struct fs *fs, const struct node *node, struct buffer *out)
 {
+    if (node->type->flags & FILE_LIVE)
+        return 0; /* it is not read from here */
     int status = node->type->render(fs, node, out);
     return status != 0 ? status : out->error;
 }

@@ -116,21 +116,22 @@ void fs_forget_names(struct fs *fs)
         copies_drop(fs); /* to read a directory again brings its names by the hundred */
 }
 
-static void catalogue_changed(void *data)
+void fs_region_changed(void *data)
 {
-    struct fs *fs = data;
-    uint64_t freed = store_catalogue(fs->store)->entries_freed;
-    handles_changed(fs);
-    copies_changed(fs);
-    if (freed == fs->entries_freed)
+    struct region *region = data;
+    uint64_t freed = store_catalogue(region->store)->entries_freed;
+    handles_changed(region->fs);
+    copies_changed(region);
+    if (freed == region->entries_freed)
         return;
-    fs->entries_freed = freed;
-    fs_forget_names(fs);
+    region->entries_freed = freed;
+    fs_forget_names(region->fs);
 }
 
 void fs_refresh(struct fs *fs)
 {
-    store_refresh(fs->store);
+    for (struct region *at = NULL; (at = region_next(fs, at)) != NULL;)
+        store_refresh(at->store);
     fs_forget_names(fs);
     copies_drop(fs);
 }
@@ -141,14 +142,16 @@ struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settin
     if (fs == NULL)
         return NULL;
     fs->loop = loop;
-    fs->store = store;
     fs->settings = *settings;
+    if (regions_begin(fs, store) != 0) {
+        free(fs);
+        return NULL;
+    }
     fs->mounted = clock_wall() / 1000;
     fs->watch.fd = fs->wake.fd = -1;
     fs->watch.ready = receive;
     fs->watch.data = fs;
     requests_begin(fs);
-    store_on_change(store, catalogue_changed, fs);
     return fs;
 }
 
@@ -288,10 +291,10 @@ void fs_free(struct fs *fs)
 {
     if (fs == NULL)
         return;
-    store_on_change(fs->store, NULL, NULL);
     requests_drop(fs);
     while (fs->handles != NULL)
         handle_free(fs->handles);
+    regions_end(fs);
     if (fs->watch.fd >= 0)
         loop_unwatch(fs->loop, &fs->watch);
     wake_end(fs);

@@ -6,6 +6,7 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 10)
 
 #include "cbsfs/buffer.h"
+#include "cbsfs/events.h"
 #include "cbsfs/fs.h"
 #include "cbsfs/loop.h"
 #include "cbsfs/store.h"
@@ -14,13 +15,57 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* --- regions: each has a store of its own (regions.c) -------------------------------- */
+
+struct fs;
+
+/* One of the account's; its place in fs->regions is its number. */
+struct region {
+    struct fs *fs;
+    unsigned number;        /* 0: the mount's own, whose disks/ is at the root */
+    char *id;               /* its name */
+    bool is_listed;         /* in regions/ */
+    struct store *store;    /* NULL: nobody has entered it */
+    uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
+    struct directory_told told_disks, told_snapshots;
+};
+
+/* As many as an inode number can tell apart. */
+#define REGION_COUNT 64
+
+/* The mount's own. */
+struct region *region_home(const struct fs *fs);
+/* That of an inode number, or NULL. */
+struct region *region_of(const struct fs *fs, fuse_ino_t number);
+/* Those that were entered, one after the other, the first behind NULL, then NULL. */
+struct region *region_next(const struct fs *fs, const struct region *region);
+/* By name: another one than the mount's own, that the cloud has told of; or NULL. */
+struct region *region_named(const struct fs *fs, const char *id);
+/* From now on it has a store. Asks nothing. 0 or -ENOMEM. */
+int region_enter(struct region *region);
+/* Takes in what the cloud has told of regions. 0 or -ENOMEM: then some are missing. */
+int regions_learn(struct fs *fs);
+/* The question which there are has ended so: true if asking again will not help.  Then what
+ * regions/ shows is the reason. */
+bool regions_note_refusal(struct fs *fs, int status);
+bool regions_are_refused(const struct fs *fs);
+/* What is known of another region, of which the name has this length, is not what is there. */
+void regions_outdate(const struct fs *fs, const char *id, size_t length);
+/* The stats of those that were entered, each line with the region's path in front. */
+int regions_put_stats(const struct fs *fs, struct buffer *out);
+/* 0 or -ENOMEM. */
+int regions_begin(struct fs *fs, struct store *home);
+void regions_end(struct fs *fs);
+
 /* --- nodes: an inode number is what it names (nodes.c) ------------------------------- */
 
 enum node_kind {
     NODE_STATIC,   /* the same in every mount: file says which */
     NODE_DISK,     /* key: the disk */
     NODE_SNAPSHOT, /* key: the snapshot */
-    NODE_LINK      /* key: the snapshot that a symlink in /snapshots leads to */
+    NODE_LINK,     /* key: the snapshot that a symlink in /snapshots leads to */
+    NODE_GROUP,    /* key: the group of snapshots */
+    NODE_MEMBER    /* key: a link of a group to one of its snapshots */
 };
 
 /* Files of a NODE_STATIC. */
@@ -29,32 +74,44 @@ enum {
     STATIC_DISKS,
     STATIC_SNAPSHOTS,
     STATIC_CONTROL,
-    STATIC_FILES /* README and the files of .cbsfs: STATIC_FILES + position in the table */
+    STATIC_GROUPS,
+    STATIC_REGIONS,
+    STATIC_REGION,  /* one in it */
+    STATIC_HOME,    /* not listed in it: a symlink to the root, by the name of the mount's region */
+    STATIC_REFUSED, /* what it has instead of regions that the account may not ask for */
+    STATIC_FILES    /* README and the files of .cbsfs: STATIC_FILES + position in the table */
 };
 /* Files of a NODE_DISK; the table follows. */
 enum { DISK_SELF, DISK_SNAPSHOTS, DISK_FILES };
 /* Files of a NODE_SNAPSHOT. */
 enum { SNAPSHOT_SELF, SNAPSHOT_FILES };
+/* Files of a NODE_GROUP; the table follows. */
+enum { GROUP_SELF, GROUP_SNAPSHOTS, GROUP_FILES };
+
+/* An inode number has room for so many files of one thing. */
+#define NODE_FILES_MOST 64
 
 struct node {
     enum node_kind kind;
     unsigned file;
+    struct region *region;     /* never NULL */
     struct disk *disk;         /* NODE_DISK, NODE_SNAPSHOT, NODE_LINK */
     struct snapshot *snapshot; /* NODE_SNAPSHOT, NODE_LINK */
+    const json_t *group;       /* NODE_GROUP, NODE_MEMBER; as store_list() lends it */
+    const char *member;        /* NODE_MEMBER: the snapshot's id */
+    uint64_t key;              /* NODE_GROUP, NODE_MEMBER */
     const struct file *type;   /* what is not a directory; NULL for directories */
     bool size_only; /* when it is rendered only the length counts: blanks may stand for a record */
 };
 
-struct fs;
-
-fuse_ino_t node_number(enum node_kind kind, uint64_t key, unsigned file);
 /* 0, or -ENOENT when what the number names is not there any more. */
 int node_find(const struct fs *fs, fuse_ino_t number, struct node *node);
 bool node_is_snapshots(const struct node *node); /* a disk's snapshots/ */
-void node_of_disk(struct disk *disk, unsigned file, struct node *node);
-void node_of_snapshot(struct snapshot *snapshot, unsigned file, struct node *node);
-void node_of_link(struct snapshot *snapshot, struct node *node);
-void node_of_static(unsigned file, struct node *node);
+void node_of_disk(struct region *region, struct disk *disk, unsigned file, struct node *node);
+void node_of_snapshot(struct region *region, struct snapshot *snapshot, unsigned file,
+                      struct node *node);
+void node_of_link(struct region *region, struct snapshot *snapshot, struct node *node);
+void node_of_static(struct region *region, unsigned file, struct node *node);
 fuse_ino_t node_own_number(const struct node *node);
 
 /* What stat(2) shows, for the kernel; *life: for how long (seconds) it may keep it. 0, or -ENOMEM:
@@ -67,7 +124,7 @@ void node_untell(struct fs *fs, fuse_ino_t number);
 /* True for a file that changes only when something is learnt that was not expected. */
 bool node_is_settled(const struct node *node);
 /* For how long (seconds) it may keep the name. */
-double node_entry_life(const struct fs *fs, const struct node *node);
+double node_entry_life(const struct node *node);
 /* The path below the mount point, for records. */
 void node_path(const struct node *node, char *path, size_t size);
 
@@ -82,7 +139,9 @@ enum {
     FILE_WRITABLE = 4,
     FILE_UNLISTED = 8,
     FILE_LINK = 16,
-    FILE_DISK_ONLY = 32 /* only when the disk itself is known */
+    FILE_DISK_ONLY = 32, /* only when the disk itself is known */
+    FILE_LIST = 64,      /* shows what is asked for on its own, see request_wait_for_list() */
+    FILE_LIVE = 128      /* .cbsfs/events: read where it is at the moment, by offset */
 };
 
 struct file {
@@ -92,14 +151,29 @@ struct file {
     int which; /* for render: which field */
 };
 
-extern const struct file disk_files[], snapshot_files[], static_files[], link_file;
-extern const size_t disk_file_count, snapshot_file_count, static_file_count;
+extern const struct file disk_files[], snapshot_files[], static_files[], group_files[], link_file,
+    member_file, home_file, refused_file;
+extern const size_t disk_file_count, snapshot_file_count, static_file_count, group_file_count;
 /* static_files[0] is README; the others live in .cbsfs. */
 
 /* The content, into an initialised buffer. 0 or -errno. */
 int file_render(struct fs *fs, const struct node *node, struct buffer *out);
 bool file_is_shown(const struct file *file, const struct node *directory);
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
+/* figures.c */
+int stats_render(struct fs *fs, const struct node *node, struct buffer *out);
+int metrics_render(struct fs *fs, const struct node *node, struct buffer *out);
+int events_before_render(struct fs *fs, const struct node *node, struct buffer *out);
+int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
+int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
+enum { POLICIES_IDS, POLICIES_WHOLE };
+int policies_render(struct fs *fs, const struct node *node, struct buffer *out);
+int copy_render(struct fs *fs, const struct node *node, struct buffer *out);
+int new_disk_render(struct fs *fs, const struct node *node, struct buffer *out);
+/* Lines of dry runs: a precondition; what the last command came to. */
+void text_put_check(struct buffer *out, bool pass, const char *what);
+void text_put_last(struct buffer *out, const struct node *node, const char *operation,
+                   const char *id);
 
 /* --- requests that may have to wait (parked.c) --------------------------------------- */
 
@@ -109,6 +183,7 @@ struct request {
     void (*answer)(
         struct request *request); /* replies, or parks; run again when the data is there */
     fuse_ino_t number, new_parent;
+    struct region *region; /* of the number; never NULL */
     char *name, *new_name;
     struct fuse_file_info file;
     size_t size;
@@ -136,6 +211,11 @@ void request_discard(struct request *request);
 void request_run(struct request *request);
 /* True: parked until the store knows; `answer` is run again then. Each want is waited for once. */
 bool request_wait(struct request *request, enum store_want want, const char *id);
+/* The same for the list that this file of a disk or snapshot shows, if it shows one. Nobody is
+ * asked about what is not shared. */
+bool request_wait_for_list(struct request *request, const struct node *node);
+/* False: the cloud was asked for it, and has never told. */
+bool request_knows_list(const struct request *request, const struct node *node);
 /* Parks behind a job that was just started; `done` of the job must call request_wake(). */
 void request_park(struct request *request);
 void request_wake(struct request *request);
@@ -157,6 +237,51 @@ pid_t caller_process(pid_t thread);
  * call.  False when that is not known. */
 bool caller_is_dying(pid_t thread);
 
+/* --- directories while they are read (ops_directory.c) -------------------------------- */
+
+/* One entry of a directory: its name, and its node. */
+struct entry {
+    const char *name;
+    struct node node;
+};
+
+/* A reply while it is put together. */
+struct reply {
+    struct request *request;
+    char *space;
+    size_t used;
+    size_t boundary; /* where the entries with the last place begin */
+    uint64_t place;  /* the last one */
+};
+
+/* False: the reply is full.  It never ends between two entries of one place, as the second would be
+ * skipped. */
+bool reply_put(struct reply *reply, const struct entry *entry, uint64_t place);
+
+/* --- groups of snapshots (groups.c) ------------------------------------------------------ */
+
+/* Whether the cloud has any such thing. */
+bool groups_exist(const struct region *region);
+/* As node_find(). */
+int groups_find(struct region *region, enum node_kind kind, uint64_t key, unsigned file,
+                struct node *node);
+void groups_path(const struct node *node, char *path, size_t size);
+/* When it was made: seconds, or TIMESTAMP_NONE. */
+int64_t groups_time(const struct node *node);
+/* The operations, of groups/ and of what is in it. */
+void groups_lookup(struct request *request);
+void groups_lookup_in(struct request *request, const struct node *parent);
+/* What groups/, or the snapshots/ of a group, has behind this place. 0 or -ENOMEM. */
+int groups_put(struct reply *reply, const struct node *directory, uint64_t after);
+/* The entries of a group; false behind the last. */
+bool groups_get_fixed(const struct node *directory, size_t at, struct entry *entry);
+void groups_mkdir(struct request *request, const struct node *parent);
+/* The group that the request names; NULL: parked until it is known, or replied that there is none.
+ */
+const json_t *groups_wait_for_entry(struct request *request);
+void groups_rmdir(struct request *request, const json_t *group);
+void groups_command_rollback(struct request *request);
+
 /* --- open files (handles.c) ---------------------------------------------------------- */
 
 struct handle {
@@ -164,12 +289,14 @@ struct handle {
     fuse_ino_t number;
     struct buffer content;
     bool rendered;
-    bool is_kept;              /* the kernel keeps its content, for all who have it open */
-    bool polled;               /* somebody has used poll(2) on it */
-    bool was_read;             /* status: a read from the start shows it anew */
-    bool commanded, executing; /* a control file: its one command */
-    int result;                /* of the command */
-    uint32_t version;          /* of the status when it was last rendered */
+    bool is_kept;                /* the kernel keeps its content, for all who have it open */
+    bool polled;                 /* somebody has used poll(2) on it */
+    bool was_read;               /* status: a read from the start shows it anew */
+    bool commanded, executing;   /* a control file: its one command */
+    int result;                  /* of the command */
+    uint32_t version;            /* of the status when it was last rendered */
+    struct events_reader reader; /* FILE_LIVE */
+    int64_t opened;              /* clock ms */
     struct fuse_pollhandle *poll;
     struct handle *next, *previous;
 };
@@ -180,6 +307,10 @@ void handles_changed(struct fs *fs);
 /* True if somebody polls this file, of which the kernel keeps the content. */
 bool handles_poll(const struct fs *fs, fuse_ino_t number);
 
+/* After the events were looked at: true if somebody has had them open for a while, who then follows
+ * them. */
+bool handles_follow(const struct fs *fs);
+
 /* --- what the kernel keeps of directories (copies.c) --------------------------------- */
 
 /* The life of attributes, `life` seconds by themselves, that are told of a directory, and the
@@ -188,8 +319,8 @@ bool handles_poll(const struct fs *fs, fuse_ino_t number);
 double copy_tell(struct fs *fs, const struct node *directory, double life, long *nanoseconds);
 /* A reading of the directory from its start has been answered. */
 void copy_was_read(struct fs *fs, const struct node *directory);
-/* After changes: ends the copies that show something else. */
-void copies_changed(struct fs *fs);
+/* After changes in a region: ends the copies that show something else. */
+void copies_changed(struct region *region);
 /* Ends them all. */
 void copies_drop(struct fs *fs);
 
@@ -223,7 +354,12 @@ bool guard_is_marked(const struct guard *guard, pid_t thread, enum guard_kind ki
 
 struct fs {
     struct loop *loop;
-    struct store *store;
+    struct region *regions[REGION_COUNT]; /* NULL: no such; owned */
+    bool shows_regions;
+    int64_t regions_asked;    /* clock ms of what is known of them; 0: nothing */
+    int regions_refused;      /* why the last question was, or 0 */
+    uint64_t regions_version; /* counts changes of the set of those that are listed */
+    struct directory_told told_regions;
     struct fs_settings settings;
     struct fuse_session *session;
     struct fuse_buf input;
@@ -237,14 +373,14 @@ struct fs {
     uint64_t requests; /* of the kernel that wanted an answer */
     int64_t mounted;   /* seconds: the time of what has no other */
     bool is_mounted;
-    uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
     bool keeps_directories; /* the kernel does, and opens none: see copies.c */
-    struct directory_told told_disks, told_snapshots;
-    uint32_t stamps; /* the last one given, see copies.c */
+    uint32_t stamps;        /* the last one given, see copies.c */
 };
 
 /* Lets the kernel look every name up again. */
 void fs_forget_names(struct fs *fs);
+/* The catalogue of a region has changed. */
+void fs_region_changed(void *region);
 
 /* Answers the first request, which is in fs->input (greeting.c). 0; or -errno, and then the kernel
  * will refuse whatever is asked of this mount. */
@@ -288,8 +424,21 @@ void op_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode
 void op_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name);
 void op_link(fuse_req_t fuse, fuse_ino_t number, fuse_ino_t new_parent, const char *new_name);
 
+/* What a line in a `rollback` asks for; NULL, or why it is none. `id` is what it may name. */
+struct rollback_command {
+    bool stop, start;
+};
+const char *command_read_rollback(const struct fs *fs, const char *id, const char *text,
+                                  struct rollback_command *command);
 /* A command in a control file, once the whole request is there (control.c). */
 void command_rollback(struct request *request);
+/* The same for the files of the features, which command_is_feature() knows (commands.c). */
+void command_feature(struct request *request);
+bool command_is_feature(const struct node *node);
+/* The one line of a command, without what is blank at its end; NULL, or why it is none. */
+const char *command_line(const char *text, char *line, size_t size);
+/* Of a job that a command has started: `data` is the request. */
+void command_done(void *data, const struct job_result *result);
 /* Remembers the result with the handle, and replies. */
 void command_finish(struct request *request, int status);
 int command_refresh(struct fs *fs);

@@ -2,8 +2,13 @@
 /* Open files, and those of them that wait for a change with poll(2). */
 #include "fs_internal.h"
 
+#include "cbsfs/clock.h"
+
 #include <poll.h>
 #include <stdlib.h>
+
+/* Whoever has the events open for longer than reading them takes, ms, follows them. */
+#define FOLLOWS_AFTER 900
 
 struct handle *handle_new(struct fs *fs, fuse_ino_t number)
 {
@@ -12,6 +17,7 @@ struct handle *handle_new(struct fs *fs, fuse_ino_t number)
         return NULL;
     handle->fs = fs;
     handle->number = number;
+    handle->opened = clock_now();
     handle->next = fs->handles;
     if (fs->handles != NULL)
         fs->handles->previous = handle;
@@ -25,12 +31,13 @@ static void end_poll(struct handle *handle)
         return;
     fuse_pollhandle_destroy(handle->poll);
     handle->poll = NULL;
-    store_watch(handle->fs->store, -1);
+    store_watch(region_of(handle->fs, handle->number)->store, -1);
 }
 
 void handle_free(struct handle *handle)
 {
     end_poll(handle);
+    events_close(&handle->reader);
     handle->fs->polled -= handle->polled;
     if (handle->previous != NULL)
         handle->previous->next = handle->next;
@@ -72,6 +79,15 @@ bool handles_poll(const struct fs *fs, fuse_ino_t number)
     return false;
 }
 
+bool handles_follow(const struct fs *fs)
+{
+    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
+        if (handle->reader.events != NULL && clock_now() - handle->opened >= FOLLOWS_AFTER)
+            return true;
+    }
+    return false;
+}
+
 /* Who polls a file of which the kernel keeps the content shall be heard of whenever he reads it. */
 static void note_poll(struct handle *handle)
 {
@@ -101,7 +117,7 @@ void op_poll(fuse_req_t fuse, fuse_ino_t number, struct fuse_file_info *file,
         end_poll(handle);
         if (is_status && (events & POLLPRI) == 0) {
             handle->poll = poll;
-            store_watch(fs->store, 1);
+            store_watch(node.region->store, 1);
         } else {
             fuse_pollhandle_destroy(poll);
         }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An inode number is what it names: its kind, the 48-bit key of the disk or snapshot (made
- * from its id), and which file of it.  So nothing is kept per look-up, forgetting is free, and the
- * numbers are the same after the kernel has dropped its caches and after a remount.
+ * An inode number is what it names: its kind, its region, the 48-bit key of the disk or snapshot
+ * (made from its id), and which file of it.  So nothing is kept per look-up, forgetting is free,
+ * and the numbers are the same after the kernel has dropped its caches and after a remount.
  *
- *     | kind (8) | key (48) | file (8) |
+ *     | kind (4) | region (6) | key (48) | file (6) |
  */
 #include "fs_internal.h"
 
@@ -15,79 +15,109 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define KIND_SHIFT  56
-#define KEY_SHIFT   8
-#define FILE_MASK   0xffu
-#define KEY_MASK    ((UINT64_C(1) << 48) - 1)
-#define STATIC_LIFE 86400.0
+#define KIND_SHIFT   60
+#define REGION_SHIFT 54
+#define REGION_MASK  (REGION_COUNT - 1)
+#define KEY_SHIFT    6
+#define KEY_MASK     ((UINT64_C(1) << 48) - 1)
+#define FILE_MASK    (NODE_FILES_MOST - 1)
+#define STATIC_LIFE  86400.0
 
-fuse_ino_t node_number(enum node_kind kind, uint64_t key, unsigned file)
+struct region *region_of(const struct fs *fs, fuse_ino_t number)
 {
-    return ((fuse_ino_t)kind << KIND_SHIFT) | (key << KEY_SHIFT) | file;
+    return fs->regions[(number >> REGION_SHIFT) & REGION_MASK];
 }
 
-void node_of_static(unsigned file, struct node *node)
+void node_of_static(struct region *region, unsigned file, struct node *node)
 {
-    *node = (struct node){.kind = NODE_STATIC, .file = file};
+    *node = (struct node){.kind = NODE_STATIC, .file = file, .region = region};
     if (file >= STATIC_FILES && file - STATIC_FILES < static_file_count)
         node->type = &static_files[file - STATIC_FILES];
+    else if (file == STATIC_HOME)
+        node->type = &home_file;
+    else if (file == STATIC_REFUSED)
+        node->type = &refused_file;
 }
 
-void node_of_disk(struct disk *disk, unsigned file, struct node *node)
+void node_of_disk(struct region *region, struct disk *disk, unsigned file, struct node *node)
 {
-    *node = (struct node){.kind = NODE_DISK, .file = file, .disk = disk};
+    *node = (struct node){.kind = NODE_DISK, .file = file, .region = region, .disk = disk};
     if (file >= DISK_FILES && file - DISK_FILES < disk_file_count)
         node->type = &disk_files[file - DISK_FILES];
 }
 
-void node_of_snapshot(struct snapshot *snapshot, unsigned file, struct node *node)
+void node_of_snapshot(struct region *region, struct snapshot *snapshot, unsigned file,
+                      struct node *node)
 {
-    *node = (struct node){
-        .kind = NODE_SNAPSHOT, .file = file, .disk = snapshot->disk, .snapshot = snapshot};
+    *node = (struct node){.kind = NODE_SNAPSHOT,
+                          .file = file,
+                          .region = region,
+                          .disk = snapshot->disk,
+                          .snapshot = snapshot};
     if (file >= SNAPSHOT_FILES && file - SNAPSHOT_FILES < snapshot_file_count)
         node->type = &snapshot_files[file - SNAPSHOT_FILES];
 }
 
-void node_of_link(struct snapshot *snapshot, struct node *node)
+void node_of_link(struct region *region, struct snapshot *snapshot, struct node *node)
 {
-    *node = (struct node){
-        .kind = NODE_LINK, .disk = snapshot->disk, .snapshot = snapshot, .type = &link_file};
+    *node = (struct node){.kind = NODE_LINK,
+                          .region = region,
+                          .disk = snapshot->disk,
+                          .snapshot = snapshot,
+                          .type = &link_file};
 }
 
 fuse_ino_t node_own_number(const struct node *node)
 {
     uint64_t key = node->snapshot != NULL ? node->snapshot->key
                    : node->disk != NULL   ? node->disk->key
-                                          : 0;
-    return node_number(node->kind, key, node->file);
+                                          : node->key;
+    return ((fuse_ino_t)node->kind << KIND_SHIFT) |
+           ((fuse_ino_t)node->region->number << REGION_SHIFT) | (key << KEY_SHIFT) | node->file;
+}
+
+static bool has_static(const struct region *region, unsigned file)
+{
+    if (region->number != 0)
+        return file == STATIC_REGION ||
+               (region->store != NULL &&
+                (file == STATIC_DISKS || file == STATIC_SNAPSHOTS || file == STATIC_GROUPS));
+    if (file >= STATIC_REGIONS && file <= STATIC_REFUSED && file != STATIC_REGION)
+        return region->fs->shows_regions;
+    return file >= STATIC_ROOT && file != STATIC_REGION && file < STATIC_FILES + static_file_count;
 }
 
 int node_find(const struct fs *fs, fuse_ino_t number, struct node *node)
 {
-    const struct catalogue *catalogue = store_catalogue(fs->store);
+    struct region *region = region_of(fs, number);
     uint64_t key = ((uint64_t)number >> KEY_SHIFT) & KEY_MASK;
     unsigned file = (unsigned)(number & FILE_MASK);
     enum node_kind kind = (enum node_kind)(number >> KIND_SHIFT);
+    if (region == NULL || (kind != NODE_STATIC && region->store == NULL))
+        return -ENOENT;
     if (kind == NODE_STATIC) {
-        if (file < STATIC_ROOT || file >= STATIC_FILES + static_file_count)
+        if (!has_static(region, file))
             return -ENOENT;
-        node_of_static(file, node);
+        node_of_static(region, file, node);
         return 0;
     }
+    if (kind == NODE_GROUP || kind == NODE_MEMBER)
+        return groups_find(region, kind, key, file, node);
+    const struct catalogue *catalogue = store_catalogue(region->store);
     if (kind == NODE_DISK) {
         struct disk *disk = catalogue_disk_by_key(catalogue, key);
         if (disk == NULL || !disk_is_visible(disk))
             return -ENOENT;
-        node_of_disk(disk, file, node);
+        node_of_disk(region, disk, file, node);
         return 0;
     }
     struct snapshot *snapshot = catalogue_snapshot_by_key(catalogue, key);
     if (snapshot == NULL || !snapshot_is_visible(snapshot))
         return -ENOENT;
     if (kind == NODE_LINK)
-        node_of_link(snapshot, node);
+        node_of_link(region, snapshot, node);
     else
-        node_of_snapshot(snapshot, file, node);
+        node_of_snapshot(region, snapshot, file, node);
     return 0;
 }
 
@@ -101,8 +131,10 @@ bool node_is_snapshots(const struct node *node)
 static mode_t mode_of(const struct node *node)
 {
     if (node->type == NULL) {
-        bool changeable =
-            node_is_snapshots(node) || (node->kind == NODE_SNAPSHOT && node->file == SNAPSHOT_SELF);
+        bool changeable = node_is_snapshots(node) ||
+                          (node->kind == NODE_SNAPSHOT && node->file == SNAPSHOT_SELF) ||
+                          (node->kind == NODE_STATIC && node->file == STATIC_GROUPS) ||
+                          (node->kind == NODE_GROUP && node->file == GROUP_SELF);
         return S_IFDIR | (changeable ? 0755 : 0555);
     }
     if (node->type->flags & FILE_LINK)
@@ -112,7 +144,7 @@ static mode_t mode_of(const struct node *node)
 
 static int64_t time_of(const struct fs *fs, const struct node *node)
 {
-    int64_t time = TIMESTAMP_NONE;
+    int64_t time = node->group != NULL ? groups_time(node) : TIMESTAMP_NONE;
     const struct snapshot *snapshot = node->snapshot;
     if (node->kind == NODE_DISK && node->type != NULL && (node->type->flags & FILE_LINK)) {
         snapshot = catalogue_latest(node->disk);
@@ -129,6 +161,9 @@ static int64_t time_of(const struct fs *fs, const struct node *node)
     if (node->snapshot != NULL && node->type != NULL && (node->type->flags & FILE_PROGRESS) &&
         node->snapshot->in_progress && snapshot_more(node->snapshot)->changed != TIMESTAMP_NONE)
         time = snapshot_more(node->snapshot)->changed;
+    if (node->type != NULL && (node->type->flags & FILE_LIVE) &&
+        events_last(fs->settings.events) != 0)
+        time = events_last(fs->settings.events);
     if (time == TIMESTAMP_NONE && node->disk != NULL)
         time = node->disk->created;
     return time != TIMESTAMP_NONE ? time : fs->mounted;
@@ -155,6 +190,8 @@ static int fill_attributes(struct fs *fs, const struct node *node, struct stat *
     int status = file_render(fs, &measured, &content);
     if (status == 0)
         attributes->st_size = (off_t)content.length;
+    if (node->type->flags & FILE_LIVE)
+        attributes->st_size = (off_t)events_size(fs->settings.events);
     /* The kernel drops what it keeps of a file when this is another time. */
     if (node_is_settled(node) && content.length > 0 && content.length <= FILE_KEPT_MOST)
         attributes->st_mtim.tv_nsec = (long)(table_hash(content.data) % 1000000000);
@@ -166,9 +203,11 @@ static int fill_attributes(struct fs *fs, const struct node *node, struct stat *
 
 /* --- for how long -------------------------------------------------------------------- */
 
-double node_entry_life(const struct fs *fs, const struct node *node)
+double node_entry_life(const struct node *node)
 {
     enum store_want want = WANT_DISK_SNAPSHOTS;
+    if (node->group != NULL)
+        return (double)store_list_life(node->region->store, WANT_GROUPS, "") / 1000.0;
     if (node->kind == NODE_STATIC)
         return STATIC_LIFE;
     if (node->kind == NODE_LINK)
@@ -176,12 +215,12 @@ double node_entry_life(const struct fs *fs, const struct node *node)
     else if (node->kind == NODE_DISK && node->disk != NULL && node->disk->exists &&
              (node->type == NULL || (node->type->flags & FILE_LINK) == 0))
         want = WANT_DISK;
-    return (double)store_life(fs->store, want, node->disk) / 1000.0;
+    return (double)store_life(node->region->store, want, node->disk) / 1000.0;
 }
 
 bool node_is_settled(const struct node *node)
 {
-    const unsigned never = FILE_VOLATILE | FILE_WRITABLE | FILE_LINK;
+    const unsigned never = FILE_VOLATILE | FILE_LINK;
     if (node->type == NULL || (node->type->flags & never))
         return false;
     if ((node->type->flags & FILE_PROGRESS) == 0)
@@ -195,7 +234,7 @@ static double attribute_life(const struct fs *fs, const struct node *node)
     bool is_file = node->type != NULL && (node->type->flags & FILE_LINK) == 0;
     if (is_file && (!node_is_settled(node) || handles_poll(fs, node_own_number(node))))
         return 0;
-    return node_entry_life(fs, node);
+    return node_entry_life(node);
 }
 
 void node_untell(struct fs *fs, fuse_ino_t number)
@@ -217,19 +256,39 @@ int node_tell(struct fs *fs, const struct node *node, struct stat *attributes, d
 
 /* --- paths --------------------------------------------------------------------------- */
 
+static void static_path(const struct node *node, char *path, size_t size)
+{
+    static const char *const directories[] = {
+        [STATIC_ROOT] = "",          [STATIC_DISKS] = "disks",   [STATIC_SNAPSHOTS] = "snapshots",
+        [STATIC_CONTROL] = ".cbsfs", [STATIC_GROUPS] = "groups", [STATIC_REGIONS] = "regions",
+        [STATIC_REGION] = ""};
+    if (node->file == STATIC_HOME)
+        snprintf(path, size, "regions/%s", node->region->id);
+    else if (node->file == STATIC_REFUSED)
+        snprintf(path, size, "regions/%s", node->type->name);
+    else if (node->type != NULL)
+        snprintf(path, size, "%s%s", node->type == static_files ? "" : ".cbsfs/", node->type->name);
+    else
+        snprintf(path, size, "%s", directories[node->file]);
+}
+
 void node_path(const struct node *node, char *path, size_t size)
 {
-    static const char *const directories[] = {[STATIC_ROOT] = "",
-                                              [STATIC_DISKS] = "disks",
-                                              [STATIC_SNAPSHOTS] = "snapshots",
-                                              [STATIC_CONTROL] = ".cbsfs"};
+    if (node->region->number != 0) {
+        bool is_region = node->kind == NODE_STATIC && node->file == STATIC_REGION;
+        snprintf(path, size, "regions/%s%s", node->region->id, is_region ? "" : "/");
+        size_t used = strlen(path);
+        path += used;
+        size -= used;
+    }
     const char *file = node->type != NULL ? node->type->name : "";
     const char *slash = node->type != NULL ? "/" : "";
     if (node->kind == NODE_STATIC) {
-        if (node->type == NULL)
-            snprintf(path, size, "%s", directories[node->file]);
-        else
-            snprintf(path, size, "%s%s", node->type == static_files ? "" : ".cbsfs/", file);
+        static_path(node, path, size);
+        return;
+    }
+    if (node->group != NULL) {
+        groups_path(node, path, size);
         return;
     }
     const char *disk = disk_text(node->disk, DISK_ID);

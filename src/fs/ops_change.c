@@ -52,7 +52,7 @@ static void follow(struct request *request, int status)
  * none. */
 static struct snapshot *wait_for_entry(struct request *request, const struct node *parent)
 {
-    const struct catalogue *catalogue = store_catalogue(request->fs->store);
+    const struct catalogue *catalogue = store_catalogue(request->region->store);
     if (request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(parent->disk, DISK_ID)))
         return NULL;
     struct snapshot *snapshot = catalogue_entry(catalogue, parent->disk, request->name);
@@ -83,9 +83,10 @@ static void answer_made(struct request *request)
     int status = node_find(request->fs, request->number, &parent);
     struct snapshot *snapshot = NULL;
     if (status == 0)
-        snapshot = catalogue_entry(store_catalogue(request->fs->store), parent.disk, request->name);
+        snapshot =
+            catalogue_entry(store_catalogue(request->region->store), parent.disk, request->name);
     if (snapshot != NULL) {
-        node_of_snapshot(snapshot, SNAPSHOT_SELF, &node);
+        node_of_snapshot(request->region, snapshot, SNAPSHOT_SELF, &node);
         reply_entry(request, &node);
         return;
     }
@@ -116,8 +117,8 @@ static int may_make(struct request *request, const struct node *parent, char *na
                          "only a disk's snapshots/ takes new directories");
     int status = read_only(fs, parent, request->name, "mkdir");
     if (status == 0) {
-        status =
-            name_parse_new(store_provider(fs->store), request->name, name, reason, sizeof(reason));
+        status = name_parse_new(store_provider(request->region->store), request->name, name, reason,
+                                sizeof(reason));
         if (status != 0)
             fs_refuse(fs, parent, request->name, "mkdir", status, reason);
     }
@@ -133,6 +134,10 @@ static void answer_mkdir(struct request *request)
     struct node parent;
     char name[NAME_ENTRY_SIZE], path[1024];
     int status = node_find(request->fs, request->number, &parent);
+    if (status == 0 && parent.kind == NODE_STATIC && parent.file == STATIC_GROUPS) {
+        groups_mkdir(request, &parent);
+        return;
+    }
     if (status == 0)
         status = may_make(request, &parent, name);
     if (status != 0) {
@@ -143,12 +148,13 @@ static void answer_mkdir(struct request *request)
     if (request_wait(request, WANT_DISK_SNAPSHOTS, id))
         return;
     entry_path(&parent, request->name, path, sizeof(path));
-    if (!store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, parent.disk) &&
+    if (!store_is_known(request->region->store, WANT_DISK_SNAPSHOTS, parent.disk) &&
         request->status != 0) {
         reply_error(request, request->status);
         return;
     }
-    follow(request, store_create(request->fs->store, id, name, path, made, request, &request->job));
+    follow(request,
+           store_create(request->region->store, id, name, path, made, request, &request->job));
 }
 
 void op_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
@@ -159,15 +165,20 @@ void op_mkdir(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode)
 
 /* --- rmdir --------------------------------------------------------------------------- */
 
-/* By entry and by name: a twin's entry is not its name. */
-static bool is_protected(const struct fs *fs, const struct snapshot *snapshot)
+static bool is_protected_name(const struct fs *fs, const char *name)
 {
     for (const char *const *at = fs->settings.protect; at != NULL && *at != NULL; at++) {
-        if (fnmatch(*at, snapshot_entry(snapshot), 0) == 0 ||
-            fnmatch(*at, snapshot_text(snapshot, SNAPSHOT_NAME), 0) == 0)
+        if (fnmatch(*at, name, 0) == 0)
             return true;
     }
     return false;
+}
+
+/* By entry and by name: a twin's entry is not its name. */
+static bool is_protected(const struct fs *fs, const struct snapshot *snapshot)
+{
+    return is_protected_name(fs, snapshot_entry(snapshot)) ||
+           is_protected_name(fs, snapshot_text(snapshot, SNAPSHOT_NAME));
 }
 
 static int refuse_removal(struct request *request, const struct node *parent, const char *operation,
@@ -177,8 +188,8 @@ static int refuse_removal(struct request *request, const struct node *parent, co
     return fs_refuse(request->fs, parent, request->name, operation, -EPERM, reason);
 }
 
-static int may_remove(struct request *request, const struct node *parent,
-                      const struct snapshot *snapshot)
+/* Whatever is to be removed. */
+static int may_remove_any(struct request *request, const struct node *parent)
 {
     struct fs *fs = request->fs;
     if (!fs->settings.allow_delete)
@@ -189,10 +200,48 @@ static int may_remove(struct request *request, const struct node *parent,
             request, parent, "rmdir",
             "this process deletes recursively (another removal was just refused); "
             "use rmdir on the snapshot itself");
-    if (is_protected(fs, snapshot))
+    return 0;
+}
+
+static int may_remove(struct request *request, const struct node *parent,
+                      const struct snapshot *snapshot)
+{
+    struct fs *fs = request->fs;
+    int status = may_remove_any(request, parent);
+    if (status == 0 && is_protected(fs, snapshot))
         return fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
                          "the name is protected (protect=)");
-    return 0;
+    return status;
+}
+
+/* With its snapshots, each of which may be protected. */
+static void remove_group(struct request *request, const struct node *parent)
+{
+    struct fs *fs = request->fs;
+    const struct catalogue *catalogue = store_catalogue(request->region->store);
+    size_t at;
+    json_t *id;
+    /* Before anything is waited for: a mark does not last for ever. */
+    int status = may_remove_any(request, parent);
+    if (status != 0) {
+        reply_error(request, status);
+        return;
+    }
+    const json_t *group = groups_wait_for_entry(request);
+    if (group == NULL)
+        return;
+    bool is_kept = is_protected_name(fs, json_string_value(json_object_get(group, "name")));
+    json_array_foreach(json_object_get(group, "snapshots"), at, id)
+    {
+        const struct snapshot *member = catalogue_snapshot(catalogue, json_string_value(id));
+        is_kept |= member != NULL && snapshot_is_visible(member) && is_protected(fs, member);
+    }
+    if (is_kept)
+        reply_error(request, fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
+                                       "its name, or that of one of its snapshots, is protected "
+                                       "(protect=)"));
+    else
+        groups_rmdir(request, group);
 }
 
 static void answer_rmdir(struct request *request)
@@ -203,6 +252,10 @@ static void answer_rmdir(struct request *request)
     int status = node_find(fs, request->number, &parent);
     if (status == 0)
         status = read_only(fs, &parent, request->name, "rmdir");
+    if (status == 0 && parent.kind == NODE_STATIC && parent.file == STATIC_GROUPS) {
+        remove_group(request, &parent);
+        return;
+    }
     if (status == 0 && !node_is_snapshots(&parent))
         status = refuse_removal(request, &parent, "rmdir", "only snapshots can be removed");
     if (status != 0) {
@@ -221,7 +274,8 @@ static void answer_rmdir(struct request *request)
     if (request_wait(request, WANT_STATUS, id))
         return;
     entry_path(&parent, request->name, path, sizeof(path));
-    follow(request, store_delete(fs->store, id, path, change_done, request, &request->job));
+    follow(request,
+           store_delete(request->region->store, id, path, change_done, request, &request->job));
 }
 
 void op_rmdir(fuse_req_t fuse, fuse_ino_t parent, const char *name)
@@ -250,8 +304,8 @@ static int may_rename(struct request *request, const struct node *parent, char *
     int status = read_only(fs, parent, request->name, "rename");
     if (status != 0)
         return status;
-    status =
-        name_parse_new(store_provider(fs->store), request->new_name, name, reason, sizeof(reason));
+    status = name_parse_new(store_provider(request->region->store), request->new_name, name, reason,
+                            sizeof(reason));
     return status != 0 ? fs_refuse(fs, parent, request->new_name, "rename", status, reason) : 0;
 }
 
@@ -271,7 +325,7 @@ static void answer_rename(struct request *request)
     if (snapshot == NULL)
         return;
     const struct snapshot *holder =
-        catalogue_entry(store_catalogue(fs->store), parent.disk, request->new_name);
+        catalogue_entry(store_catalogue(request->region->store), parent.disk, request->new_name);
     if (holder == snapshot) {
         reply_error(request, 0);
         return;
@@ -282,8 +336,8 @@ static void answer_rename(struct request *request)
         return;
     }
     entry_path(&parent, request->name, path, sizeof(path));
-    follow(request, store_rename(fs->store, snapshot_text(snapshot, SNAPSHOT_ID), name, path,
-                                 change_done, request, &request->job));
+    follow(request, store_rename(request->region->store, snapshot_text(snapshot, SNAPSHOT_ID), name,
+                                 path, change_done, request, &request->job));
 }
 
 void op_rename(fuse_req_t fuse, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,

@@ -16,21 +16,6 @@
 /* Offsets of the entries that are in every directory; those of fixed entries follow. */
 enum { OFFSET_START, OFFSET_SELF, OFFSET_PARENT, OFFSET_FIXED };
 
-/* One entry of a directory: its name, and its node. */
-struct entry {
-    const char *name;
-    struct node node;
-};
-
-/* A reply while it is put together. */
-struct reply {
-    struct request *request;
-    char *space;
-    size_t used;
-    size_t boundary; /* where the entries with the last place begin */
-    uint64_t place;  /* the last one */
-};
-
 /* --- replying ------------------------------------------------------------------------ */
 
 static size_t add_dot(struct request *request, char *space, size_t size, const char *name,
@@ -55,13 +40,11 @@ static size_t add_entry(struct request *request, const struct entry *entry, char
     }
     /* Without memory for its size the kernel asks for that before it uses it. */
     (void)node_tell(request->fs, &entry->node, &parameters.attr, &parameters.attr_timeout);
-    parameters.entry_timeout = node_entry_life(request->fs, &entry->node);
+    parameters.entry_timeout = node_entry_life(&entry->node);
     return fuse_add_direntry_plus(request->fuse, space, size, entry->name, &parameters, next);
 }
 
-/* False: the reply is full.  It never ends between two entries of one place, as the second would be
- * skipped. */
-static bool put(struct reply *reply, const struct entry *entry, uint64_t place)
+bool reply_put(struct reply *reply, const struct entry *entry, uint64_t place)
 {
     size_t left = reply->request->size - reply->used;
     size_t length =
@@ -98,12 +81,12 @@ static bool put_dots(struct reply *reply)
 static void put_disks(struct reply *reply, uint64_t after)
 {
     struct catalogue_walk walk =
-        catalogue_walk_disks(store_catalogue(reply->request->fs->store), after);
+        catalogue_walk_disks(store_catalogue(reply->request->region->store), after);
     struct disk *disk;
     while ((disk = catalogue_next_disk(&walk)) != NULL) {
         struct entry entry = {.name = disk_text(disk, DISK_ID)};
-        node_of_disk(disk, DISK_SELF, &entry.node);
-        if (!put(reply, &entry, disk_place(disk)))
+        node_of_disk(reply->request->region, disk, DISK_SELF, &entry.node);
+        if (!reply_put(reply, &entry, disk_place(disk)))
             return;
     }
 }
@@ -112,19 +95,39 @@ static void put_disks(struct reply *reply, uint64_t after)
 static void put_snapshots(struct reply *reply, const struct disk *disk, uint64_t after)
 {
     struct catalogue_walk walk =
-        catalogue_walk_snapshots(store_catalogue(reply->request->fs->store), disk, after);
+        catalogue_walk_snapshots(store_catalogue(reply->request->region->store), disk, after);
     struct snapshot *snapshot;
     while ((snapshot = catalogue_next_snapshot(&walk)) != NULL) {
         struct entry entry;
         if (disk == NULL) {
             entry.name = snapshot_text(snapshot, SNAPSHOT_ID);
-            node_of_link(snapshot, &entry.node);
+            node_of_link(reply->request->region, snapshot, &entry.node);
         } else {
             entry.name = snapshot_entry(snapshot);
-            node_of_snapshot(snapshot, SNAPSHOT_SELF, &entry.node);
+            node_of_snapshot(reply->request->region, snapshot, SNAPSHOT_SELF, &entry.node);
         }
         uint64_t place = disk == NULL ? snapshot_place(snapshot) : snapshot_place_in_disk(snapshot);
-        if (!put(reply, &entry, place))
+        if (!reply_put(reply, &entry, place))
+            return;
+    }
+}
+
+static void put_regions(struct reply *reply, uint64_t after)
+{
+    const struct fs *fs = reply->request->fs;
+    if (regions_are_refused(fs) && after < OFFSET_FIXED) {
+        struct entry entry = {.name = refused_file.name};
+        node_of_static(region_home(fs), STATIC_REFUSED, &entry.node);
+        reply_put(reply, &entry, OFFSET_FIXED);
+        return;
+    }
+    for (unsigned number = 1; number < REGION_COUNT; number++) {
+        struct region *region = fs->regions[number];
+        if (region == NULL || !region->is_listed || OFFSET_FIXED + number <= after)
+            continue;
+        struct entry entry = {.name = region->id};
+        node_of_static(region, STATIC_REGION, &entry.node);
+        if (!reply_put(reply, &entry, OFFSET_FIXED + number))
             return;
     }
 }
@@ -133,18 +136,23 @@ static void put_snapshots(struct reply *reply, const struct disk *disk, uint64_t
  * not there now. */
 static bool get_static(const struct node *directory, size_t at, struct entry *entry)
 {
-    static const char *const names[] = {"README", "disks", "snapshots"};
-    static const unsigned files[] = {STATIC_FILES, STATIC_DISKS, STATIC_SNAPSHOTS};
-    if (directory->file == STATIC_ROOT) {
-        if (at >= sizeof(files) / sizeof(files[0]))
+    static const char *const names[] = {"disks", "snapshots", "groups", "README", "regions"};
+    static const unsigned files[] = {STATIC_DISKS, STATIC_SNAPSHOTS, STATIC_GROUPS, STATIC_FILES,
+                                     STATIC_REGIONS};
+    if (directory->file == STATIC_ROOT || directory->file == STATIC_REGION) {
+        size_t count = directory->file == STATIC_REGION        ? 3
+                       : !directory->region->fs->shows_regions ? 4
+                                                               : 5;
+        if (at >= count)
             return false;
-        entry->name = names[at];
-        node_of_static(files[at], &entry->node);
+        bool is_shown = files[at] != STATIC_GROUPS || groups_exist(directory->region);
+        entry->name = is_shown ? names[at] : NULL;
+        node_of_static(directory->region, files[at], &entry->node);
         return true;
     }
     if (at + 1 >= static_file_count)
         return false;
-    node_of_static(STATIC_FILES + 1 + (unsigned)at, &entry->node);
+    node_of_static(directory->region, STATIC_FILES + 1 + (unsigned)at, &entry->node);
     entry->name = entry->node.type->name;
     return true;
 }
@@ -153,19 +161,22 @@ static bool get_fixed(const struct node *directory, size_t at, struct entry *ent
 {
     bool of_disk = directory->kind == NODE_DISK;
     *entry = (struct entry){0};
+    if (directory->kind == NODE_GROUP)
+        return groups_get_fixed(directory, at, entry);
     if (directory->kind == NODE_STATIC)
         return get_static(directory, at, entry);
     if (of_disk && at == disk_file_count) {
         entry->name = "snapshots";
-        node_of_disk(directory->disk, DISK_SNAPSHOTS, &entry->node);
+        node_of_disk(directory->region, directory->disk, DISK_SNAPSHOTS, &entry->node);
         return true;
     }
     if (at >= (of_disk ? disk_file_count : snapshot_file_count))
         return false;
     if (of_disk)
-        node_of_disk(directory->disk, DISK_FILES + (unsigned)at, &entry->node);
+        node_of_disk(directory->region, directory->disk, DISK_FILES + (unsigned)at, &entry->node);
     else
-        node_of_snapshot(directory->snapshot, SNAPSHOT_FILES + (unsigned)at, &entry->node);
+        node_of_snapshot(directory->region, directory->snapshot, SNAPSHOT_FILES + (unsigned)at,
+                         &entry->node);
     const struct file *type = entry->node.type;
     bool is_listed =
         (type->flags & FILE_UNLISTED) == 0 && (!of_disk || file_is_shown(type, directory));
@@ -178,24 +189,36 @@ static void put_fixed(struct reply *reply, const struct node *directory, uint64_
     struct entry entry;
     size_t first = after < OFFSET_FIXED ? 0 : (size_t)(after - OFFSET_FIXED + 1);
     for (size_t at = first; get_fixed(directory, at, &entry); at++) {
-        if (entry.name != NULL && !put(reply, &entry, OFFSET_FIXED + at))
+        if (entry.name != NULL && !reply_put(reply, &entry, OFFSET_FIXED + at))
             return;
     }
 }
 
-static void put_entries(struct reply *reply, const struct node *directory)
+/* What changes with the list of groups. */
+static bool is_groups(const struct node *directory)
+{
+    return (directory->kind == NODE_STATIC && directory->file == STATIC_GROUPS) ||
+           (directory->kind == NODE_GROUP && directory->file == GROUP_SNAPSHOTS);
+}
+
+static int put_entries(struct reply *reply, const struct node *directory)
 {
     uint64_t after = (uint64_t)reply->request->offset;
     if (!put_dots(reply))
-        return;
+        return 0;
+    if (is_groups(directory))
+        return groups_put(reply, directory, after);
     if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS)
         put_disks(reply, after);
     else if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
         put_snapshots(reply, NULL, after);
+    else if (directory->kind == NODE_STATIC && directory->file == STATIC_REGIONS)
+        put_regions(reply, after);
     else if (node_is_snapshots(directory))
         put_snapshots(reply, directory->disk, after);
     else
         put_fixed(reply, directory, after);
+    return 0;
 }
 
 static void reply_entries(struct request *request, const struct node *directory)
@@ -205,8 +228,11 @@ static void reply_entries(struct request *request, const struct node *directory)
         reply_error(request, -ENOMEM);
         return;
     }
-    put_entries(&reply, directory);
-    fuse_reply_buf(request->fuse, reply.space, reply.used);
+    int status = put_entries(&reply, directory);
+    if (status != 0)
+        reply_error(request, status);
+    else
+        fuse_reply_buf(request->fuse, reply.space, reply.used);
     free(reply.space);
     if (request->offset == OFFSET_START)
         copy_was_read(request->fs, directory);
@@ -219,12 +245,16 @@ static bool wait_for_content(struct request *request, const struct node *directo
 {
     if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS) {
         /* Side by side; a disk of which only snapshots are left is shown as well. */
-        store_expect(request->fs->store, WANT_SNAPSHOTS, NULL);
+        store_expect(request->region->store, WANT_SNAPSHOTS, NULL);
         return request_wait(request, WANT_DISKS, NULL) ||
                request_wait(request, WANT_SNAPSHOTS, NULL);
     }
     if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
         return request_wait(request, WANT_SNAPSHOTS, NULL);
+    if (is_groups(directory))
+        return request_wait(request, WANT_GROUPS, NULL);
+    if (directory->kind == NODE_STATIC && directory->file == STATIC_REGIONS)
+        return request_wait(request, WANT_REGIONS, NULL);
     if (directory->kind == NODE_DISK)
         return request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(directory->disk, DISK_ID));
     return false;
@@ -234,15 +264,42 @@ static bool wait_for_content(struct request *request, const struct node *directo
  * answer. */
 static bool is_known(const struct request *request, const struct node *directory)
 {
-    const struct store *store = request->fs->store;
+    const struct store *store = request->region->store;
     if (directory->kind == NODE_STATIC && directory->file == STATIC_DISKS)
         return store_is_known(store, WANT_DISKS, NULL) &&
                store_is_known(store, WANT_SNAPSHOTS, NULL);
     if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
         return store_is_known(store, WANT_SNAPSHOTS, NULL);
+    /* To who may not list groups there are none: a crawl of the whole tree is not his mistake. The
+     * reason is in .cbsfs/errors, and a group that is named gives it. */
+    if (is_groups(directory))
+        return store_list(store, WANT_GROUPS, "") != NULL || request->status == -EACCES;
+    if (directory->kind == NODE_STATIC && directory->file == STATIC_REGIONS)
+        return store_list(store, WANT_REGIONS, "") != NULL;
     if (directory->kind == NODE_DISK)
         return store_is_known(store, WANT_DISK_SNAPSHOTS, directory->disk);
     return true;
+}
+
+/* An account that may do all that is done here need not be allowed to ask for regions, and whatever
+ * looks through the whole mount shall not end with an error for that. So the reason is shown in
+ * place of the regions. */
+static void note_refusal(struct request *request, const struct node *directory)
+{
+    if (directory->kind != NODE_STATIC || directory->file != STATIC_REGIONS)
+        return;
+    if (regions_note_refusal(request->fs, request->status))
+        request->status = 0;
+}
+
+/* Makes what is about to be shown. */
+static int prepare(struct request *request, const struct node *directory)
+{
+    if (directory->kind != NODE_STATIC)
+        return 0;
+    if (directory->file == STATIC_REGIONS)
+        return regions_learn(request->fs);
+    return directory->file == STATIC_REGION ? region_enter(directory->region) : 0;
 }
 
 static void answer_readdir(struct request *request)
@@ -256,8 +313,12 @@ static void answer_readdir(struct request *request)
         status = node_find(request->fs, request->number, &directory);
     if (status == 0 && directory.type != NULL)
         status = -ENOTDIR;
+    if (status == 0)
+        note_refusal(request, &directory);
     if (status == 0 && request->status != 0 && !is_known(request, &directory))
         status = request->status;
+    if (status == 0)
+        status = prepare(request, &directory);
     if (status != 0)
         reply_error(request, status);
     else

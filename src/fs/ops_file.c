@@ -35,15 +35,49 @@ static int render_into(struct handle *handle, struct fs *fs, const struct node *
     return status;
 }
 
+/* The list that the file shows, and of what; false: it shows none. */
+static bool list_of(const struct node *node, enum store_want *want, const char **id)
+{
+    if (node->type == NULL || (node->type->flags & FILE_LIST) == 0)
+        return false;
+    if (node->snapshot != NULL && !node->snapshot->shared_out)
+        return false;
+    *want = node->snapshot != NULL ? WANT_SHARES : WANT_POLICIES;
+    *id = node->snapshot != NULL ? snapshot_text(node->snapshot, SNAPSHOT_ID) : "";
+    return true;
+}
+
+bool request_wait_for_list(struct request *request, const struct node *node)
+{
+    enum store_want want;
+    const char *id;
+    return list_of(node, &want, &id) && request_wait(request, want, id);
+}
+
+bool request_knows_list(const struct request *request, const struct node *node)
+{
+    enum store_want want;
+    const char *id;
+    /* One that the cloud does not have at all is known to be empty. */
+    return !list_of(node, &want, &id) || request->status == 0 || request->status == -EOPNOTSUPP ||
+           store_list(request->region->store, want, id) != NULL;
+}
+
 /* True: parked until what the file shows is fresh enough. */
 static bool wait_for_data(struct request *request, const struct node *node)
 {
+    if (node->kind == NODE_GROUP)
+        return request_wait(request, WANT_GROUPS, NULL) ||
+               (is_named(node, "rollback") && (request_wait(request, WANT_DISKS, NULL) ||
+                                               request_wait(request, WANT_SNAPSHOTS, NULL)));
     if (node->kind == NODE_SNAPSHOT)
         return request_wait(request, WANT_STATUS, snapshot_text(node->snapshot, SNAPSHOT_ID)) ||
-               (is_named(node, "rollback") && node->disk->exists &&
-                request_wait(request, WANT_DISK, disk_text(node->disk, DISK_ID)));
+               ((is_named(node, "rollback") || is_named(node, "new_disk")) && node->disk->exists &&
+                request_wait(request, WANT_DISK, disk_text(node->disk, DISK_ID))) ||
+               request_wait_for_list(request, node);
     if (node->kind == NODE_DISK)
-        return request_wait(request,
+        return request_wait_for_list(request, node) ||
+               request_wait(request,
                             node->disk->exists && !is_named(node, "snapshots.json")
                                 ? WANT_DISK
                                 : WANT_DISK_SNAPSHOTS,
@@ -54,15 +88,15 @@ static bool wait_for_data(struct request *request, const struct node *node)
 static bool is_known(const struct request *request, const struct node *node)
 {
     return node->kind == NODE_STATIC || request->status == 0 || node->snapshot != NULL ||
-           store_is_known(request->fs->store, WANT_DISK, node->disk) ||
-           store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, node->disk);
+           node->group != NULL || store_is_known(request->region->store, WANT_DISK, node->disk) ||
+           store_is_known(request->region->store, WANT_DISK_SNAPSHOTS, node->disk);
 }
 
 /* What the kernel keeps it takes for as long as the attributes say that it keeps it. If they may be
  * of another value, it has to ask. */
 static void settle_doubt(struct fs *fs, const struct node *node)
 {
-    if (node->disk != NULL && store_is_in_doubt(fs->store, node->disk))
+    if (node->disk != NULL && store_is_in_doubt(node->region->store, node->disk))
         node_untell(fs, node_own_number(node));
 }
 
@@ -83,7 +117,7 @@ static void answer_open(struct request *request)
         if (wait_for_data(request, &node))
             return;
         status = node_find(fs, request->number, &node);
-        if (status == 0 && !is_known(request, &node))
+        if (status == 0 && (!is_known(request, &node) || !request_knows_list(request, &node)))
             status = request->status;
     }
     struct handle *handle = status == 0 ? handle_new(fs, request->number) : NULL;
@@ -97,10 +131,13 @@ static void answer_open(struct request *request)
         reply_error(request, status);
         return;
     }
-    if (is_named(&node, "wait"))
+    if (is_named(&node, "wait") || (node.type->flags & FILE_LIVE))
         handle->rendered = false;
+    if (node.type->flags & FILE_LIVE)
+        events_open(fs->settings.events, &handle->reader);
     request->file.fh = (uintptr_t)handle;
-    handle->is_kept = node_is_settled(&node) && handle->content.length <= FILE_KEPT_MOST;
+    handle->is_kept =
+        !writing && node_is_settled(&node) && handle->content.length <= FILE_KEPT_MOST;
     if (handle->is_kept)
         settle_doubt(fs, &node);
     request->file.keep_cache = handle->is_kept;
@@ -158,9 +195,22 @@ static void answer_kept(struct request *request)
         reply_content(request);
 }
 
+/* Their end moves on, and beginning anew they move back: no copy would do. */
+static void answer_events(struct request *request)
+{
+    const char *bytes;
+    size_t length =
+        events_read(&request->handle->reader, (size_t)request->offset, request->size, &bytes);
+    fuse_reply_buf(request->fuse, bytes, length);
+}
+
 static void answer_read(struct request *request)
 {
     struct handle *handle = request->handle;
+    if (handle->reader.events != NULL) {
+        answer_events(request);
+        return;
+    }
     if (handle->is_kept) {
         answer_kept(request);
         return;
@@ -281,13 +331,24 @@ static void answer_write(struct request *request)
     int status = node_find(request->fs, request->number, &node);
     if (status == 0 && (node.type == NULL || (node.type->flags & FILE_WRITABLE) == 0))
         status = -EPERM;
+    if (status == 0 && is_named(&node, "rollback") && node.kind == NODE_GROUP) {
+        groups_command_rollback(request);
+        return;
+    }
     if (status == 0 && is_named(&node, "rollback")) {
         command_rollback(request);
+        return;
+    }
+    if (status == 0 && command_is_feature(&node)) {
+        command_feature(request);
         return;
     }
     if (status == 0)
         status = is_named(&node, "refresh") ? command_refresh(request->fs)
                                             : command_log_level(request->text);
+    if (status == -EINVAL)
+        fs_refuse(request->fs, &node, NULL, node.type->name, status,
+                  "one of the words error, warning, info, debug");
     command_finish(request, status);
 }
 

@@ -13,7 +13,7 @@
 
 static const struct catalogue *catalogue_of(const struct request *request)
 {
-    return store_catalogue(request->fs->store);
+    return store_catalogue(request->region->store);
 }
 
 /* Not found: because it is not there, or because the cloud did not tell. */
@@ -27,14 +27,16 @@ static void lookup_in_root(struct request *request)
     static const struct {
         const char *name;
         unsigned file;
-    } entries[] = {{"disks", STATIC_DISKS},
-                   {"snapshots", STATIC_SNAPSHOTS},
-                   {".cbsfs", STATIC_CONTROL},
-                   {"README", STATIC_FILES}};
+    } entries[] = {{"disks", STATIC_DISKS},     {"snapshots", STATIC_SNAPSHOTS},
+                   {"groups", STATIC_GROUPS},   {".cbsfs", STATIC_CONTROL},
+                   {"regions", STATIC_REGIONS}, {"README", STATIC_FILES}};
     struct node node;
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+        if ((entries[i].file == STATIC_REGIONS && !request->fs->shows_regions) ||
+            (entries[i].file == STATIC_GROUPS && !groups_exist(request->region)))
+            continue;
         if (strcmp(entries[i].name, request->name) == 0) {
-            node_of_static(entries[i].file, &node);
+            node_of_static(request->region, entries[i].file, &node);
             reply_entry(request, &node);
             return;
         }
@@ -47,12 +49,62 @@ static void lookup_in_control(struct request *request)
     struct node node;
     for (unsigned i = 1; i < static_file_count; i++) {
         if (strcmp(static_files[i].name, request->name) == 0) {
-            node_of_static(STATIC_FILES + i, &node);
+            node_of_static(request->region, STATIC_FILES + i, &node);
             reply_entry(request, &node);
             return;
         }
     }
     reply_error(request, -ENOENT);
+}
+
+static void lookup_in_regions(struct request *request)
+{
+    struct fs *fs = request->fs;
+    struct node node;
+    int status = 0;
+    if (strcmp(request->name, region_home(fs)->id) == 0) {
+        node_of_static(region_home(fs), STATIC_HOME, &node);
+        reply_entry(request, &node);
+        return;
+    }
+    struct region *region = region_named(fs, request->name);
+    if (regions_are_refused(fs) && strcmp(request->name, refused_file.name) == 0) {
+        node_of_static(region_home(fs), STATIC_REFUSED, &node);
+        reply_entry(request, &node);
+        return;
+    }
+    if (region == NULL && request->name[0] != '.') {
+        if (request_wait(request, WANT_REGIONS, NULL))
+            return;
+        status = regions_learn(fs);
+        region = region_named(fs, request->name);
+    }
+    if (region != NULL) {
+        node_of_static(region, STATIC_REGION, &node);
+        reply_entry(request, &node);
+    } else if (status != 0) {
+        reply_error(request, status);
+    } else {
+        reply_missing(request);
+    }
+}
+
+/* Nothing is asked of the region before somebody looks into these. */
+static void lookup_in_region(struct request *request)
+{
+    static const char *const names[] = {"disks", "snapshots", "groups"};
+    static const unsigned files[] = {STATIC_DISKS, STATIC_SNAPSHOTS, STATIC_GROUPS};
+    struct node node;
+    int status = region_enter(request->region);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && status == 0; i++) {
+        if (strcmp(names[i], request->name) != 0 ||
+            (files[i] == STATIC_GROUPS && !groups_exist(request->region)))
+            continue;
+        node_of_static(request->region, files[i], &node);
+        reply_entry(request, &node);
+        return;
+    }
+    reply_error(request, status != 0 ? status : -ENOENT);
 }
 
 static void reply_disk(struct request *request, struct disk *disk)
@@ -62,13 +114,13 @@ static void reply_disk(struct request *request, struct disk *disk)
         reply_missing(request);
         return;
     }
-    node_of_disk(disk, DISK_SELF, &node);
+    node_of_disk(request->region, disk, DISK_SELF, &node);
     reply_entry(request, &node);
 }
 
 static void lookup_disk_by_id(struct request *request)
 {
-    if (!store_shows_disk(request->fs->store, request->name)) {
+    if (!store_shows_disk(request->region->store, request->name)) {
         reply_error(request, -ENOENT);
         return;
     }
@@ -84,7 +136,7 @@ static void lookup_disk_by_id(struct request *request)
 
 static void lookup_in_disks(struct request *request)
 {
-    const struct provider *provider = store_provider(request->fs->store);
+    const struct provider *provider = store_provider(request->region->store);
     if (request->name[0] == '.') {
         /* What file managers and git look for everywhere; no disk's id begins so. */
         reply_error(request, -ENOENT);
@@ -104,12 +156,23 @@ static void lookup_in_disks(struct request *request)
     }
 }
 
+/* A file's size is told with it, so what it shows has to be known. */
+static void reply_file(struct request *request, const struct node *node)
+{
+    if (request_wait_for_list(request, node))
+        return;
+    if (request_knows_list(request, node))
+        reply_entry(request, node);
+    else
+        reply_missing(request);
+}
+
 static void lookup_in_disk(struct request *request, const struct node *parent)
 {
     struct node node;
     const char *id = disk_text(parent->disk, DISK_ID);
     if (strcmp(request->name, "snapshots") == 0) {
-        node_of_disk(parent->disk, DISK_SNAPSHOTS, &node);
+        node_of_disk(request->region, parent->disk, DISK_SNAPSHOTS, &node);
         reply_entry(request, &node);
         return;
     }
@@ -122,8 +185,8 @@ static void lookup_in_disk(struct request *request, const struct node *parent)
             return;
         if (!file_is_shown(&disk_files[i], parent))
             break;
-        node_of_disk(parent->disk, DISK_FILES + i, &node);
-        reply_entry(request, &node);
+        node_of_disk(request->region, parent->disk, DISK_FILES + i, &node);
+        reply_file(request, &node);
         return;
     }
     reply_missing(request);
@@ -138,12 +201,12 @@ static void lookup_in_snapshots(struct request *request, const struct node *pare
     if (snapshot == NULL) {
         /* What is known is still served while the cloud does not answer, also that something is not
          * there. */
-        if (store_is_known(request->fs->store, WANT_DISK_SNAPSHOTS, parent->disk))
+        if (store_is_known(request->region->store, WANT_DISK_SNAPSHOTS, parent->disk))
             request->status = 0;
         reply_missing(request);
         return;
     }
-    node_of_snapshot(snapshot, SNAPSHOT_SELF, &node);
+    node_of_snapshot(request->region, snapshot, SNAPSHOT_SELF, &node);
     reply_entry(request, &node);
 }
 
@@ -152,8 +215,8 @@ static void lookup_in_snapshot(struct request *request, const struct node *paren
     struct node node;
     for (unsigned i = 0; i < snapshot_file_count; i++) {
         if (strcmp(snapshot_files[i].name, request->name) == 0) {
-            node_of_snapshot(parent->snapshot, SNAPSHOT_FILES + i, &node);
-            reply_entry(request, &node);
+            node_of_snapshot(request->region, parent->snapshot, SNAPSHOT_FILES + i, &node);
+            reply_file(request, &node);
             return;
         }
     }
@@ -162,7 +225,7 @@ static void lookup_in_snapshot(struct request *request, const struct node *paren
 
 static void lookup_link(struct request *request)
 {
-    if (!name_is_id(request->name, store_provider(request->fs->store)->snapshot_prefix)) {
+    if (!name_is_id(request->name, store_provider(request->region->store)->snapshot_prefix)) {
         reply_error(request, -ENOENT);
         return;
     }
@@ -174,7 +237,7 @@ static void lookup_link(struct request *request)
         reply_missing(request);
         return;
     }
-    node_of_link(snapshot, &node);
+    node_of_link(request->region, snapshot, &node);
     reply_entry(request, &node);
 }
 
@@ -189,11 +252,14 @@ static void answer_lookup(struct request *request)
     } else if (strlen(request->name) > NAME_ENTRY_LIMIT) {
         reply_error(request, -ENAMETOOLONG);
     } else if (parent.kind == NODE_STATIC) {
-        static void (*const lookups[])(struct request *) = {[STATIC_ROOT] = lookup_in_root,
-                                                            [STATIC_DISKS] = lookup_in_disks,
-                                                            [STATIC_SNAPSHOTS] = lookup_link,
-                                                            [STATIC_CONTROL] = lookup_in_control};
+        static void (*const lookups[])(struct request *) = {
+            [STATIC_ROOT] = lookup_in_root,    [STATIC_DISKS] = lookup_in_disks,
+            [STATIC_SNAPSHOTS] = lookup_link,  [STATIC_CONTROL] = lookup_in_control,
+            [STATIC_GROUPS] = groups_lookup,   [STATIC_REGIONS] = lookup_in_regions,
+            [STATIC_REGION] = lookup_in_region};
         lookups[parent.file](request);
+    } else if (parent.group != NULL) {
+        groups_lookup_in(request, &parent);
     } else if (node_is_snapshots(&parent)) {
         lookup_in_snapshots(request, &parent);
     } else if (parent.kind == NODE_DISK) {
@@ -217,6 +283,11 @@ void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file
     struct stat attributes;
     double life;
     int status = node_find(fs, number, &node);
+    /* `tail -f` does this once a second. */
+    if (status == 0 && node.type != NULL && (node.type->flags & FILE_LIVE) && handles_follow(fs)) {
+        for (struct region *at = NULL; (at = region_next(fs, at)) != NULL;)
+            store_follow(at->store);
+    }
     if (status == 0)
         status = node_tell(fs, &node, &attributes, &life);
     if (status != 0) {
@@ -259,9 +330,11 @@ void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int whi
      * Touching a directory asks the cloud again. */
     if (node.type == NULL && (which & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))) {
         if (node.disk != NULL)
-            store_refresh_disk(fs->store, disk_text(node.disk, DISK_ID));
-        else
-            store_refresh(fs->store);
+            store_refresh_disk(node.region->store, disk_text(node.disk, DISK_ID));
+        else if (node.file == STATIC_ROOT)
+            fs_refresh(fs);
+        else if (node.region->store != NULL)
+            store_refresh(node.region->store);
         fs_forget_names(fs);
         copies_drop(fs);
     }
@@ -275,7 +348,8 @@ static void answer_readlink(struct request *request)
     int status = node_find(request->fs, request->number, &node);
     if (status == 0 && (node.type == NULL || (node.type->flags & FILE_LINK) == 0))
         status = -EINVAL;
-    if (status == 0 && request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(node.disk, DISK_ID)))
+    if (status == 0 && node.disk != NULL &&
+        request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(node.disk, DISK_ID)))
         return;
     buffer_init(&target, 4095);
     if (status == 0)
@@ -297,7 +371,7 @@ void op_readlink(fuse_req_t fuse, fuse_ino_t number)
 void op_statfs(fuse_req_t fuse, fuse_ino_t number)
 {
     struct fs *fs = fuse_req_userdata(fuse);
-    const struct provider *provider = store_provider(fs->store);
+    const struct provider *provider = store_provider(region_home(fs)->store);
     /* No blocks: df then passes the mount over, as it does with /proc. */
     struct statvfs numbers = {.f_bsize = 4096, .f_frsize = 4096, .f_namemax = NAME_ENTRY_LIMIT};
     struct node node;

@@ -42,6 +42,9 @@ struct request *request_new(struct fs *fs, fuse_req_t fuse, void (*answer)(struc
     request->fuse = fuse;
     request->answer = answer;
     request->number = number;
+    request->region = region_of(fs, number);
+    if (request->region == NULL)
+        request->region = region_home(fs);
     request->name = copy;
     request->waiter.ready = is_ready;
     request->waiter.data = request;
@@ -112,7 +115,7 @@ void request_park(struct request *request)
 /* While page after page of a long listing comes nobody waits in vain. */
 static int64_t end_of_time(const struct request *request)
 {
-    int64_t page = store_last_page(request->fs->store);
+    int64_t page = store_last_page(request->region->store);
     return (page > request->asked ? page : request->asked) + request->fs->settings.timeout;
 }
 
@@ -154,7 +157,7 @@ bool request_wait(struct request *request, enum store_want want, const char *id)
     if (request->waited & (1u << want))
         return false;
     request->waited |= 1u << want;
-    int status = store_want(request->fs->store, want, id, &request->waiter);
+    int status = store_want(request->region->store, want, id, &request->waiter);
     if (status == -EINPROGRESS && limit_wait(request, want)) {
         request_park(request);
         return true;
@@ -249,7 +252,7 @@ void reply_entry(struct request *request, const struct node *node)
         reply_error(request, status);
         return;
     }
-    entry.entry_timeout = node_entry_life(request->fs, node);
+    entry.entry_timeout = node_entry_life(node);
     fuse_reply_entry(request->fuse, &entry);
 }
 

@@ -58,43 +58,40 @@ static void put_attachment(struct buffer *out, const struct disk *disk)
         buffer_put_printable(out, disk_text(disk, DISK_INSTANCE)), buffer_puts(out, "\n");
 }
 
-static void put_check(struct buffer *out, bool pass, const char *what)
-{
-    buffer_printf(out, "%s  %s\n", pass ? "PASS" : "FAIL", what);
-}
-
 /* Whether this cloud stops an instance for a rollback. */
-static bool can_stop(const struct fs *fs)
+static bool can_stop(const struct node *node)
 {
-    const struct provider *provider = store_provider(fs->store);
+    const struct provider *provider = store_provider(node->region->store);
     const struct cloud_call call = {.verb = CLOUD_APPLY_SNAPSHOT, .stop_instance = true};
     return provider->refusal == NULL || provider->refusal(&call) == NULL;
 }
 
-static void put_detached(struct fs *fs, struct buffer *out, const struct disk *disk)
+static void put_detached(const struct node *node, struct buffer *out)
 {
+    const struct disk *disk = node->disk;
     buffer_printf(out, "%s  the disk%s%s\n", disk->attached ? "FAIL" : "PASS",
                   disk->portable ? " is detached" : "'s instance is shut down",
-                  can_stop(fs) ? " (or write `stop` as a further word)" : "");
+                  can_stop(node) ? " (or write `stop` as a further word)" : "");
 }
 
-static void put_checks(struct fs *fs, struct buffer *out, const struct snapshot *snapshot)
+static void put_checks(struct fs *fs, struct buffer *out, const struct node *node)
 {
+    const struct snapshot *snapshot = node->snapshot;
     const struct disk *disk = snapshot->disk;
-    put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
-              "the mount allows rollbacks");
-    put_check(out, disk->exists, "the snapshot's disk is there");
-    put_check(out, strcmp(snapshot_word(snapshot), "NORMAL") == 0, "the snapshot is NORMAL");
-    put_check(out, !snapshot->shared_in, "the snapshot is this account's own");
+    text_put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
+                   "the mount allows rollbacks");
+    text_put_check(out, disk->exists, "the snapshot's disk is there");
+    text_put_check(out, strcmp(snapshot_word(snapshot), "NORMAL") == 0, "the snapshot is NORMAL");
+    text_put_check(out, !snapshot->shared_in, "the snapshot is this account's own");
     if (!disk->exists)
         return;
-    put_check(out, !disk_is_rolling_back(disk), "the disk is not being rolled back");
-    put_check(
+    text_put_check(out, !disk_is_rolling_back(disk), "the disk is not being rolled back");
+    text_put_check(
         out, snapshot_size(snapshot) < 0 || disk->size < 0 || snapshot_size(snapshot) == disk->size,
         "the disk has the size that the snapshot was made at");
-    if (store_provider(fs->store)->reverts_newest_only)
-        put_check(out, store_newer(snapshot) == 0, "the snapshot is the disk's newest");
-    put_detached(fs, out, disk);
+    if (store_provider(node->region->store)->reverts_newest_only)
+        text_put_check(out, store_newer(snapshot) == 0, "the snapshot is the disk's newest");
+    put_detached(node, out);
 }
 
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out)
@@ -107,11 +104,9 @@ int rollback_render(struct fs *fs, const struct node *node, struct buffer *out)
     put_snapshot(out, snapshot);
     if (node->disk->exists)
         put_attachment(out, node->disk);
-    put_checks(fs, out, snapshot);
+    put_checks(fs, out, node);
     buffer_printf(out, "command           echo %s%s > rollback\n", id,
-                  node->disk->attached && can_stop(fs) ? " stop" : "");
-    buffer_puts(out, "last result       ");
-    size_t before = out->length;
-    store_put_last_rollback(fs->store, snapshot_text(snapshot, SNAPSHOT_ID), out);
-    return buffer_puts(out, out->length == before ? "none\n" : "\n");
+                  node->disk->attached && can_stop(node) ? " stop" : "");
+    text_put_last(out, node, "rollback", snapshot_text(snapshot, SNAPSHOT_ID));
+    return out->error;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "account.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -60,6 +61,9 @@ void account_free(struct account *account)
 {
     table_free(&account->disks);
     table_free(&account->snapshots);
+    table_free(&account->groups);
+    table_free(&account->policies);
+    json_decref(account->orders);
 }
 
 struct disk *account_disk(const struct account *account, const char *id)
@@ -72,6 +76,11 @@ struct snapshot *account_snapshot(const struct account *account, const char *id)
     return (struct snapshot *)table_find(&account->snapshots, id);
 }
 
+struct record *account_group(const struct account *account, const char *id)
+{
+    return table_find(&account->groups, id);
+}
+
 void account_new_snapshot_id(struct account *account, char id[RECORD_ID_SIZE])
 {
     do {
@@ -79,9 +88,19 @@ void account_new_snapshot_id(struct account *account, char id[RECORD_ID_SIZE])
     } while (account_snapshot(account, id));
 }
 
+/* The next deadline may be this one. */
+static void note_deadline(struct account *account, const struct snapshot *snapshot)
+{
+    if (snapshot->deadline != TIMESTAMP_NONE && snapshot->deadline < account->expiry_due)
+        account->expiry_due = snapshot->deadline;
+}
+
 int account_add_snapshot(struct account *account, struct snapshot *snapshot)
 {
     struct disk *disk = account_disk(account, snapshot->disk_id);
+
+    note_deadline(account, snapshot);
+
     int status = table_insert(&account->snapshots, &snapshot->head);
 
     if (status == 0 && disk)
@@ -104,6 +123,9 @@ int account_replace_snapshot(struct account *account, struct snapshot *old, stru
 {
     struct disk *from = account_disk(account, old->disk_id);
     struct disk *to = account_disk(account, next->disk_id);
+
+    note_deadline(account, next);
+
     int status = table_replace(&account->snapshots, &old->head, &next->head, now);
 
     if (status < 0)
@@ -135,11 +157,34 @@ int account_start_deletion(struct account *account, struct snapshot *old, struct
     return account_replace_snapshot(account, old, next, now);
 }
 
-int account_settle(struct account *account, int64_t now)
+static int expire(struct account *account, int64_t now, int64_t wall)
 {
     int64_t due = INT64_MAX;
     int status = 0;
 
+    if (wall < account->expiry_due)
+        return 0;
+    for (size_t i = account->snapshots.count; status == 0 && i-- > 0;) {
+        struct snapshot *snapshot = (struct snapshot *)account->snapshots.by_id[i];
+
+        if (snapshot->deadline == TIMESTAMP_NONE)
+            continue;
+        if (snapshot->deadline <= wall)
+            status = account_remove_snapshot(account, snapshot, now);
+        else if (snapshot->deadline < due)
+            due = snapshot->deadline;
+    }
+    account->expiry_due = status < 0 ? 0 : due;
+    return status;
+}
+
+int account_settle(struct account *account, int64_t now, int64_t wall)
+{
+    int64_t due = INT64_MAX;
+    int status = 0;
+
+    if (expire(account, now, wall) < 0)
+        return -ENOMEM;
     if (now < account->deletion_due)
         return 0;
     for (size_t i = account->snapshots.count; status == 0 && i-- > 0;) {

@@ -12,12 +12,19 @@
 
 struct account {
     char region[64];
+    size_t number;         /* of the region, from 0 */
+    bool filled;           /* what it holds from the start has been made */
     int64_t create_time;   /* ms */
     int64_t rollback_time; /* ms */
     int64_t delete_time;   /* ms, where deletions take their time */
+    int64_t copy_time;     /* ms, from another region */
     uint64_t random;       /* state of the id generator */
     struct table disks;
     struct table snapshots;
+    struct table groups;   /* of snapshots: bare records, rendered from their fields */
+    struct table policies; /* the same */
+    json_t *orders;     /* of disks: {ClientToken: {"asked": PARAMETERS, "made": [ID]}}, or NULL */
+    int64_t expiry_due; /* seconds since the epoch: no deadline is before it; 0: not known */
     int64_t deletion_due; /* clock_now() at which the next one may be gone, INT64_MAX: none is under
                              way */
 };
@@ -37,6 +44,7 @@ void random_id(uint64_t *random, const char *prefix, char id[RECORD_ID_SIZE]);
 void account_free(struct account *account);
 struct disk *account_disk(const struct account *account, const char *id);
 struct snapshot *account_snapshot(const struct account *account, const char *id);
+struct record *account_group(const struct account *account, const char *id);
 /* An id that no snapshot has. */
 void account_new_snapshot_id(struct account *account, char id[RECORD_ID_SIZE]);
 
@@ -53,15 +61,21 @@ int account_replace_snapshot(struct account *account, struct snapshot *old, stru
  * -ENOMEM. */
 int account_start_deletion(struct account *account, struct snapshot *old, struct snapshot *next,
                            int64_t now);
-/* Removes what is due to be gone at `now`. 0 or -ENOMEM (the rest stays for the next time). */
-int account_settle(struct account *account, int64_t now);
+/* Removes what is due to be gone at `now`, and what has a deadline before `wall` (seconds since the
+ * epoch). 0 or -ENOMEM (the rest stays for the next time). */
+int account_settle(struct account *account, int64_t now, int64_t wall);
 
 /* The records as the API shows them at `at` (clock_now()), complete. New reference or NULL. */
 json_t *snapshot_render(const struct account *account, const struct snapshot *snapshot, int64_t at);
 json_t *disk_render(const struct account *account, const struct disk *disk, int64_t at);
+json_t *group_render(const struct account *account, const struct record *group, int64_t at);
+json_t *policy_render(const struct account *account, const struct record *policy, int64_t at);
 
-/* Puts what was set by hand over a rendered record, which it takes over; see patch.h. The member
- * "evs" is left out: it is for one dialect only. The record, or NULL without memory. */
+/* Puts what was set by hand over a rendered record, which it takes over; see patch.h. Left out are
+ * the member "evs", which is for one dialect only, and what is kept to derive others from:
+ * "shares",
+ * [{AccountId, CreatedTime}], and "copies", [{Region, until (clock_now())}]. The record, or NULL
+ * without memory. */
 json_t *record_overlay(json_t *rendered, json_t *fields);
 
 /*
@@ -76,5 +90,7 @@ const char *scalar_text(const json_t *value, char scratch[32]);
 /* Fill the account at start: by hand, or generated. `wall` is now in seconds. 0 or -ENOMEM. */
 int account_fill_demo(struct account *account, int64_t wall);
 int account_fill_generated(struct account *account, long disks, long snapshots, int64_t wall);
+/* What another region holds: less, other ids, some of the same names. */
+int account_fill_elsewhere(struct account *account, int64_t wall);
 
 #endif

@@ -9,6 +9,7 @@
 #include "cbsfs/clock.h"
 #include "cbsfs/fields.h"
 #include "late.h"
+#include "regions.h"
 #include "signature.h"
 
 static const struct parameter describe_disks_parameters[] = {
@@ -52,6 +53,63 @@ static const struct parameter modify_parameters[] = {{"SnapshotId", PARAMETER_TE
                                                      {"Deadline", PARAMETER_TEXT, false},
                                                      {NULL, PARAMETER_TEXT, false}};
 
+static const struct parameter share_parameters[] = {{"SnapshotIds", PARAMETER_TEXTS, true},
+                                                    {"AccountIds", PARAMETER_TEXTS, true},
+                                                    {"Permission", PARAMETER_TEXT, true},
+                                                    {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter shared_parameters[] = {{"SnapshotId", PARAMETER_TEXT, true},
+                                                     {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter copy_parameters[] = {{"SnapshotId", PARAMETER_TEXT, true},
+                                                   {"DestinationRegions", PARAMETER_TEXTS, true},
+                                                   {"SnapshotName", PARAMETER_TEXT, false},
+                                                   {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter disks_parameters[] = {
+    {"Placement", PARAMETER_OBJECT, true}, {"DiskChargeType", PARAMETER_TEXT, true},
+    {"DiskType", PARAMETER_TEXT, true},    {"DiskCount", PARAMETER_COUNT, false},
+    {"SnapshotId", PARAMETER_TEXT, false}, {"DiskSize", PARAMETER_COUNT, false},
+    {"DiskName", PARAMETER_TEXT, false},   {"ClientToken", PARAMETER_TEXT, false},
+    {"Tags", PARAMETER_TAGS, false},       {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter policies_parameters[] = {
+    {"AutoSnapshotPolicyIds", PARAMETER_TEXTS, false},
+    {"Filters", PARAMETER_FILTERS, false},
+    {"Offset", PARAMETER_COUNT, false},
+    {"Limit", PARAMETER_COUNT, false},
+    {"Order", PARAMETER_TEXT, false},
+    {"OrderField", PARAMETER_TEXT, false},
+    {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter groups_parameters[] = {{"Filters", PARAMETER_FILTERS, false},
+                                                     {"Offset", PARAMETER_COUNT, false},
+                                                     {"Limit", PARAMETER_COUNT, false},
+                                                     {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter create_group_parameters[] = {
+    {"DiskIds", PARAMETER_TEXTS, true},
+    {"SnapshotGroupName", PARAMETER_TEXT, false},
+    {"Tags", PARAMETER_TAGS, false},
+    {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter apply_group_parameters[] = {
+    {"SnapshotGroupId", PARAMETER_TEXT, true},
+    {"ApplyDisks", PARAMETER_MEMBERS, true},
+    {"AutoStopInstance", PARAMETER_BOOLEAN, false},
+    {"AutoStartInstance", PARAMETER_BOOLEAN, false},
+    {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter delete_group_parameters[] = {
+    {"SnapshotGroupId", PARAMETER_TEXT, false},
+    {"SnapshotGroupIds", PARAMETER_TEXTS, false},
+    {"DeleteBindImages", PARAMETER_BOOLEAN, false},
+    {NULL, PARAMETER_TEXT, false}};
+
+static const struct parameter regions_parameters[] = {{"Product", PARAMETER_TEXT, true},
+                                                      {"Scene", PARAMETER_COUNT, false},
+                                                      {NULL, PARAMETER_TEXT, false}};
+
 static const struct parameter no_parameters[] = {{NULL, PARAMETER_TEXT, false}};
 
 static const struct action actions[] = {
@@ -62,6 +120,16 @@ static const struct action actions[] = {
     {"ApplySnapshot", apply_parameters, true, apply_snapshot},
     {"DeleteSnapshots", delete_parameters, true, delete_snapshots},
     {"ModifySnapshotAttribute", modify_parameters, true, modify_snapshot_attribute},
+    {"DescribeSnapshotSharePermission", shared_parameters, false, describe_share_permission},
+    {"ModifySnapshotsSharePermission", share_parameters, true, modify_share_permission},
+    {"CopySnapshotCrossRegions", copy_parameters, true, copy_snapshot},
+    {"CreateDisks", disks_parameters, true, create_disks},
+    {"DescribeAutoSnapshotPolicies", policies_parameters, false, describe_policies},
+    {"DescribeSnapshotGroups", groups_parameters, false, describe_groups},
+    {"CreateSnapshotGroup", create_group_parameters, true, create_group},
+    {"ApplySnapshotGroup", apply_group_parameters, true, apply_group},
+    {"DeleteSnapshotGroup", delete_group_parameters, true, delete_group},
+    {"DescribeRegions", regions_parameters, false, describe_regions},
 };
 
 const struct action *action_find(const char *name)
@@ -138,12 +206,13 @@ static int check_signature(struct api_request *request, const struct http_reques
     return 0;
 }
 
-static int check_rate(struct api_request *request, const struct action *action)
+/* Each region counts for itself. */
+static int check_rate(struct api_request *request, const struct action *action, const char *region)
 {
     long limit = request->sim->options.rate;
     size_t count = 0;
 
-    if (traffic_accept(&request->sim->traffic, action->name, limit, request->now, &count))
+    if (traffic_accept(&request->sim->traffic, action->name, region, limit, request->now, &count))
         return 0;
     return api_refuse_plainly(
         request, "RequestLimitExceeded",
@@ -154,27 +223,31 @@ static int check_rate(struct api_request *request, const struct action *action)
 
 static int find_account(struct api_request *request, const char *region)
 {
-    struct sim *sim = request->sim;
+    int status = 0;
 
     if (!region)
         return api_refuse_plainly(request, "MissingParameter",
                                   "The request is missing a required parameter `Region`.");
-    for (size_t i = 0; i < sim->account_count; i++) {
-        if (strcmp(sim->accounts[i].region, region) == 0) {
-            request->account = &sim->accounts[i];
-            return 0;
-        }
-    }
+    request->account = region_find(request->sim, region, &status);
+    if (request->account)
+        return status;
     return api_refuse_plainly(request, "UnsupportedRegion", "The region `%s` is not supported.",
                               region);
 }
 
-static int check_version(struct api_request *request, const char *version)
+/* Which regions there are is another product's to say; that is asked of none of them. */
+static bool is_of_regions(const struct action *action)
+{
+    return action->run == describe_regions;
+}
+
+static int check_version(struct api_request *request, const struct action *action,
+                         const char *version)
 {
     if (!version)
         return api_refuse_plainly(request, "MissingParameter",
                                   "The request is missing a required parameter `Version`.");
-    if (strcmp(version, "2017-03-12") != 0)
+    if (strcmp(version, is_of_regions(action) ? "2022-06-27" : "2017-03-12") != 0)
         return api_refuse_plainly(request, "NoSuchVersion", "The version `%s` does not exist.",
                                   version);
     return 0;
@@ -204,8 +277,21 @@ static int find_action(struct api_request *request, const char *name, const stru
     return api_refuse_plainly(request, "InvalidAction", "The action `%s` does not exist.", name);
 }
 
+const char *action_region(const struct api_request *request, const struct http_request *http)
+{
+    const char *header = http->header(http->header_context, "X-TC-Region");
+    const struct sim *sim = request->sim;
+
+    for (size_t i = 0; header && i < sim->region_count; i++) {
+        if (strcmp(sim->accounts[i].region, header) == 0)
+            return sim->accounts[i].region;
+    }
+    return NULL;
+}
+
 int action_perform(struct api_request *request, const struct http_request *http)
 {
+    const char *region = action_region(request, http);
     const struct action *action = NULL;
     int status = check_signature(request, http);
 
@@ -213,10 +299,10 @@ int action_perform(struct api_request *request, const struct http_request *http)
         status = find_action(request, http->header(http->header_context, "X-TC-Action"), &action);
     if (status < 0 || !action)
         return status;
-    status = check_rate(request, action);
+    status = check_rate(request, action, region);
     if (status == 0)
-        status = check_version(request, http->header(http->header_context, "X-TC-Version"));
-    if (status == 0)
+        status = check_version(request, action, http->header(http->header_context, "X-TC-Version"));
+    if (status == 0 && !is_of_regions(action))
         status = find_account(request, http->header(http->header_context, "X-TC-Region"));
     if (status == 0)
         status = check_content_type(request, http);
@@ -227,6 +313,6 @@ int action_perform(struct api_request *request, const struct http_request *http)
     if (status == 0)
         status = action->run(request);
     if (status == 0 && action->changes)
-        traffic_change(&request->sim->traffic, action->name);
+        traffic_change(&request->sim->traffic, action->name, region);
     return status;
 }

@@ -218,8 +218,8 @@ static void change_before(struct api_request *request, const struct fault *fault
 {
     char reason[200];
 
-    (void)patch_apply(&request->sim->accounts[0], json_object_get(fault->entry, "patch"),
-                      request->now, request->wall, reason, sizeof reason);
+    (void)patch_region(request->sim, json_object_get(fault->entry, "patch"), request->now,
+                       request->wall, reason, sizeof reason);
 }
 
 /* Takes `document` and the request's headers over. */
@@ -259,10 +259,11 @@ void answer_api(struct sim *sim, const struct http_request *http, const struct d
     int status = request.reply ? dialect->read(&request, http) : -ENOMEM;
     const char *known = dialect->action(&request, http);
     const char *action = known ? known : "(unknown)";
-    bool faulty = faults_take(&sim->faults, action, request.parameters, http->body,
+    const char *region = dialect == &dialect_current ? action_region(&request, http) : NULL;
+    bool faulty = faults_take(&sim->faults, action, region, request.parameters, http->body,
                               http->body_length, &fault);
 
-    traffic_arrived(&sim->traffic, action, request.now);
+    traffic_arrived(&sim->traffic, action, region, request.now);
     if (faulty) {
         traffic_fault(&sim->traffic, fault_name(fault.kind));
         request.late = fault.late;

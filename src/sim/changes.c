@@ -29,15 +29,14 @@ static size_t count_characters(const char *text)
     return count;
 }
 
-static int check_name(struct api_request *request, const char *name)
+int check_name(struct api_request *request, const char *parameter, const char *name)
 {
     size_t length = count_characters(name);
 
     if (length <= NAME_LIMIT)
         return 0;
-    return api_refuse(request, "InvalidParameter",
-                      "SnapshotName: %s, length is %zu, out of range [0,%d]", name, length,
-                      NAME_LIMIT);
+    return api_refuse(request, "InvalidParameter", "%s: %s, length is %zu, out of range [0,%d]",
+                      parameter, name, length, NAME_LIMIT);
 }
 
 /* TIMESTAMP_NONE when the parameter is not given. */
@@ -56,12 +55,12 @@ static int read_deadline(struct api_request *request, int64_t *deadline)
     return 0;
 }
 
-static int no_disk(struct api_request *request, const char *id)
+int no_disk(struct api_request *request, const char *id)
 {
     return api_refuse(request, "InvalidDiskId.NotFound", "disk `%s` not found", id);
 }
 
-static int no_snapshot(struct api_request *request, const char *id)
+int no_snapshot(struct api_request *request, const char *id)
 {
     return api_refuse(request, "InvalidSnapshotId.NotFound", "snapshot `%s` not found", id);
 }
@@ -93,7 +92,7 @@ static bool is_creating_snapshot(const struct api_request *request, const char *
     return false;
 }
 
-static int check_disk_can_snapshot(struct api_request *request, const json_t *disk, const char *id)
+int check_disk_can_snapshot(struct api_request *request, const json_t *disk, const char *id)
 {
     long quota = request->sim->options.quota < 0 ? QUOTA : request->sim->options.quota;
 
@@ -130,7 +129,8 @@ static int check_create(struct api_request *request)
     if (!id)
         return api_refuse_plainly(request, "MissingParameter",
                                   "The request is missing a required parameter `DiskId`.");
-    status = check_name(request, field_text(request->parameters, "SnapshotName", ""));
+    status =
+        check_name(request, "SnapshotName", field_text(request->parameters, "SnapshotName", ""));
     if (status < 0)
         return status;
     if (strcmp(usage, "DATA_DISK") != 0 && strcmp(usage, "SYSTEM_DISK") != 0)
@@ -144,12 +144,9 @@ static int check_create(struct api_request *request)
     return status;
 }
 
-static struct snapshot *make_snapshot(struct api_request *request, const struct disk *disk,
-                                      int64_t deadline)
+struct snapshot *begin_snapshot(struct api_request *request, const struct disk *disk,
+                                const char *name)
 {
-    const char *name = field_text(request->parameters, "SnapshotName", "");
-    const char *usage =
-        field_text(request->parameters, "DiskUsage", disk->system ? "SYSTEM_DISK" : "DATA_DISK");
     json_t *tags = json_object_get(request->parameters, "Tags");
     char id[RECORD_ID_SIZE];
     struct snapshot *snapshot;
@@ -162,9 +159,8 @@ static struct snapshot *make_snapshot(struct api_request *request, const struct 
     snapshot->head.created = request->wall;
     snapshot->head.born = request->now;
     snapshot->started = request->now;
-    snapshot->deadline = deadline;
     snapshot->size = disk->size;
-    snapshot->system = strcmp(usage, "SYSTEM_DISK") == 0;
+    snapshot->system = disk->system;
     snapshot->encrypted = disk->encrypted;
     if (json_array_size(tags) > 0) {
         snapshot->head.fields = json_pack("{s:O}", "Tags", tags);
@@ -173,6 +169,21 @@ static struct snapshot *make_snapshot(struct api_request *request, const struct 
             return NULL;
         }
     }
+    return snapshot;
+}
+
+static struct snapshot *make_snapshot(struct api_request *request, const struct disk *disk,
+                                      int64_t deadline)
+{
+    const char *usage = field_text(request->parameters, "DiskUsage", NULL);
+    struct snapshot *snapshot =
+        begin_snapshot(request, disk, field_text(request->parameters, "SnapshotName", ""));
+
+    if (!snapshot)
+        return NULL;
+    snapshot->deadline = deadline;
+    if (usage)
+        snapshot->system = strcmp(usage, "SYSTEM_DISK") == 0;
     return snapshot;
 }
 
@@ -239,8 +250,8 @@ static int check_disk_can_roll_back(struct api_request *request, const json_t *d
     return 0;
 }
 
-static int check_apply(struct api_request *request, const struct snapshot *snapshot,
-                       const struct disk *disk)
+int check_apply(struct api_request *request, const struct snapshot *snapshot,
+                const struct disk *disk)
 {
     json_t *shown = snapshot_render(request->account, snapshot, request->now);
     json_t *disk_shown = disk_render(request->account, disk, request->now);
@@ -400,7 +411,8 @@ static int check_modify(struct api_request *request, const struct snapshot *snap
         status = api_refuse(request, "InvalidSnapshot.NotSupported",
                             "snapshot `%s` does not support this operation", id);
     else
-        status = check_name(request, field_text(request->parameters, "SnapshotName", ""));
+        status = check_name(request, "SnapshotName",
+                            field_text(request->parameters, "SnapshotName", ""));
     json_decref(shown);
     return status;
 }

@@ -20,11 +20,12 @@ static void answer_stats(struct sim *sim, struct answer *answer)
     const struct account *account = &sim->accounts[0];
 
     answer_json(answer, 200,
-                json_pack("{s:O, s:O, s:O, s:O, s:O, s:I, s:I, s:I}", "requests", traffic->requests,
-                          "errors", traffic->errors, "peak_per_second", traffic->peaks, "changes",
-                          traffic->changes, "faults", traffic->faults, "late",
-                          (json_int_t)late_count(sim), "disks", (json_int_t)account->disks.count,
-                          "snapshots", (json_int_t)account->snapshots.count));
+                json_pack("{s:O, s:O, s:O, s:O, s:O, s:O, s:I, s:I, s:I}", "requests",
+                          traffic->requests, "errors", traffic->errors, "peak_per_second",
+                          traffic->peaks, "changes", traffic->changes, "faults", traffic->faults,
+                          "regions", traffic->regions, "late", (json_int_t)late_count(sim), "disks",
+                          (json_int_t)account->disks.count, "snapshots",
+                          (json_int_t)account->snapshots.count));
 }
 
 static int replace_faults(struct sim *sim, const json_t *body, char *reason, size_t size)
@@ -34,7 +35,7 @@ static int replace_faults(struct sim *sim, const json_t *body, char *reason, siz
 
 static int apply_patch(struct sim *sim, const json_t *body, char *reason, size_t size)
 {
-    return patch_apply(&sim->accounts[0], body, clock_now(), sim_wall(sim), reason, size);
+    return patch_region(sim, body, clock_now(), sim_wall(sim), reason, size);
 }
 
 /* Parses the body and hands it on; says {} or what was wrong. */

@@ -7,17 +7,12 @@
 
 #include "actions.h"
 #include "cbsfs/fields.h"
+#include "describe.h"
 
 #define PAGE_DEFAULT         20
 #define PAGE_LIMIT           100
 #define IDS_LIMIT            100
 #define DISK_IDS_IN_A_FILTER 10
-
-/* A filter's name and the member it looks at. */
-struct filter_field {
-    const char *name;
-    const char *field;
-};
 
 static const struct filter_field snapshot_filters[] = {{"snapshot-id", "SnapshotId"},
                                                        {"snapshot-name", "SnapshotName"},
@@ -49,17 +44,6 @@ static const struct filter_field disk_filters[] = {
     {"cluster-group-id", "ClusterGroupId"},
     {NULL, NULL}};
 
-/* What differs between the two listings. */
-struct listing {
-    const char *ids; /* name of the parameter */
-    const char *set; /* name of the answer's list */
-    const struct filter_field *filters;
-    const struct table *table;
-    bool (*matches)(const struct api_request *request, const struct record *record, int64_t at,
-                    const json_t *filters);
-    json_t *(*render)(const struct account *account, const struct record *record, int64_t at);
-};
-
 /* The part of the result that is asked for. */
 struct page {
     size_t offset;
@@ -67,14 +51,14 @@ struct page {
     bool ascending;
 };
 
-static const char *field_of(const struct filter_field *table, const char *name)
+const char *field_of(const struct filter_field *table, const char *name)
 {
     while (table->name && strcmp(table->name, name) != 0)
         table++;
     return table->field;
 }
 
-static bool is_one_of(const char *text, const json_t *values)
+bool is_one_of(const char *text, const json_t *values)
 {
     size_t index;
     json_t *value;
@@ -293,7 +277,7 @@ static int view_of_ids(const struct listing *listing, const json_t *ids, struct 
     return 0;
 }
 
-static int describe(struct api_request *request, const struct listing *listing)
+int describe(struct api_request *request, const struct listing *listing)
 {
     const json_t *ids = json_object_get(request->parameters, listing->ids);
     struct page page = {0};

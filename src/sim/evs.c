@@ -166,7 +166,7 @@ static int accept_one_more(struct api_request *request, const char *action)
     long limit = request->sim->options.rate;
     size_t count = 0;
 
-    if (traffic_accept(&request->sim->traffic, action, limit, request->now, &count))
+    if (traffic_accept(&request->sim->traffic, action, NULL, limit, request->now, &count))
         return 0;
     return api_refuse_plainly(request, "RequestLimitExceeded",
                               "The throttling threshold has been reached: policy api over"
@@ -197,6 +197,6 @@ int evs_perform(struct api_request *request, const struct http_request *http)
     if (status == 0)
         status = action->run(request);
     if (status == 0 && action->changes)
-        traffic_change(&request->sim->traffic, action->name);
+        traffic_change(&request->sim->traffic, action->name, NULL);
     return status;
 }

@@ -57,7 +57,7 @@ static const char *unknown_member(json_t *entry)
     static const char *const known[] = {
         "kind",    "action",  "skip",   "times", "after",   "ms",   "status", "seconds",
         "code",    "message", "where",  "edits", "patch",   "body", "hex",    "repeat",
-        "closing", "prefix",  "suffix", "type",  "headers", "late",
+        "closing", "prefix",  "suffix", "type",  "headers", "late", "region",
     };
     const char *key;
     json_t *value;
@@ -179,15 +179,18 @@ static bool has_parameters(const struct fault *fault, json_t *parameters, const 
     return has;
 }
 
-bool faults_take(struct faults *faults, const char *action, json_t *parameters, const char *body,
-                 size_t body_length, struct fault *fault)
+bool faults_take(struct faults *faults, const char *action, const char *region, json_t *parameters,
+                 const char *body, size_t body_length, struct fault *fault)
 {
     for (size_t i = 0; i < faults->count; i++) {
         struct fault *candidate = &faults->list[i];
+        const char *where = field_text(candidate->entry, "region", NULL);
 
         if (candidate->kind == FAULT_CLOCK || candidate->times == 0)
             continue;
         if (strcmp(candidate->action, "*") != 0 && strcmp(candidate->action, action) != 0)
+            continue;
+        if (where && (!region || strcmp(where, region) != 0))
             continue;
         if (!has_parameters(candidate, parameters, body, body_length))
             continue;

@@ -67,9 +67,10 @@ int faults_replace(struct faults *faults, const json_t *script, int64_t now, cha
 void faults_free(struct faults *faults);
 
 /* The fault that this request meets, copied to *fault; false if none. For faults that ask for
- * certain parameters: those that are known already, or NULL and the request's body. */
-bool faults_take(struct faults *faults, const char *action, json_t *parameters, const char *body,
-                 size_t body_length, struct fault *fault);
+ * certain parameters: those that are known already, or NULL and the request's body. `region` may be
+ * NULL. */
+bool faults_take(struct faults *faults, const char *action, const char *region, json_t *parameters,
+                 const char *body, size_t body_length, struct fault *fault);
 
 /* "drop-before" and so on. */
 const char *fault_name(enum fault_kind kind);

@@ -57,7 +57,8 @@ static void carry_out(struct sim *sim, const struct late *late, int64_t now)
                                   .as_of = INT64_MAX};
 
     if (request.reply && late->action->run(&request) == 0 && !request.unchanged)
-        traffic_change(&sim->traffic, late->action->name);
+        traffic_change(&sim->traffic, late->action->name,
+                       late->account ? late->account->region : NULL);
     json_decref(request.reply);
 }
 

@@ -328,7 +328,8 @@ int legacy_perform(struct api_request *request, const struct http_request *http)
     if (!action)
         return api_refuse_plainly(request, "InvalidAction", "(4000) no such action: %s",
                                   given(request, "Action"));
-    if (!traffic_accept(traffic, action->name, request->sim->options.rate, request->now, &count))
+    if (!traffic_accept(traffic, action->name, NULL, request->sim->options.rate, request->now,
+                        &count))
         return api_refuse_plainly(request, "RequestLimitExceeded",
                                   "(4400) %zu requests in a second", count);
     status = find_account(request, given(request, "Region"));
@@ -337,7 +338,7 @@ int legacy_perform(struct api_request *request, const struct http_request *http)
     if (status == 0)
         status = action->run(request);
     if (status == 0 && action->changes && !request->unchanged)
-        traffic_change(traffic, action->name);
+        traffic_change(traffic, action->name, NULL);
     return status;
 }
 

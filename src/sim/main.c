@@ -9,6 +9,7 @@
 #include "cbsfs/clock.h"
 #include "late.h"
 #include "options.h"
+#include "regions.h"
 #include "server.h"
 #include "sim.h"
 
@@ -58,41 +59,6 @@ static int load_faults(struct sim *sim, const char *path)
     return status;
 }
 
-static size_t count_regions(const char *list)
-{
-    size_t count = 1;
-
-    for (; *list; list++)
-        count += *list == ',';
-    return count;
-}
-
-static int make_accounts(struct sim *sim)
-{
-    const struct options *options = &sim->options;
-    const char *region = options->regions;
-    int64_t wall = clock_wall() / 1000;
-
-    sim->account_count = count_regions(region);
-    sim->accounts = calloc(sim->account_count, sizeof *sim->accounts);
-    if (!sim->accounts)
-        return -ENOMEM;
-    for (size_t i = 0; i < sim->account_count; i++) {
-        struct account *account = &sim->accounts[i];
-        size_t length = strcspn(region, ",");
-
-        snprintf(account->region, sizeof account->region, "%.*s", (int)length, region);
-        account->create_time = options->create_time;
-        account->rollback_time = options->rollback_time;
-        account->delete_time = options->delete_time;
-        account->random = options->seed + i;
-        region += length + (region[length] == ',');
-    }
-    if (options->disks < 0)
-        return account_fill_demo(&sim->accounts[0], wall);
-    return account_fill_generated(&sim->accounts[0], options->disks, options->snapshots, wall);
-}
-
 static int serve(struct sim *sim)
 {
     struct server *server = NULL;
@@ -127,7 +93,7 @@ int main(int argc, char **argv)
     sim.random = ~sim.options.seed;
     status = traffic_init(&sim.traffic);
     if (status == 0)
-        status = make_accounts(&sim);
+        status = regions_make(&sim);
     if (status == -ENOMEM)
         fputs("cbsfs-sim: out of memory\n", stderr);
     if (status == 0 && sim.options.fault_file)
@@ -135,9 +101,7 @@ int main(int argc, char **argv)
     if (status == 0)
         status = serve(&sim);
     late_free(&sim);
-    for (size_t i = 0; i < sim.account_count; i++)
-        account_free(&sim.accounts[i]);
-    free(sim.accounts);
+    regions_free(&sim);
     faults_free(&sim.faults);
     traffic_free(&sim.traffic);
     return status < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -19,12 +19,14 @@ static const char usage[] =
     "  --disks N          N generated disks instead of the hand-made account\n"
     "  --snapshots N      N snapshots for each of them (default 0)\n"
     "  --seed N           another account and other ids (default 1)\n"
-    "  --region R[,R]     regions that exist (default ap-guangzhou); the first has the data\n"
+    "  --region R[,R]     the only regions; the first has the data (default ap-guangzhou, and\n"
+    "                     in API 3.0 ap-beijing and ap-singapore with a little)\n"
     "  --rate N           requests a second for each action (default 20; 0: no limit)\n"
     "  --quota N          snapshots that a disk may have (default 64; EVS 7)\n"
     "  --latency MS       every answer takes this long (default 0)\n"
     "  --create-time S    how long a snapshot is CREATING (default 5)\n"
     "  --rollback-time S  how long a disk is ROLLBACKING (default 5)\n"
+    "  --copy-time S      how long a copy to another region takes (default 5)\n"
     "  --delete-time S    how long a snapshot of EVS is deleting (default 1)\n"
     "  --token T          requests must carry this session token\n"
     "  --token-life S     how long a token of EVS is good for (default 86400)\n"
@@ -47,6 +49,7 @@ enum option_key {
     OPTION_LATENCY,
     OPTION_CREATE_TIME,
     OPTION_ROLLBACK_TIME,
+    OPTION_COPY_TIME,
     OPTION_DELETE_TIME,
     OPTION_TOKEN,
     OPTION_TOKEN_LIFE,
@@ -68,6 +71,7 @@ static const struct option long_options[] = {
     {"latency", required_argument, NULL, OPTION_LATENCY},
     {"create-time", required_argument, NULL, OPTION_CREATE_TIME},
     {"rollback-time", required_argument, NULL, OPTION_ROLLBACK_TIME},
+    {"copy-time", required_argument, NULL, OPTION_COPY_TIME},
     {"delete-time", required_argument, NULL, OPTION_DELETE_TIME},
     {"token", required_argument, NULL, OPTION_TOKEN},
     {"token-life", required_argument, NULL, OPTION_TOKEN_LIFE},
@@ -132,6 +136,8 @@ static int set_number(struct options *options, int key, const char *name, const 
         return parse_seconds(name, text, &options->create_time);
     case OPTION_ROLLBACK_TIME:
         return parse_seconds(name, text, &options->rollback_time);
+    case OPTION_COPY_TIME:
+        return parse_seconds(name, text, &options->copy_time);
     case OPTION_DELETE_TIME:
         return parse_seconds(name, text, &options->delete_time);
     case OPTION_TOKEN_LIFE:
@@ -187,7 +193,7 @@ static int check(const struct options *options)
         fprintf(stderr, "cbsfs-sim: at most %d snapshots in total\n", MAX_SNAPSHOTS);
         return -EINVAL;
     }
-    if (!*options->regions) {
+    if (options->regions && !*options->regions) {
         fputs("cbsfs-sim: --region needs a region\n", stderr);
         return -EINVAL;
     }
@@ -199,8 +205,7 @@ int options_parse(struct options *options, int argc, char **argv)
     int key;
     int index = 0;
 
-    *options = (struct options){.regions = "ap-guangzhou",
-                                .secret_id = environment("CBSFS_SIM_SECRET_ID", "AKIDSIMULATOR"),
+    *options = (struct options){.secret_id = environment("CBSFS_SIM_SECRET_ID", "AKIDSIMULATOR"),
                                 .secret_key = environment("CBSFS_SIM_SECRET_KEY", "simulator"),
                                 .disks = -1,
                                 .seed = 1,
@@ -208,6 +213,7 @@ int options_parse(struct options *options, int argc, char **argv)
                                 .quota = -1,
                                 .create_time = 5000,
                                 .rollback_time = 5000,
+                                .copy_time = 5000,
                                 .delete_time = 1000,
                                 .token_life = 86400000};
     while ((key = getopt_long(argc, argv, "", long_options, &index)) != -1) {

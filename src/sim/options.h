@@ -10,7 +10,7 @@ struct options {
     uint16_t port; /* 0: the system chooses */
     const char *port_file;
     const char *fault_file;
-    const char *regions;   /* comma list; the first holds the account */
+    const char *regions;   /* comma list; the first holds the account; NULL: see regions.c */
     const char *token;     /* NULL: any or none is accepted */
     const char *secret_id; /* from the environment, like secret_key */
     const char *secret_key;
@@ -22,6 +22,7 @@ struct options {
     int64_t latency;                 /* ms */
     int64_t create_time;             /* ms */
     int64_t rollback_time;           /* ms */
+    int64_t copy_time;               /* ms, to another region */
     int64_t delete_time;             /* ms, in the EVS dialect */
     int64_t token_life;              /* ms; of tokens of the EVS dialect */
     bool no_cloudsnapshots_rollback; /* EVS as a region that has only the older path */

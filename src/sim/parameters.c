@@ -195,6 +195,10 @@ static bool has_type(const json_t *value, enum parameter_type type)
         return all_pairs(value, "Name", "Values", true);
     case PARAMETER_TAGS:
         return all_pairs(value, "Key", "Value", false);
+    case PARAMETER_MEMBERS:
+        return all_pairs(value, "SnapshotId", "DiskId", false);
+    case PARAMETER_OBJECT:
+        return json_is_object(value);
     }
     return false;
 }

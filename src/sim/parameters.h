@@ -11,7 +11,9 @@ enum parameter_type {
     PARAMETER_BOOLEAN,
     PARAMETER_TEXTS,   /* [string] */
     PARAMETER_FILTERS, /* [{Name: string, Values: [string]}] */
-    PARAMETER_TAGS     /* [{Key: string, Value: string}] */
+    PARAMETER_TAGS,    /* [{Key: string, Value: string}] */
+    PARAMETER_MEMBERS, /* [{SnapshotId: string, DiskId: string}] */
+    PARAMETER_OBJECT   /* what is in it the action looks at */
 };
 
 struct parameter {

@@ -7,6 +7,7 @@
 
 #include "cbsfs/fields.h"
 #include "cbsfs/timestamp.h"
+#include "regions.h"
 #include "uuids.h"
 
 #define BEIJING 28800 /* seconds east of UTC */
@@ -208,4 +209,20 @@ int patch_apply(struct account *account, const json_t *patch, int64_t now, int64
         }
     }
     return status;
+}
+
+int patch_region(struct sim *sim, const json_t *patch, int64_t now, int64_t wall, char *reason,
+                 size_t reason_size)
+{
+    const char *name = field_text(patch, "region", NULL);
+    struct account *account = &sim->accounts[0];
+    int status = 0;
+
+    if (name)
+        account = region_find(sim, name, &status);
+    if (!account) {
+        snprintf(reason, reason_size, "there is no region %.40s", name);
+        return -EINVAL;
+    }
+    return status < 0 ? status : patch_apply(account, patch, now, wall, reason, reason_size);
 }

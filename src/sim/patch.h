@@ -3,7 +3,7 @@
 #ifndef CBSFS_SIM_PATCH_H
 #define CBSFS_SIM_PATCH_H
 
-#include "account.h"
+#include "sim.h"
 
 /*
  * Applies {"snapshots": {ID: {MEMBER: VALUE}}, "disks": {...}, "remove": [ID]}.  Records that do
@@ -12,5 +12,8 @@
  */
 int patch_apply(struct account *account, const json_t *patch, int64_t now, int64_t wall,
                 char *reason, size_t reason_size);
+/* The same in the region that the patch's member "region" names, else in the first. */
+int patch_region(struct sim *sim, const json_t *patch, int64_t now, int64_t wall, char *reason,
+                 size_t reason_size);
 
 #endif

@@ -42,6 +42,15 @@ struct disk *disk_new(const char *id, const char *name)
     return disk;
 }
 
+struct record *record_new(const char *id)
+{
+    struct record *record = calloc(1, sizeof *record);
+
+    if (record)
+        head_init(record, id);
+    return record;
+}
+
 /* A version has its own members, so that changing them leaves the past alone. */
 static int own_fields(struct record *head)
 {
@@ -74,6 +83,20 @@ struct disk *disk_copy(const struct disk *from)
         return NULL;
     memcpy(copy, from, offsetof(struct disk, name));
     if (own_fields(&copy->head) < 0) {
+        free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+struct record *record_copy(const struct record *from)
+{
+    struct record *copy = record_new(from->id);
+
+    if (!copy)
+        return NULL;
+    *copy = *from;
+    if (own_fields(copy) < 0) {
         free(copy);
         return NULL;
     }

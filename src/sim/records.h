@@ -38,6 +38,7 @@ struct snapshot {
     uint32_t size;            /* GiB */
     bool system;
     bool encrypted;
+    bool copied;       /* from another region: `started` is when that began */
     bool create_fails; /* its creation ends in failure */
     bool delete_fails;
     char name[];
@@ -77,9 +78,12 @@ struct view {
  */
 struct snapshot *snapshot_new(const char *id, const char *name);
 struct disk *disk_new(const char *id, const char *name);
+/* A bare one, zero but for the id. */
+struct record *record_new(const char *id);
 /* Copies for the next version; `name` NULL keeps the name. NULL: no memory. */
 struct snapshot *snapshot_copy(const struct snapshot *from, const char *name);
 struct disk *disk_copy(const struct disk *from);
+struct record *record_copy(const struct record *from);
 void record_free(struct record *record);
 
 void table_free(struct table *table);

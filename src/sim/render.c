@@ -30,7 +30,10 @@ static struct progress snapshot_progress(const struct account *account,
         return (struct progress){"DELETING", 100};
     if (snapshot->delete_started > 0 && at >= snapshot->delete_started)
         return (struct progress){"ERROR_DELETING", 100};
-    if (under_way(snapshot->started, account->create_time, at))
+    if (snapshot->copied && under_way(snapshot->started, account->copy_time, at))
+        return (struct progress){"COPYING_FROM_REMOTE",
+                                 percent_done(snapshot->started, account->copy_time, at)};
+    if (!snapshot->copied && under_way(snapshot->started, account->create_time, at))
         return (struct progress){"CREATING",
                                  percent_done(snapshot->started, account->create_time, at)};
     if (under_way(snapshot->rollback_started, account->rollback_time, at))
@@ -55,7 +58,7 @@ json_t *record_overlay(json_t *rendered, json_t *fields)
         return rendered;
     json_object_foreach(fields, key, value)
     {
-        if (strcmp(key, "evs") == 0)
+        if (strcmp(key, "evs") == 0 || strcmp(key, "shares") == 0 || strcmp(key, "copies") == 0)
             continue;
         if (json_is_true(json_object_get(value, "__absent__")))
             json_object_del(rendered, key);
@@ -77,8 +80,26 @@ static json_t *placement_render(const struct account *account, const char *proje
                      "DedicatedClusterId", "");
 }
 
+/* The regions that it is being copied to. */
+static json_t *copying_render(const struct snapshot *snapshot, int64_t at)
+{
+    json_t *regions = json_array();
+    size_t index;
+    json_t *copy;
+
+    json_array_foreach(json_object_get(snapshot->head.fields, "copies"), index, copy)
+    {
+        if (at < json_integer_value(json_object_get(copy, "until")))
+            json_array_append(regions, json_object_get(copy, "Region"));
+    }
+    return regions;
+}
+
 json_t *snapshot_render(const struct account *account, const struct snapshot *snapshot, int64_t at)
 {
+    const json_t *shares = json_object_get(snapshot->head.fields, "shares");
+    const char *shared =
+        json_string_value(json_object_get(json_array_get(shares, 0), "CreatedTime"));
     struct progress progress = snapshot_progress(account, snapshot, at);
     char created[BEIJING_TIME_SIZE];
     char deadline[BEIJING_TIME_SIZE];
@@ -92,16 +113,18 @@ json_t *snapshot_render(const struct account *account, const struct snapshot *sn
                                                             : snapshot->modified,
                        modified);
     rendered = json_pack(
-        "{s:s, s:s, s:s, s:i, s:s, s:I, s:s, s:s, s:s, s:b, s:b, s:o, s:[], s:[], s:i, s:i, s:s,"
-        " s:s, s:b, s:[], s:b, s:s, s:s, s:s}",
+        "{s:s, s:s, s:s, s:i, s:s, s:I, s:s, s:s, s:s, s:b, s:b, s:o, s:[], s:[], s:i, s:I, s:s,"
+        " s:s%, s:b, s:o, s:b, s:s, s:s, s:s}",
         "SnapshotId", snapshot->head.id, "SnapshotName", snapshot->name, "SnapshotState",
         progress.state, "Percent", progress.percent, "DiskId", snapshot->disk_id, "DiskSize",
         (json_int_t)snapshot->size, "DiskUsage", snapshot->system ? "SYSTEM_DISK" : "DATA_DISK",
         "CreateTime", created, "DeadlineTime", deadline, "IsPermanent", permanent, "Encrypt",
         snapshot->encrypted, "Placement", placement_render(account, ""), "Tags", "Images",
-        "ImageCount", 0, "ShareReference", 0, "SnapshotType", "PRIVATE_SNAPSHOT", "TimeStartShare",
-        "", "CopyFromRemote", false, "CopyingToRegions", "IsLocked", false, "LatestModifyTime",
-        modified, "AutoSnapshotPolicyId", "", "SnapshotMode", "STANDARD_SNAPSHOT");
+        "ImageCount", 0, "ShareReference", (json_int_t)json_array_size(shares), "SnapshotType",
+        "PRIVATE_SNAPSHOT", "TimeStartShare", shared ? shared : "", (size_t)(shared ? 10 : 0),
+        "CopyFromRemote", snapshot->copied, "CopyingToRegions", copying_render(snapshot, at),
+        "IsLocked", false, "LatestModifyTime", modified, "AutoSnapshotPolicyId", "", "SnapshotMode",
+        "STANDARD_SNAPSHOT");
     return record_overlay(rendered, snapshot->head.fields);
 }
 
@@ -167,6 +190,68 @@ json_t *disk_render(const struct account *account, const struct disk *disk, int6
     json_decref(attachment);
     json_decref(billing);
     return record_overlay(rendered, disk->head.fields);
+}
+
+/* The state of a group is that of its snapshots; what became of one that is gone is not told. */
+json_t *group_render(const struct account *account, const struct record *group, int64_t at)
+{
+    json_t *rendered = record_overlay(
+        json_pack("{s:s, s:s, s:b, s:s, s:i, s:s, s:[], s:i, s:n, s:b, s:n}", "SnapshotGroupId",
+                  group->id, "SnapshotGroupType", "NORMAL", "ContainRootSnapshot", false,
+                  "SnapshotGroupState", "NORMAL", "Percent", 100, "SnapshotGroupName", "", "Images",
+                  "ImageCount", 0, "DeadlineTime", "IsPermanent", true, "AutoSnapshotPolicyId"),
+        group->fields);
+    json_t *ids = json_array();
+    char created[BEIJING_TIME_SIZE];
+    const char *state = "NORMAL";
+    int percent = 100;
+    bool root = false;
+    size_t index;
+    json_t *id;
+
+    json_array_foreach(json_object_get(group->fields, "SnapshotIdSet"), index, id)
+    {
+        const struct snapshot *member = account_snapshot(account, json_string_value(id));
+        struct progress progress;
+
+        if (!member)
+            continue;
+        progress = snapshot_progress(account, member, at);
+        if (strcmp(progress.state, "NORMAL") != 0)
+            state = progress.state;
+        percent = progress.percent < percent ? progress.percent : percent;
+        root = root || member->system;
+        json_array_append(ids, id);
+    }
+    beijing_time_zoned(group->created, created);
+    if (!rendered || json_object_set_new(rendered, "SnapshotIdSet", ids) < 0 ||
+        json_object_set_new(rendered, "SnapshotGroupState", json_string(state)) < 0 ||
+        json_object_set_new(rendered, "Percent", json_integer(percent)) < 0 ||
+        json_object_set_new(rendered, "ContainRootSnapshot", json_boolean(root)) < 0 ||
+        json_object_set_new(rendered, "CreateTime", json_string(created)) < 0 ||
+        json_object_set_new(rendered, "ModifyTime", json_string(created)) < 0) {
+        json_decref(rendered);
+        return NULL;
+    }
+    return rendered;
+}
+
+json_t *policy_render(const struct account *account, const struct record *policy, int64_t at)
+{
+    char created[BEIJING_TIME_SIZE];
+
+    (void)account;
+    (void)at;
+    beijing_time(policy->created, created);
+    return record_overlay(
+        json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:i, s:i, s:n, s:s, s:[], s:[], s:[], s:i, s:n,"
+                  " s:n}",
+                  "AutoSnapshotPolicyId", policy->id, "AutoSnapshotPolicyState", "NORMAL",
+                  "CreateTime", created, "IsActivated", true, "IsPermanent", false, "RetentionDays",
+                  7, "RetentionMonths", 0, "RetentionAmount", 0, "AdvancedRetentionPolicy",
+                  "NextTriggerTime", "", "DiskIdSet", "InstanceIdSet", "Tags", "IsCopyToRemote", 0,
+                  "CopyToAccountUin", "CopyFromAccountUin"),
+        policy->fields);
 }
 
 const char *scalar_text(const json_t *value, char scratch[32])

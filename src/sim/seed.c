@@ -63,9 +63,12 @@ static const struct demo_snapshot demo_snapshots[] = {
      "{\"Images\": [{\"ImageName\": \"golden\", \"ImageId\": \"img-0f4b7c2d\"}], \"ImageCount\": "
      "1}"},
     {"snap-r5u0x2jd", "disk-7m2x9ufb", "before-kernel 6.1", 100, 3 * 24, 0, true, false, NULL},
-    {"snap-9f6a3v7k", "disk-0k6v4b2m", "2026-q3", 460, 50 * 24, 30, false, true, NULL},
+    {"snap-9f6a3v7k", "disk-0k6v4b2m", "2026-q3", 460, 50 * 24, 30, false, true,
+     "{\"Tags\": [{\"Key\": \"keep\", \"Value\": \"year\"}, {\"Key\": \"owner\", \"Value\": "
+     "\"财务\"}]}"},
     {"snap-2z8m4d0c", "disk-0k6v4b2m", "to-partner", 460, 21 * 24, 0, false, true,
-     "{\"ShareReference\": 2}"},
+     "{\"shares\": [{\"AccountId\": \"100001122000\", \"CreatedTime\": \"2026-01-21 10:12:45\"},"
+     " {\"AccountId\": \"100004884912\", \"CreatedTime\": \"2026-02-03 18:40:01\"}]}"},
     {"snap-h7s1o4lp", "disk-gone0a1b", "last-of-old-db", 200, 60 * 24, 0, false, false, NULL},
     {"snap-5v0g3s8n", "", "Copied snap-2b6a1k7f from ap-seoul", 10, 33 * 24, 0, false, false,
      "{\"CopyFromRemote\": true, \"TimeStartShare\": {\"__absent__\": true}}"},
@@ -114,9 +117,138 @@ static int add_demo_snapshot(struct account *account, const struct demo_snapshot
     return account_add_snapshot(account, snapshot);
 }
 
+/* The next time that it is `hour` in Beijing. */
+static int64_t next_hour(int64_t wall, int hour)
+{
+    int64_t local = wall + (int64_t)8 * HOUR;
+    int64_t next = local - local % DAY + (int64_t)hour * HOUR;
+
+    return (next > local ? next : next + DAY) - (int64_t)8 * HOUR;
+}
+
+/* Takes `fields` over. */
+static int add_policy(struct account *account, const char *id, int64_t created, json_t *fields)
+{
+    struct record *policy = record_new(id);
+
+    if (!policy || !fields) {
+        free(policy);
+        json_decref(fields);
+        return -ENOMEM;
+    }
+    policy->created = created;
+    policy->fields = fields;
+    return table_insert(&account->policies, policy);
+}
+
+static int add_demo_policies(struct account *account, int64_t wall)
+{
+    char next[BEIJING_TIME_SIZE];
+    int status;
+
+    beijing_time(next_hour(wall, 2), next);
+    status = add_policy(account, "asp-6q2n8v4h", wall - (int64_t)110 * DAY,
+                        json_pack("{s:s, s:s, s:[s], s:[{s:[i], s:i, s:[], s:[]}]}",
+                                  "AutoSnapshotPolicyName", "nightly-7d", "NextTriggerTime", next,
+                                  "DiskIdSet", "disk-omp7wl2m", "Policy", "Hour", 2, "IntervalDays",
+                                  1, "DayOfWeek", "DayOfMonth"));
+    if (status < 0)
+        return status;
+    return add_policy(account, "asp-w3e8k1p5", wall - (int64_t)60 * DAY,
+                      json_pack("{s:s, s:b, s:b, s:i, s:[{s:[i], s:i, s:[i], s:[]}]}",
+                                "AutoSnapshotPolicyName", "sundays", "IsActivated", false,
+                                "IsPermanent", true, "RetentionDays", 0, "Policy", "Hour", 4,
+                                "IntervalDays", 0, "DayOfWeek", 0, "DayOfMonth"));
+}
+
+/* What another region holds; the ids are made. */
+static const struct {
+    const char *name;
+    uint32_t size;
+    bool attached;
+    const char *snapshots[3];
+} elsewhere[] = {
+    {"pg-data", 50, true, {"nightly", "web-all_0"}},
+    {"logs", 100, true, {"before-rotation", "web-all_1"}},
+    {"mirror", 20, false, {"seed"}},
+};
+
+#define ELSEWHERE_GROUP "web-all_"
+
+/* Adds the snapshot, and its id to the group's if it is one of the group. */
+static int add_snapshot_elsewhere(struct account *account, const struct disk *disk,
+                                  const char *name, int64_t created, json_t *group)
+{
+    struct snapshot *snapshot;
+    char id[RECORD_ID_SIZE];
+
+    account_new_snapshot_id(account, id);
+    snapshot = snapshot_new(id, name);
+    if (!snapshot)
+        return -ENOMEM;
+    memcpy(snapshot->disk_id, disk->head.id, sizeof snapshot->disk_id);
+    snapshot->head.created = created;
+    snapshot->size = disk->size;
+    if (strncmp(name, ELSEWHERE_GROUP, strlen(ELSEWHERE_GROUP)) == 0 &&
+        json_array_append_new(group, json_string(id)) < 0) {
+        record_free(&snapshot->head);
+        return -ENOMEM;
+    }
+    return account_add_snapshot(account, snapshot);
+}
+
+static int add_disk_elsewhere(struct account *account, size_t number, int64_t wall, json_t *group)
+{
+    char id[RECORD_ID_SIZE];
+    struct disk *disk;
+    int status;
+
+    random_id(&account->random, "disk-", id);
+    disk = disk_new(id, elsewhere[number].name);
+    if (!disk)
+        return -ENOMEM;
+    disk->head.created = wall - (int64_t)(100 - (int64_t)number) * DAY;
+    disk->size = elsewhere[number].size;
+    disk->attached = elsewhere[number].attached;
+    if (disk->attached)
+        disk->head.fields = json_pack("{s:s, s:[s]}", "InstanceId", "ins-2c7x5q9d",
+                                      "InstanceIdList", "ins-2c7x5q9d");
+    status = table_insert(&account->disks, &disk->head);
+    for (size_t i = 0; status == 0 && i < 3 && elsewhere[number].snapshots[i]; i++)
+        status = add_snapshot_elsewhere(account, disk, elsewhere[number].snapshots[i],
+                                        wall - (int64_t)(20 - 10 * (int64_t)i) * DAY, group);
+    return status;
+}
+
+int account_fill_elsewhere(struct account *account, int64_t wall)
+{
+    /* Each region a little less than the one before. */
+    size_t disks = sizeof elsewhere / sizeof *elsewhere;
+    json_t *group = json_array();
+    struct record *record;
+    int status = group ? 0 : -ENOMEM;
+
+    /* Far from the numbers of the regions of --region, which differ by one. */
+    account->random ^= (uint64_t)0x5bd1e995 * (account->number + 1);
+    if (account->number > 1)
+        disks--;
+    for (size_t i = 0; status == 0 && i < disks; i++)
+        status = add_disk_elsewhere(account, i, wall, group);
+    record =
+        status == 0 ? record_new(account->number > 1 ? "csnap-8j2f6w0e" : "csnap-3t9r1m5z") : NULL;
+    if (!record) {
+        json_decref(group);
+        return -ENOMEM;
+    }
+    record->created = wall - (int64_t)10 * DAY;
+    record->fields =
+        json_pack("{s:s, s:o}", "SnapshotGroupName", "web-all", "SnapshotIdSet", group);
+    return record->fields ? table_insert(&account->groups, record) : (free(record), -ENOMEM);
+}
+
 int account_fill_demo(struct account *account, int64_t wall)
 {
-    int status = 0;
+    int status = add_demo_policies(account, wall);
 
     for (size_t i = 0; status == 0 && i < sizeof demo_disks / sizeof *demo_disks; i++)
         status = add_demo_disk(account, &demo_disks[i], wall);

@@ -151,8 +151,8 @@ static bool takes_method(const struct dialect *dialect, const char *method)
 /* Nobody may see what is due to be gone. Without memory it goes with the next request. */
 static void settle(struct sim *sim)
 {
-    for (size_t i = 0; i < sim->account_count; i++)
-        (void)account_settle(&sim->accounts[i], clock_now());
+    for (size_t i = 0; i < sim->region_count; i++)
+        (void)account_settle(&sim->accounts[i], clock_now(), sim_wall(sim));
 }
 
 static void work_out(struct call *call, const char *method)

@@ -22,7 +22,8 @@ struct legacy_stamp {
 struct sim {
     struct options options;
     struct account *accounts; /* one for each region; the first has the data */
-    size_t account_count;
+    size_t account_count;     /* of those that every dialect has */
+    size_t region_count;      /* all; API 3.0 only has those behind the others */
     struct traffic traffic;
     struct faults faults;
     struct late *late;                /* changes still to be carried out, see late.h */

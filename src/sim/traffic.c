@@ -25,6 +25,7 @@ static void forget(struct traffic *traffic)
     json_decref(traffic->peaks);
     json_decref(traffic->changes);
     json_decref(traffic->faults);
+    json_decref(traffic->regions);
     json_decref(traffic->log);
 }
 
@@ -36,9 +37,10 @@ int traffic_reset(struct traffic *traffic)
     traffic->peaks = json_object();
     traffic->changes = json_object();
     traffic->faults = json_object();
+    traffic->regions = json_object();
     traffic->log = json_array();
     if (traffic->requests && traffic->errors && traffic->peaks && traffic->changes &&
-        traffic->faults && traffic->log)
+        traffic->faults && traffic->regions && traffic->log)
         return 0;
     return -ENOMEM;
 }
@@ -52,7 +54,7 @@ int traffic_init(struct traffic *traffic)
 void traffic_free(struct traffic *traffic)
 {
     forget(traffic);
-    for (size_t i = 0; i < TRAFFIC_ACTIONS; i++) {
+    for (size_t i = 0; i < TRAFFIC_WINDOWS; i++) {
         free(traffic->windows[i].arrived.times);
         free(traffic->windows[i].accepted.times);
     }
@@ -87,34 +89,62 @@ static int window_add(struct window *window, int64_t now)
     return 0;
 }
 
-/* The slot of an action; all there are fit. */
-static size_t slot_of(struct traffic *traffic, const char *action)
+static bool is_same(const char *left, const char *right)
+{
+    return left && right ? strcmp(left, right) == 0 : left == right;
+}
+
+/* The slot of an action in a region; all there are fit. */
+static size_t slot_of(struct traffic *traffic, const char *action, const char *region)
 {
     size_t slot = 0;
 
-    while (slot < TRAFFIC_ACTIONS - 1 && traffic->windows[slot].action &&
-           strcmp(traffic->windows[slot].action, action) != 0)
+    while (slot < TRAFFIC_WINDOWS - 1 && traffic->windows[slot].action &&
+           (strcmp(traffic->windows[slot].action, action) != 0 ||
+            !is_same(traffic->windows[slot].region, region)))
         slot++;
     traffic->windows[slot].action = action;
+    traffic->windows[slot].region = region;
     return slot;
 }
 
-void traffic_arrived(struct traffic *traffic, const char *action, int64_t now)
+/* The region's own counters of that name. */
+static json_t *counters_of(struct traffic *traffic, const char *region, const char *name)
 {
-    struct window *window = &traffic->windows[slot_of(traffic, action)].arrived;
-    json_int_t peak = json_integer_value(json_object_get(traffic->peaks, action));
+    json_t *all = json_object_get(traffic->regions, region);
 
-    add_to(traffic->requests, action, 1);
+    if (!all) {
+        all = json_pack("{s:{}, s:{}, s:{}}", "requests", "peak_per_second", "changes");
+        json_object_set_new(traffic->regions, region, all);
+    }
+    return json_object_get(all, name);
+}
+
+static void count_arrival(struct traffic *traffic, const char *action, const char *region,
+                          json_t *requests, json_t *peaks, int64_t now)
+{
+    struct window *window = &traffic->windows[slot_of(traffic, action, region)].arrived;
+    json_int_t peak = json_integer_value(json_object_get(peaks, action));
+
+    add_to(requests, action, 1);
     window_expire(window, now);
     window_add(window, now);
     if ((json_int_t)window->count > peak)
-        add_to(traffic->peaks, action, (json_int_t)window->count - peak);
+        add_to(peaks, action, (json_int_t)window->count - peak);
 }
 
-bool traffic_accept(struct traffic *traffic, const char *action, long limit, int64_t now,
-                    size_t *count)
+void traffic_arrived(struct traffic *traffic, const char *action, const char *region, int64_t now)
 {
-    struct window *window = &traffic->windows[slot_of(traffic, action)].accepted;
+    count_arrival(traffic, action, NULL, traffic->requests, traffic->peaks, now);
+    if (region)
+        count_arrival(traffic, action, region, counters_of(traffic, region, "requests"),
+                      counters_of(traffic, region, "peak_per_second"), now);
+}
+
+bool traffic_accept(struct traffic *traffic, const char *action, const char *region, long limit,
+                    int64_t now, size_t *count)
+{
+    struct window *window = &traffic->windows[slot_of(traffic, action, region)].accepted;
 
     if (limit == 0)
         return true;
@@ -128,9 +158,11 @@ void traffic_error(struct traffic *traffic, const char *code)
     add_to(traffic->errors, code, 1);
 }
 
-void traffic_change(struct traffic *traffic, const char *action)
+void traffic_change(struct traffic *traffic, const char *action, const char *region)
 {
     add_to(traffic->changes, action, 1);
+    if (region)
+        add_to(counters_of(traffic, region, "changes"), action, 1);
 }
 
 void traffic_fault(struct traffic *traffic, const char *kind)

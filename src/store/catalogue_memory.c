@@ -14,6 +14,7 @@
 #include "catalogue_internal.h"
 
 #include "cbsfs/buffer.h"
+#include "cbsfs/fields.h"
 #include "cbsfs/timestamp.h"
 #include "raw_pages.h"
 
@@ -370,6 +371,27 @@ static int put_raw(const struct catalogue *catalogue, uint32_t place, struct buf
 int snapshot_put_raw(const struct snapshot *snapshot, struct buffer *out)
 {
     return put_raw(snapshot->disk->catalogue, snapshot->raw, out);
+}
+
+int snapshot_put_feature(const struct snapshot *snapshot, enum snapshot_feature feature,
+                         struct buffer *out)
+{
+    const struct catalogue *catalogue = snapshot->disk->catalogue;
+    const char *text;
+    size_t length;
+    /* Most have none, and nothing is unpacked for them. */
+    if ((snapshot->features & (1u << feature)) == 0 || snapshot->raw == 0 ||
+        catalogue->provider->put_feature == NULL)
+        return out->error;
+    if (raw_pages_get(catalogue->raw_pages, snapshot->raw, &text, &length) != 0)
+        return -ENOMEM;
+    char reason[80];
+    json_t *record = fields_parse(text, length, reason, sizeof(reason));
+    if (record == NULL)
+        return -ENOMEM;
+    int status = catalogue->provider->put_feature(record, feature, out);
+    json_decref(record);
+    return status;
 }
 
 int disk_put_raw(const struct disk *disk, struct buffer *out)

@@ -12,6 +12,7 @@
 #include "cbsfs/log.h"
 #include "cbsfs/names.h"
 #include "cbsfs/provider.h"
+#include "news.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,13 +25,24 @@ const char *job_verb_name(enum cloud_verb verb)
 {
     switch (verb) {
     case CLOUD_CREATE_SNAPSHOT:
+    case CLOUD_CREATE_GROUP:
         return "mkdir";
     case CLOUD_APPLY_SNAPSHOT:
+    case CLOUD_APPLY_GROUP:
         return "rollback";
     case CLOUD_RENAME_SNAPSHOT:
         return "rename";
     case CLOUD_DELETE_SNAPSHOT:
+    case CLOUD_DELETE_GROUP:
         return "rmdir";
+    case CLOUD_EXPIRE_SNAPSHOT:
+        return "expires";
+    case CLOUD_SHARE_SNAPSHOT:
+        return "shared_with";
+    case CLOUD_COPY_SNAPSHOT:
+        return "copy_to";
+    case CLOUD_CREATE_DISK:
+        return "new_disk";
     default:
         break;
     }
@@ -44,12 +56,29 @@ int64_t job_deadline(const struct job *job)
 
 /* --- life ---------------------------------------------------------------------------- */
 
+static void free_order(struct job_order *order)
+{
+    for (size_t i = 0; i < order->member_count; i++) {
+        free(order->members[i].snapshot_id);
+        free(order->members[i].disk_id);
+    }
+    free(order->members);
+    free(order->account);
+    free(order->region);
+    free(order->group_id);
+    free(order->zone);
+    free(order->type);
+    free(order->token);
+}
+
 static void free_job(struct job *job)
 {
     loop_timer_stop(job->store->loop, &job->timer);
     store_unwait(&job->waiter);
     if (job->call != NULL)
         client_cancel(job->call);
+    free_order(&job->order);
+    free(job->created_id);
     free(job->disk_id);
     free(job->snapshot_id);
     free(job->name);
@@ -87,10 +116,12 @@ static void trim_jobs(struct store *store)
     }
 }
 
-static bool was_rolled_back(const struct store *store, const char *snapshot_id)
+/* A change of this kind that was done after `since`, seconds. */
+static bool was_done(const struct store *store, enum cloud_verb verb, const char *snapshot_id,
+                     int64_t since)
 {
     for (const struct job *job = store->jobs; job != NULL; job = job->next) {
-        if (job->verb == CLOUD_APPLY_SNAPSHOT && job->state == JOB_DONE &&
+        if (job->verb == verb && job->state == JOB_DONE && job->ended_wall > since &&
             strcmp(job->snapshot_id, snapshot_id) == 0)
             return true;
     }
@@ -102,6 +133,9 @@ static bool may_be_shown_before(const struct job *job)
 {
     const struct snapshot *snapshot = catalogue_snapshot(&job->store->catalogue, job->snapshot_id);
     int64_t since = job->began_wall - JOB_LISTING_LAG / 1000;
+    if (feature_is(job->verb))
+        return job->snapshot_id[0] != '\0' &&
+               was_done(job->store, job->verb, job->snapshot_id, since);
     if (snapshot == NULL)
         return false;
     switch (job->verb) {
@@ -113,7 +147,7 @@ static bool may_be_shown_before(const struct job *job)
                catalogue_had_entry(&job->store->catalogue, snapshot, job->name, since);
     case CLOUD_APPLY_SNAPSHOT: /* was rolled back to */
         return snapshot_more(snapshot)->changed > since &&
-               was_rolled_back(job->store, job->snapshot_id);
+               was_done(job->store, job->verb, job->snapshot_id, 0);
     case CLOUD_CREATE_SNAPSHOT:
     default:
         break;
@@ -154,6 +188,7 @@ struct job *job_new(struct store *store, enum cloud_verb verb, const char *disk_
     trim_jobs(store);
     job->next = store->jobs;
     store->jobs = job;
+    news_job_begun(job);
     return job;
 }
 
@@ -163,10 +198,13 @@ void job_answer(struct job *job, int status)
     job->done = NULL;
     job->status = status;
     if (status != 0)
-        store_fail(job->store, job->disk_id, job->snapshot_id[0] != '\0' ? job->snapshot_id : NULL,
-                   job->path, job_verb_name(job->verb), &job->error);
+        failure_note(job->store, job->disk_id,
+                     job->snapshot_id[0] != '\0' ? job->snapshot_id : NULL, job->path,
+                     job_verb_name(job->verb), &job->error);
     if (done != NULL)
-        done(job->data, &(struct job_result){.status = status, .id = job->snapshot_id});
+        done(job->data, &(struct job_result){.status = status,
+                                             .id = job->created_id != NULL ? job->created_id
+                                                                           : job->snapshot_id});
 }
 
 void job_finish(struct job *job, enum job_state state, int status)
@@ -178,9 +216,10 @@ void job_finish(struct job *job, enum job_state state, int status)
         later_give_up(job);
     loop_timer_stop(job->store->loop, &job->timer);
     store_unwait(&job->waiter);
-    if (told)
-        job->status = status;
-    else
+    job->status = status;
+    news_job_told(job, told || job->was_told);
+    job->was_told = true;
+    if (!told)
         job_answer(job, status);
 }
 
@@ -190,6 +229,7 @@ bool job_cancel(struct job *job)
     if (job->state != JOB_SENDING || job->failed_at != 0 || job->call == NULL ||
         client_call_is_sent(job->call))
         return false;
+    news_job_cancelled(job);
     job_remove(job);
     return true;
 }
@@ -202,8 +242,12 @@ void job_forget(struct job *job)
 unsigned store_running_jobs(const struct store *store)
 {
     unsigned count = 0;
-    for (const struct job *job = store->jobs; job != NULL; job = job->next)
-        count += job->state == JOB_SENDING || job->state == JOB_SETTLING;
+    const struct store *at = store;
+    do {
+        for (const struct job *job = at->jobs; job != NULL; job = job->next)
+            count += job->state == JOB_SENDING || job->state == JOB_SETTLING;
+        at = at->beside;
+    } while (at != store);
     return count;
 }
 
@@ -261,6 +305,8 @@ void job_accepted(struct job *job, const char *id)
         shown = catalogue_renamed(catalogue, snapshot, job->name, now, wall) == 0;
     } else if (snapshot != NULL && job->verb == CLOUD_DELETE_SNAPSHOT) {
         catalogue_deleted(catalogue, snapshot, now, wall);
+    } else if (feature_is(job->verb)) {
+        shown = feature_accepted(job, id, now, wall);
     } else if (snapshot != NULL) {
         catalogue_rolling_back(catalogue, snapshot, now, wall);
     }
@@ -285,7 +331,8 @@ static void sent(void *data, struct cloud_answer *answer)
     job->error = answer->error;
     if (answer->error.status == 0) {
         const char *id = answer->created_id != NULL ? answer->created_id : "";
-        if (job->verb == CLOUD_CREATE_SNAPSHOT && id[0] == '\0')
+        bool is_listed = job->verb == CLOUD_CREATE_SNAPSHOT || job->verb == CLOUD_CREATE_GROUP;
+        if (is_listed && id[0] == '\0')
             job_settle(job); /* accepted, but the answer does not say which: the listing does */
         else
             job_accepted(job, id);
@@ -296,8 +343,8 @@ static void sent(void *data, struct cloud_answer *answer)
         return;
     }
     /* Deleting what is gone is done: this one was sent again after an unknown outcome. */
-    if (job->verb == CLOUD_DELETE_SNAPSHOT && job->failed_at != 0 &&
-        answer->error.status == -ENOENT) {
+    bool is_deletion = job->verb == CLOUD_DELETE_SNAPSHOT || job->verb == CLOUD_DELETE_GROUP;
+    if (is_deletion && job->failed_at != 0 && answer->error.status == -ENOENT) {
         job_accepted(job, job->snapshot_id);
         return;
     }
@@ -313,20 +360,49 @@ static void sent(void *data, struct cloud_answer *answer)
 
 int job_send(struct job *job)
 {
+    struct job_order *order = &job->order;
     struct cloud_call call = {
         .verb = job->verb,
         .disk_id = job->disk_id,
         .snapshot_id = job->snapshot_id,
-        .name = job->name,
+        .name = job->name[0] != '\0' || !feature_is(job->verb) ? job->name : NULL,
+        .account = order->account,
+        .region = order->region,
+        .group_id = order->group_id,
+        .zone = order->zone,
+        .type = order->type,
+        .token = order->token,
+        .size = order->size,
+        .expires = order->expires,
+        .cancel = order->cancel,
         .stop_instance = job->stop,
         .start_instance = job->start,
     };
+    /* Borrowed: the client keeps copies. */
+    struct cloud_member *members = calloc(order->member_count + 1, sizeof(*members));
+    const char **disks = calloc(order->member_count + 1, sizeof(*disks));
+    int status = members != NULL && disks != NULL ? 0 : -ENOMEM;
+    for (size_t i = 0; i < order->member_count && status == 0; i++) {
+        members[i] =
+            (struct cloud_member){order->members[i].snapshot_id, order->members[i].disk_id};
+        disks[i] = order->members[i].disk_id;
+    }
+    if (job->verb == CLOUD_CREATE_GROUP) {
+        call.ids = disks;
+        call.id_count = order->member_count;
+    } else if (job->verb == CLOUD_APPLY_GROUP) {
+        call.members = members;
+        call.member_count = order->member_count;
+    }
     job->state = JOB_SENDING;
     /* A part of the time is kept for finding out what happened when no answer comes. */
     int64_t deadline = job->failed_at == 0 ? job->began + job->store->settings.timeout * 6 / 10
                                            : job_deadline(job) - JOB_SETTLE_INTERVAL;
-    int status =
-        client_submit(job->store->client, &call, deadline, CLIENT_URGENT, sent, job, &job->call);
+    if (status == 0)
+        status = client_submit(job->store->client, &call, deadline, CLIENT_URGENT, sent, job,
+                               &job->call);
     job->sends += status == 0;
+    free(members);
+    free(disks);
     return status;
 }

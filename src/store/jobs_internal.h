@@ -11,7 +11,7 @@
  *    ▲ │ └────refused, or never sent─────────────────► FAILED
  *    │ └──────outcome unknown──► SETTLING ──found────► DONE
  *    │                            │   └──not in time──► WATCHING ──found──────► DONE
- *    ├────rename, delete: again───┘   (the caller has      └──time is up──► FAILED
+ *    ├────what may be repeated────┘   (the caller has      └──time is up──► FAILED
  *   LATER (a rename that               its ETIMEDOUT)          a rollback ► UNKNOWN
  *   waits for NORMAL)
  */
@@ -25,12 +25,27 @@ enum job_state {
     JOB_UNKNOWN
 };
 
+/* What a change needs beside the snapshot and the name. Texts are NULL where there is none. */
+struct job_order {
+    char *account, *region, *group_id, *zone, *type, *token;
+    struct job_member {
+        char *snapshot_id, *disk_id;
+    } * members; /* of a group; snapshot_id is NULL when it is about to be made */
+    size_t member_count;
+    int64_t size;    /* GiB */
+    int64_t expires; /* seconds, or TIMESTAMP_NONE */
+    bool cancel;
+};
+
 struct job {
     struct store *store;
     struct job *next;
     enum cloud_verb verb;
     enum job_state state;
-    char *disk_id, *snapshot_id, *name, *path; /* never NULL, "" if it has none */
+    char *disk_id, *snapshot_id, *name, *path; /* never NULL, "" if it has none; of a change of a
+                                                  group the group's id stands for the snapshot's */
+    char *created_id; /* what it made, or NULL: that is not known, or it makes nothing */
+    struct job_order order;
     bool stop, start;
     int64_t number;
     int64_t began;      /* clock ms */
@@ -44,6 +59,7 @@ struct job {
     struct store_waiter waiter;
     struct loop_timer timer;
     struct cloud_error error;
+    bool was_told;                                             /* the outcome is not the first */
     int status;                                                /* what the caller is told */
     void (*done)(void *data, const struct job_result *result); /* NULL: nobody waits any more */
     void *data;
@@ -72,13 +88,28 @@ void job_answer(struct job *job, int status);
 int job_send(struct job *job);
 /* Ends the job and answers the caller, if there still is one. */
 void job_finish(struct job *job, enum job_state state, int status);
-/* The cloud has accepted it: into the catalogue, then job_finish(). `id`: the new snapshot's. */
+/* The cloud has accepted it: into the catalogue, then job_finish(). `id`: of what was made. */
 void job_accepted(struct job *job, const char *id);
+/* Of the changes of features.c: the cloud has accepted one. False: it cannot be shown. */
+bool feature_accepted(struct job *job, const char *id, int64_t now, int64_t wall);
+/* Whether what is known now shows that it has happened: the id of what it made, or of the snapshot
+ * or group; NULL: it does not show. */
+const char *feature_evidence(const struct job *job);
+/* Looks where it would show; as listing_want(). */
+int feature_look(struct job *job);
+/* True for the verbs of features.c. */
+bool feature_is(enum cloud_verb verb);
 /* Begins to find out what became of it. */
 void job_settle(struct job *job);
 /* Of a change that is being watched: the catalogue has changed, and may show it. */
 void job_look_again(struct job *job);
 const char *job_verb_name(enum cloud_verb verb);
+/* A change of this disk whose outcome is not known yet; `name` NULL: whatever its name. */
+const struct job *unsettled_job(const struct store *store, enum cloud_verb verb,
+                                const char *disk_id, const char *name);
+/* Sends a new job (NULL: there was no memory for it) and takes it back if that fails. */
+int job_launch(struct job *job, void (*done)(void *data, const struct job_result *result),
+               void *data, struct job **handle);
 
 /* Remembers a rename of what is being created (later.c); as store_rename(). */
 int later_rename(struct store *store, struct snapshot *snapshot, const char *name, const char *path,

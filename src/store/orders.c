@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sends a new job and takes it back if that fails. */
-static int launch(struct job *job, void (*done)(void *data, const struct job_result *result),
-                  void *data, struct job **handle)
+int job_launch(struct job *job, void (*done)(void *data, const struct job_result *result),
+               void *data, struct job **handle)
 {
     if (job == NULL)
         return -ENOMEM;
@@ -29,9 +28,9 @@ static int launch(struct job *job, void (*done)(void *data, const struct job_res
 
 /* --- what can be refused without a call ---------------------------------------------- */
 
-/* A change of this disk whose outcome is not known yet forbids what could double it. */
-static const struct job *unsettled_job(const struct store *store, enum cloud_verb verb,
-                                       const char *disk_id, const char *name)
+/* It forbids what could double it. */
+const struct job *unsettled_job(const struct store *store, enum cloud_verb verb,
+                                const char *disk_id, const char *name)
 {
     for (const struct job *job = store->jobs; job != NULL; job = job->next) {
         if (!job_is_over(job) && job->verb == verb && strcmp(job->disk_id, disk_id) == 0 &&
@@ -86,7 +85,8 @@ int store_create(struct store *store, const char *disk_id, const char *name, con
     if (unsettled_job(store, CLOUD_CREATE_SNAPSHOT, disk_id, name) != NULL ||
         unsettled_job(store, CLOUD_RENAME_SNAPSHOT, disk_id, name) != NULL)
         return store_refuse(store, disk_id, NULL, path, "mkdir", -EBUSY, undecided_name);
-    return launch(job_new(store, CLOUD_CREATE_SNAPSHOT, disk_id, "", name, path), done, data, job);
+    return job_launch(job_new(store, CLOUD_CREATE_SNAPSHOT, disk_id, "", name, path), done, data,
+                      job);
 }
 
 /* Why this snapshot cannot be rolled back to, as far as is known; 0 if nothing speaks against it.
@@ -138,7 +138,7 @@ int store_rollback(struct store *store, const char *snapshot_id, bool stop, bool
         job->stop = stop;
         job->start = start;
     }
-    return launch(job, done, data, handle);
+    return job_launch(job, done, data, handle);
 }
 
 int store_delete(struct store *store, const char *snapshot_id, const char *path,
@@ -164,8 +164,8 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
         snprintf(reason, sizeof(reason), "another change of it is under way");
     if (reason[0] != '\0')
         return store_refuse(store, disk_id, snapshot_id, path, "rmdir", -EBUSY, reason);
-    return launch(job_new(store, CLOUD_DELETE_SNAPSHOT, disk_id, snapshot_id, "", path), done, data,
-                  job);
+    return job_launch(job_new(store, CLOUD_DELETE_SNAPSHOT, disk_id, snapshot_id, "", path), done,
+                      data, job);
 }
 
 /* Two renames side by side would leave the choice to the cloud. */
@@ -200,6 +200,6 @@ int store_rename(struct store *store, const char *snapshot_id, const char *name,
     if (is_being_renamed(store, snapshot_id))
         return store_refuse(store, disk_id, snapshot_id, path, "rename", -EBUSY,
                             "an earlier mv of it is not finished; .cbsfs/jobs tells");
-    return launch(job_new(store, CLOUD_RENAME_SNAPSHOT, disk_id, snapshot_id, name, path), done,
-                  data, job);
+    return job_launch(job_new(store, CLOUD_RENAME_SNAPSHOT, disk_id, snapshot_id, name, path), done,
+                      data, job);
 }

@@ -7,8 +7,9 @@
  * because a listing may lag and a request may be on its way.  So whoever waits is told the truth or
  * that the outcome is not known, and never that it did not happen.
  *
- * A creation or a rollback is never sent again: that could make two.  A rename or a deletion is,
- * because doing it twice is doing it once, and its answer proves more than any listing.
+ * A creation or a rollback is never sent again: that could make two.  A rename, a deletion, a date
+ * or a share is, because doing it twice is doing it once, and its answer proves more than any
+ * listing; and so is a disk that was ordered with a token.
  */
 #include "jobs_internal.h"
 
@@ -68,6 +69,8 @@ static const char *evidence(const struct job *job)
 {
     const struct snapshot *snapshot = catalogue_snapshot(&job->store->catalogue, job->snapshot_id);
     bool seen = false;
+    if (feature_is(job->verb))
+        return may_be_from_before(job) ? NULL : feature_evidence(job);
     switch (job->verb) {
     case CLOUD_CREATE_SNAPSHOT:
         snapshot = find_created(job);
@@ -95,7 +98,17 @@ static const char *evidence(const struct job *job)
 
 static bool is_repeatable(const struct job *job)
 {
-    return job->verb == CLOUD_RENAME_SNAPSHOT || job->verb == CLOUD_DELETE_SNAPSHOT;
+    switch (job->verb) {
+    case CLOUD_RENAME_SNAPSHOT:
+    case CLOUD_DELETE_SNAPSHOT:
+    case CLOUD_EXPIRE_SNAPSHOT:
+    case CLOUD_SHARE_SNAPSHOT:
+    case CLOUD_CREATE_DISK: /* with the same token it is the same disk */
+    case CLOUD_DELETE_GROUP:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static bool send_again(struct job *job)
@@ -136,8 +149,10 @@ static void watch(struct job *job)
 /* The minute is over, and what the cloud lists does not show it. */
 static void stop_watching(struct job *job)
 {
-    /* A rollback that has ended leaves no trace. */
-    bool leaves_trace = job->verb != CLOUD_APPLY_SNAPSHOT;
+    /* A rollback or a copy that has ended leaves no trace, and of a disk none says what it was made
+     * from. */
+    bool leaves_trace = job->verb != CLOUD_APPLY_SNAPSHOT && job->verb != CLOUD_APPLY_GROUP &&
+                        job->verb != CLOUD_COPY_SNAPSHOT && job->verb != CLOUD_CREATE_DISK;
     log_info("%s %s: %s", job_verb_name(job->verb), job->path,
              leaves_trace ? "did not happen" : "not seen to happen");
     job_finish(job, leaves_trace ? JOB_FAILED : JOB_UNKNOWN, job->status);
@@ -192,8 +207,9 @@ static void look(void *data)
     job->waiter.ready = looked;
     job->waiter.data = job;
     /* A listing that began before the change was answered proves nothing. */
-    int status = listing_want(job->store, CLOUD_DESCRIBE_SNAPSHOTS, disk_id, false, clock_now(),
-                              &job->waiter);
+    int status = feature_is(job->verb) ? feature_look(job)
+                                       : listing_want(job->store, CLOUD_DESCRIBE_SNAPSHOTS, disk_id,
+                                                      false, clock_now(), &job->waiter);
     if (status != -EINPROGRESS)
         not_found(job, false);
 }
@@ -201,7 +217,8 @@ static void look(void *data)
 void job_look_again(struct job *job)
 {
     /* That something is absent only the listing for this job tells. */
-    const char *id = job->verb != CLOUD_DELETE_SNAPSHOT ? evidence(job) : NULL;
+    bool is_deletion = job->verb == CLOUD_DELETE_SNAPSHOT || job->verb == CLOUD_DELETE_GROUP;
+    const char *id = !is_deletion ? evidence(job) : NULL;
     if (id == NULL)
         return;
     job->state = JOB_SETTLING; /* what follows from it does not come here again */

@@ -11,6 +11,7 @@
 
 #include "cbsfs/clock.h"
 #include "cbsfs/names.h"
+#include "news.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,8 +70,7 @@ int64_t store_asked(const struct store *store, enum store_want want, const struc
         return later(store->catalogue.disks_listed, disk != NULL ? disk->fetched : 0);
     case WANT_DISK_SNAPSHOTS:
         return later(store->catalogue.snapshots_listed, disk != NULL ? disk->listed : 0);
-    case WANT_STATUS:
-    case WANT_SETTLED:
+    default:
         break;
     }
     return 0;
@@ -85,7 +85,8 @@ int64_t store_life(const struct store *store, enum store_want want, const struct
 {
     int64_t asked = store_asked(store, want, disk);
     bool of_disk = disk != NULL && (want == WANT_DISK || want == WANT_DISK_SNAPSHOTS);
-    if (asked == 0 || asked < store->refreshed || (of_disk && asked < disk->refreshed))
+    if (asked == 0 || asked < store->refreshed || (of_disk && asked < disk->refreshed) ||
+        (want == WANT_DISKS && asked <= store->disks_outdated))
         return 0;
     int64_t life = asked + store->settings.ttl - clock_now();
     return life > 0 ? life : 0;
@@ -124,7 +125,7 @@ static bool take_single(const struct store *store, int64_t *last, const char *id
 /* True while the question is left alone that has failed, unless somebody has wanted fresher data
  * than it asked for.  One that took long is for three times as long, so that a cloud that throttles
  * or breaks every call takes a quarter of anybody's time at most. */
-static bool is_held(const struct failed_question *question, int64_t since)
+bool question_is_held(const struct failed_question *question, int64_t since)
 {
     if (question->failed == 0 || question->asked < since)
         return false;
@@ -151,7 +152,9 @@ static int want_records(struct store *store, enum store_want want, const char *i
         return 0;
     int64_t since = later(store->refreshed, disk != NULL ? disk->refreshed : 0);
     bool disks = want == WANT_DISKS || want == WANT_DISK;
-    if (is_held(&store->failed[!disks], since))
+    if (want == WANT_DISKS)
+        since = later(since, store->disks_outdated + 1);
+    if (question_is_held(&store->failed[!disks], since))
         return store->failed[!disks].status;
     /* Who asks what somebody is asking already is not crawling. */
     if (want == WANT_DISK && (listing_is_under_way(store, CLOUD_DESCRIBE_DISKS, id, true, since) ||
@@ -181,7 +184,7 @@ static bool is_polled(const struct disk *disk)
 /* Waits for the round of poll.c that is under way or begins now. */
 static int join_round(struct store *store, struct store_waiter *waiter)
 {
-    if (is_held(&store->poll.failure, store->refreshed))
+    if (question_is_held(&store->poll.failure, store->refreshed))
         return store->poll.failure.status;
     int status = poll_want(store);
     if (status != 0)
@@ -239,6 +242,11 @@ int store_want(struct store *store, enum store_want want, const char *id,
             return want_rolling_disk(store, disk, waiter);
         break;
     }
+    case WANT_SHARES:
+    case WANT_GROUPS:
+    case WANT_POLICIES:
+    case WANT_REGIONS:
+        return lists_want(store, want, id != NULL ? id : "", 0, waiter);
     case WANT_DISKS:
     case WANT_SNAPSHOTS:
     case WANT_DISK_SNAPSHOTS:
@@ -297,6 +305,12 @@ void store_watch(struct store *store, int change)
         poll_schedule(store);
 }
 
+void store_follow(struct store *store)
+{
+    store->poll.followed = clock_now() + FOLLOW_TIME;
+    poll_schedule(store);
+}
+
 const struct catalogue *store_catalogue(const struct store *store)
 {
     return &store->catalogue;
@@ -328,6 +342,21 @@ static void poll_is_due(void *data)
         poll_schedule(data);
 }
 
+/* `other` NULL: alone. */
+static void stand_beside(struct store *store, struct store *other)
+{
+    store->beside = other != NULL ? other->beside : store;
+    store->beside_previous = other != NULL ? other : store;
+    store->beside->beside_previous = store;
+    store->beside_previous->beside = store;
+}
+
+static void stand_alone(struct store *store)
+{
+    store->beside->beside_previous = store->beside_previous;
+    store->beside_previous->beside = store->beside;
+}
+
 struct store *store_new(struct loop *loop, struct client *client,
                         const struct store_settings *settings)
 {
@@ -338,9 +367,13 @@ struct store *store_new(struct loop *loop, struct client *client,
     store->client = client;
     store->provider = client_provider(client);
     store->settings = *settings;
+    if (store->settings.prefix == NULL)
+        store->settings.prefix = "";
+    stand_beside(store, settings->beside);
     store->poll.timer.fire = poll_is_due;
     store->poll.timer.data = store;
     catalogue_init(&store->catalogue, store->provider);
+    news_begin(store);
     return store;
 }
 
@@ -348,9 +381,12 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    stand_alone(store);
+    news_end(store);
     jobs_drop(store);
     poll_drop(store);
     listings_drop(store);
+    lists_drop(store);
     failures_drop(store);
     catalogue_free(&store->catalogue);
     free(store);

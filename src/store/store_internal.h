@@ -9,9 +9,12 @@
 
 /* While something is in progress its status is never older than this, ms (design 4). */
 #define POLL_INTERVAL 2000
+/* Who follows the events looks at them more often than this, ms. */
+#define FOLLOW_TIME 5000
 
-struct listing;
 struct failure;
+struct list;
+struct listing;
 
 /* A question that failed is not asked again for this long, ms, and longer if it took long to fail:
  * a crawl of what is known must neither ask it nor wait for it for each file. */
@@ -22,6 +25,9 @@ struct failed_question {
     int64_t asked, failed, recorded; /* clock ms; failed 0: answered since */
     int status;
 };
+
+/* True while it is not asked again, unless it was asked before `since`. */
+bool question_is_held(const struct failed_question *question, int64_t since);
 
 /* The round in which everything in progress is asked for together. */
 struct poll_round {
@@ -34,9 +40,12 @@ struct poll_round {
     struct poll_chunk *chunks;
     struct store_waiter listing; /* where a listing is cheaper than asking by id */
     struct loop_timer timer;
+    int64_t followed; /* clock ms until which somebody wants to hear of it */
 };
 
 #define FAILURE_COUNT 1024
+#define JOB_OUTCOMES  3
+#define ERRNO_COUNT   134 /* Linux has no larger one */
 
 struct store {
     struct loop *loop;
@@ -47,7 +56,8 @@ struct store {
 
     struct listing *listings; /* under way */
     uint64_t serial;
-    int64_t refreshed; /* clock ms: what was asked before this is not fresh */
+    int64_t refreshed;      /* clock ms: what was asked before this is not fresh */
+    int64_t disks_outdated; /* clock ms: the list of disks has one more since */
     int64_t
         single_disk; /* clock ms of the last question about one disk, see the essay of store.c */
     int64_t single_snapshots;
@@ -63,9 +73,14 @@ struct store {
     void (*changed)(void *data);
     void *changed_data;
 
+    uint64_t outcomes[CLOUD_VERB_COUNT][JOB_OUTCOMES]; /* told first: done, failed, unknown */
+    uint64_t failed_by_errno[ERRNO_COUNT];
+    int64_t throttled_told;                  /* clock ms: when the last event of it was; 0: none */
+    struct list *lists;                      /* newest first, see lists.c */
     struct job *jobs;                        /* newest first */
     struct failure *failures[FAILURE_COUNT]; /* ring */
     size_t failure_next;
+    struct store *beside, *beside_previous; /* ring of those of one mount; itself if it is alone */
 };
 
 void waiter_add(struct store_waiter **list, struct store_waiter *waiter);
@@ -82,6 +97,18 @@ bool listing_is_under_way(const struct store *store, enum cloud_verb verb, const
                           bool by_id, int64_t since);
 void listings_drop(struct store *store);
 
+/* As store_want(), for the wants that lists.c answers; `id` "" where none is meant. `since`: only
+ * what was asked for at this clock ms or later will do; 0: what is fresh enough. */
+int lists_want(struct store *store, enum store_want want, const char *id, int64_t since,
+               struct store_waiter *waiter);
+/* What is known is not what is there any more. */
+void lists_outdate(struct store *store, enum store_want want, const char *id);
+/* The cloud has accepted one of ours: shown, or hidden, though its list may lag. `wall`: seconds.
+ */
+void lists_group_made(struct store *store, const char *id, const char *name, int64_t wall);
+void lists_group_deleted(struct store *store, const char *id);
+void lists_drop(struct store *store);
+
 /* Makes sure that a round is under way or due. */
 int poll_want(struct store *store);
 void poll_schedule(struct store *store);
@@ -94,6 +121,9 @@ void poll_check_settled(struct store *store);
 void store_changed(struct store *store);
 void jobs_catalogue_changed(struct store *store);
 void jobs_drop(struct store *store);
+/* As store_fail(), for a change: what becomes of those is told as an event of theirs. */
+void failure_note(struct store *store, const char *disk_id, const char *snapshot_id,
+                  const char *path, const char *operation, const struct cloud_error *error);
 void failures_drop(struct store *store);
 /* A member of a line of `.cbsfs/errors` or `jobs`, harmless to terminals. Without memory it is
  * left out. */

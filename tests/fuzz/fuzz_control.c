@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is written to control files.  The parser of `rollback` has no header of its own. */
+/* What is written to control files.  Their parsers have no header of their own. */
+#include "../../src/fs/commands.c"
 #include "../../src/fs/control.c"
 
 #include "fuzz.h"
@@ -22,23 +23,35 @@ static void require_command(const char *text, const struct rollback_command *com
     fuzz_require(command->stop || !command->start);
 }
 
+/* Those of the features that need no mount: what they take is what they say that they take. */
+static void require_feature(const char *text)
+{
+    char line[LINE_SIZE];
+    struct order order = {0};
+    if (command_line(text, line, sizeof(line)) != NULL)
+        return;
+    fuzz_require(strchr(line, '\n') == NULL);
+    if (read_expires(NULL, NULL, line, &order) == NULL)
+        fuzz_require(strcmp(line, "never") == 0 || strlen(line) >= strlen("+1d"));
+    if (read_share(NULL, NULL, line, &order) == NULL)
+        fuzz_require(order.cancel == (line[0] == '-') && strlen(order.account) <= 32);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char id[] = ID;
-    struct disk disk = {.texts = {.text = id}};
-    struct node node = {.disk = &disk};
     struct fs fs = {.settings = {.rollback = FS_ROLLBACK_ON}};
     struct rollback_command command = {0};
     char *text = fuzz_text(data, size);
-    bool taken = parse_rollback(&fs, &node, text, &command) == NULL;
+    bool taken = command_read_rollback(&fs, ID, text, &command) == NULL;
     if (taken)
         require_command(text, &command);
     fs.settings.rollback = FS_ROLLBACK_CONFIRM;
-    if (parse_rollback(&fs, &node, text, &command) == NULL) {
+    if (command_read_rollback(&fs, ID, text, &command) == NULL) {
         require_command(text, &command);
         /* The stricter mount takes no more than the other. */
         fuzz_require(taken && strstr(text, ID) != NULL);
     }
+    require_feature(text);
     enum log_level before = log_get_level();
     int status = command_log_level(text);
     fuzz_require(status == 0 || (status == -EINVAL && log_get_level() == before));

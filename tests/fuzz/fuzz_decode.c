@@ -3,6 +3,7 @@
  * the status and the content type of one more reading. */
 #include "fuzz.h"
 
+#include "cbsfs/buffer.h"
 #include "cbsfs/http.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
@@ -47,13 +48,83 @@ static void require_snapshot(const struct snapshot_record *snapshot)
                  (size_t)1 << 30);
 }
 
+static void require_time(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    fuzz_require(json_is_null(value) || json_is_integer(value));
+}
+
+static void require_ids(const json_t *object, const char *key)
+{
+    const json_t *ids = json_object_get(object, key);
+    fuzz_require(json_is_array(ids));
+    for (size_t i = 0; i < json_array_size(ids); i++)
+        fuzz_require(is_id(json_string_value(json_array_get(ids, i))));
+}
+
+static void require_texts(const json_t *object, const char *const *keys)
+{
+    for (; *keys != NULL; keys++)
+        fuzz_require(json_is_string(json_object_get(object, *keys)));
+}
+
+/* The members that the contract promises, whatever was sent. */
+static void require_object(enum cloud_verb verb, const json_t *object)
+{
+    static const char *const of_group[] = {"name", "state", "word", "policy", NULL};
+    static const char *const of_policy[] = {"name", "state", NULL};
+    static const char *const of_region[] = {"name", NULL};
+    const char *key = verb == CLOUD_DESCRIBE_SHARES ? "account" : "id";
+    const json_t *id = json_object_get(object, key);
+    fuzz_require(json_is_string(id) && is_id(json_string_value(id)));
+    if (verb == CLOUD_DESCRIBE_SHARES)
+        require_time(object, "since");
+    if (verb == CLOUD_DESCRIBE_GROUPS) {
+        json_int_t percent = json_integer_value(json_object_get(object, "percent"));
+        require_texts(object, of_group);
+        require_time(object, "created");
+        require_ids(object, "snapshots");
+        fuzz_require(percent >= 0 && percent <= 100);
+    }
+    if (verb == CLOUD_DESCRIBE_POLICIES) {
+        require_texts(object, of_policy);
+        require_time(object, "next");
+        require_ids(object, "disks");
+        fuzz_require(json_is_boolean(json_object_get(object, "active")));
+        fuzz_require(json_integer_value(json_object_get(object, "days")) >= 0);
+    }
+    if (verb == CLOUD_DESCRIBE_GROUPS || verb == CLOUD_DESCRIBE_POLICIES)
+        fuzz_require(json_is_object(json_object_get(object, "raw")));
+    if (verb == CLOUD_DESCRIBE_REGIONS) {
+        require_texts(object, of_region);
+        fuzz_require(json_is_boolean(json_object_get(object, "available")));
+    }
+}
+
+/* Whatever a record holds, what is told of it is whole lines. */
+static void require_features(const struct provider *provider,
+                             const struct snapshot_record *snapshot)
+{
+    for (int feature = FEATURE_TAGS; feature <= FEATURE_COPYING; feature++) {
+        struct buffer out;
+        buffer_init(&out, 0);
+        if (provider->put_feature != NULL)
+            fuzz_require(
+                provider->put_feature(snapshot->raw, (enum snapshot_feature)feature, &out) == 0);
+        for (size_t i = 0; i < out.length; i++)
+            fuzz_require((unsigned char)out.data[i] >= ' ' || out.data[i] == '\n');
+        fuzz_require(out.length == 0 || out.data[out.length - 1] == '\n');
+        buffer_free(&out);
+    }
+}
+
 static void require_error(const struct cloud_answer *answer, bool change)
 {
     const struct cloud_error *error = &answer->error;
     fuzz_require(error->status < 0 && error->outcome != CLOUD_DONE);
     /* It was answered, so it was sent. */
     fuzz_require(error->outcome != CLOUD_NOT_SENT);
-    fuzz_require(answer->count == 0 && answer->document == NULL);
+    fuzz_require(answer->count == 0 && answer->list == NULL && answer->document == NULL);
     fuzz_require(error->status != -EPROTO || error->outcome == CLOUD_UNKNOWN);
     /* A change whose fate is not known is not sent again. */
     fuzz_require(!change || error->outcome != CLOUD_UNKNOWN ||
@@ -67,7 +138,7 @@ static void decode_as(const struct provider *provider, enum cloud_verb verb, boo
     static const char *const ids[] = {"93736622-8b2f-42a9-8984-6ab8c6962718"};
     char *body = fuzz_text(data, size);
     const struct cloud_call call = {
-        .verb = verb, .limit = 100, .ids = ids, .id_count = by_id ? 1 : 0};
+        .verb = verb, .limit = 100, .ids = ids, .id_count = by_id ? 1 : 0, .region = "ap-beijing"};
     const struct http_reply reply = {.failure = HTTP_OK,
                                      .status = status,
                                      .body = body,
@@ -87,10 +158,13 @@ static void decode_as(const struct provider *provider, enum cloud_verb verb, boo
             require_disk(&answer.disks[i]);
         for (size_t i = 0; i < answer.count && answer.snapshots != NULL; i++)
             require_snapshot(&answer.snapshots[i]);
+        for (size_t i = 0; i < answer.count && answer.snapshots != NULL; i++)
+            require_features(provider, &answer.snapshots[i]);
+        for (size_t i = 0; i < json_array_size(answer.list); i++)
+            require_object(verb, json_array_get(answer.list, i));
         fuzz_require(answer.total >= -1);
         fuzz_require(answer.next == NULL || is_id(answer.next));
-        fuzz_require(verb != CLOUD_CREATE_SNAPSHOT || *answer.created_id == '\0' ||
-                     is_id(answer.created_id));
+        fuzz_require(*answer.created_id == '\0' || is_id(answer.created_id));
     } else {
         require_error(&answer, cloud_verb_is_change(verb));
     }
@@ -116,6 +190,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     decode(CLOUD_DESCRIBE_DISKS, 200, data, size);
     decode(CLOUD_DESCRIBE_SNAPSHOTS, 200, data, size);
     decode(CLOUD_CREATE_SNAPSHOT, 200, data, size);
+    /* The verbs that only one of them speaks. */
+    for (int verb = CLOUD_DESCRIBE_SHARES; verb < CLOUD_VERB_COUNT; verb++)
+        decode_as(&provider_tencent, (enum cloud_verb)verb, false, 200, data, size);
     if (size == 0)
         return 0;
     unsigned choice = data[size - 1];

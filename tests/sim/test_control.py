@@ -25,7 +25,7 @@ def run(*arguments):
 def test_stats_count_what_came_in_and_what_was_done(new):
     client = new("--create-time", 0)
     assert client.stats() == {"requests": {}, "errors": {}, "peak_per_second": {}, "changes": {},
-                              "faults": {}, "late": 0, "disks": 4, "snapshots": 11}
+                              "faults": {}, "regions": {}, "late": 0, "disks": 4, "snapshots": 11}
     client.call("CreateSnapshot", {"DiskId": DISK})
     for action in ("CreateSnapshot", "NoSuchAction"):
         with pytest.raises(ApiError):
@@ -34,7 +34,10 @@ def test_stats_count_what_came_in_and_what_was_done(new):
         "requests": {"CreateSnapshot": 2, "(unknown)": 1},
         "errors": {"MissingParameter": 1, "InvalidAction": 1},
         "peak_per_second": {"CreateSnapshot": 2, "(unknown)": 1},
-        "changes": {"CreateSnapshot": 1}, "faults": {}, "late": 0, "disks": 4, "snapshots": 12}
+        "changes": {"CreateSnapshot": 1}, "faults": {}, "late": 0, "disks": 4, "snapshots": 12,
+        "regions": {"ap-guangzhou": {"requests": {"CreateSnapshot": 2, "(unknown)": 1},
+                                     "peak_per_second": {"CreateSnapshot": 2, "(unknown)": 1},
+                                     "changes": {"CreateSnapshot": 1}}}}
     client.control("DELETE", "stats")
     assert client.stats()["requests"] == {} and client.stats()["snapshots"] == 12
     assert client.control("GET", "log") == []
@@ -174,7 +177,7 @@ def test_help_and_version():
     result = run("--help")
     assert result.returncode == 0 and result.stdout.startswith("usage: cbsfs-sim") and not result.stderr
     for option in ("port", "port-file", "disks", "snapshots", "seed", "region", "rate", "quota", "latency",
-                   "create-time", "rollback-time", "token", "fault-file"):
+                   "create-time", "rollback-time", "copy-time", "delete-time", "token", "fault-file"):
         assert f"--{option} " in result.stdout
     result = run("--version")
     assert result.returncode == 0 and result.stdout.startswith("cbsfs-sim ")

@@ -161,7 +161,7 @@ def test_the_demo_account_has_every_oddity(client):
     ("CreateSnapshot", {"DiskId": DISK, "ClientToken": "x"}, "UnknownParameter"),
     ("CreateSnapshot", {"DiskId": DISK, "Tags": [{"key": "a", "value": "b"}]}, "InvalidParameter"),
     ("CreateSnapshot", {"DiskBackupId": "dbp-00000000"}, "ResourceNotFound.NotFound"),
-    ("CreateDisks", {}, "InvalidAction"),
+    ("AttachDisks", {}, "InvalidAction"),
     ("describesnapshots", {}, "InvalidAction"),
 ])
 def test_parameters_are_checked(client, action, parameters, expected):

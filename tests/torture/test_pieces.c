@@ -87,6 +87,57 @@ static int decode_listing(void)
     return status;
 }
 
+/* Lists are the answer's own, in pieces that fail one by one. */
+static const struct {
+    enum cloud_verb verb;
+    const char *body;
+} list_answers[] = {
+    {CLOUD_DESCRIBE_SHARES, "{\"Response\":{\"SharePermissionSet\":[{\"AccountId\":\"1\","
+                            "\"CreatedTime\":\"2026-01-21 10:12:45\"},{\"AccountId\":\"2\"}]}}"},
+    {CLOUD_DESCRIBE_GROUPS,
+     "{\"Response\":{\"TotalCount\":2,\"SnapshotGroupSet\":[{\"SnapshotGroupId\":\"csnap-1\","
+     "\"SnapshotGroupName\":\"a\",\"SnapshotIdSet\":[\"snap-1\",\"snap-2\"]},"
+     "{\"SnapshotGroupId\":\"csnap-2\"}]}}"},
+    {CLOUD_DESCRIBE_POLICIES,
+     "{\"Response\":{\"TotalCount\":2,\"AutoSnapshotPolicySet\":[{\"AutoSnapshotPolicyId\":"
+     "\"asp-1\",\"DiskIdSet\":[\"disk-1\"],\"Policy\":[{\"Hour\":[2]}]},"
+     "{\"AutoSnapshotPolicyId\":\"asp-2\"}]}}"},
+    {CLOUD_DESCRIBE_REGIONS, "{\"Response\":{\"TotalCount\":2,\"RegionSet\":[{\"Region\":\"ap-a\","
+                             "\"RegionName\":\"A\"},{\"Region\":\"ap-b\"}]}}"},
+};
+static size_t list_number;
+
+/* The whole list, or an error and none. */
+static int decode_list(void)
+{
+    const struct cloud_call call = {.verb = list_answers[list_number].verb, .limit = 100};
+    const struct http_reply reply = {.failure = HTTP_OK,
+                                     .status = 200,
+                                     .body = list_answers[list_number].body,
+                                     .body_length = strlen(list_answers[list_number].body),
+                                     .header = no_header};
+    struct cloud_answer answer;
+    cloud_answer_init(&answer);
+    provider_tencent.decode(&call, &reply, &answer);
+    int status = answer.error.status;
+    assert_int_equal(json_array_size(answer.list), status == 0 ? 2 : 0);
+    assert_int_equal(answer.unreadable, 0);
+    const json_t *first = json_array_get(answer.list, 0);
+    if (status == 0 && call.verb == CLOUD_DESCRIBE_GROUPS)
+        assert_int_equal(json_array_size(json_object_get(first, "snapshots")), 2);
+    if (status == 0 && call.verb == CLOUD_DESCRIBE_POLICIES)
+        assert_int_equal(json_object_size(json_object_get(first, "raw")), 3);
+    cloud_answer_free(&answer);
+    return status;
+}
+
+static void lists_are_decoded(void **state)
+{
+    (void)state;
+    for (list_number = 0; list_number < sizeof(list_answers) / sizeof(*list_answers); list_number++)
+        torture(decode_list);
+}
+
 static json_t *record;
 
 /* Either the whole text or none: never one with something left out. */
@@ -147,6 +198,7 @@ static int encode_call(void)
 static void calls_are_encoded(void **state)
 {
     static const char *const ids[] = {"snap-0001", "snap-0002"};
+    static const struct cloud_member members[] = {{"snap-1", "disk-1"}, {"snap-2", "disk-2"}};
     const struct cloud_call calls[] = {
         {.verb = CLOUD_DESCRIBE_DISKS, .limit = 100},
         {.verb = CLOUD_DESCRIBE_SNAPSHOTS, .limit = 100, .disk_id = "disk-0001"},
@@ -159,6 +211,25 @@ static void calls_are_encoded(void **state)
          .start_instance = true},
         {.verb = CLOUD_RENAME_SNAPSHOT, .snapshot_id = "snap-0001", .name = "b"},
         {.verb = CLOUD_DELETE_SNAPSHOT, .snapshot_id = "snap-0001"},
+        {.verb = CLOUD_DESCRIBE_GROUPS, .ids = ids, .id_count = 2},
+        {.verb = CLOUD_DESCRIBE_POLICIES, .limit = 100},
+        {.verb = CLOUD_DESCRIBE_REGIONS},
+        {.verb = CLOUD_EXPIRE_SNAPSHOT, .snapshot_id = "snap-0001", .expires = 1735689599},
+        {.verb = CLOUD_SHARE_SNAPSHOT, .snapshot_id = "snap-0001", .account = "1"},
+        {.verb = CLOUD_COPY_SNAPSHOT, .snapshot_id = "snap-0001", .region = "r", .name = "c"},
+        {.verb = CLOUD_CREATE_DISK,
+         .snapshot_id = "snap-0001",
+         .zone = "z",
+         .type = "t",
+         .size = 1,
+         .token = "t"},
+        {.verb = CLOUD_CREATE_GROUP, .ids = ids, .id_count = 2, .name = "g"},
+        {.verb = CLOUD_APPLY_GROUP,
+         .group_id = "csnap-1",
+         .members = members,
+         .member_count = 2,
+         .stop_instance = true},
+        {.verb = CLOUD_DELETE_GROUP, .group_id = "csnap-1"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
@@ -534,17 +605,12 @@ int main(void)
 {
     torture_begin();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_listing_is_decoded),
-        cmocka_unit_test(a_record_is_printed),
-        cmocka_unit_test(a_record_is_parsed),
-        cmocka_unit_test(calls_are_encoded),
-        cmocka_unit_test(the_catalogue_learns_and_changes),
-        cmocka_unit_test(a_freed_name_is_noted),
-        WORLD_TEST(the_store_asks_and_changes),
-        cmocka_unit_test(options_are_parsed),
-        cmocka_unit_test(credential_files_are_read),
-        cmocka_unit_test(clouds_are_read),
-        cmocka_unit_test(a_login_is_encoded_and_decoded),
+        cmocka_unit_test(a_listing_is_decoded),  cmocka_unit_test(lists_are_decoded),
+        cmocka_unit_test(a_record_is_printed),   cmocka_unit_test(a_record_is_parsed),
+        cmocka_unit_test(calls_are_encoded),     cmocka_unit_test(the_catalogue_learns_and_changes),
+        cmocka_unit_test(a_freed_name_is_noted), WORLD_TEST(the_store_asks_and_changes),
+        cmocka_unit_test(options_are_parsed),    cmocka_unit_test(credential_files_are_read),
+        cmocka_unit_test(clouds_are_read),       cmocka_unit_test(a_login_is_encoded_and_decoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -353,17 +353,17 @@ static void test_last_rollback(void **state)
     buffer_init(&out, 0);
     assert_int_equal(look(WANT_DISKS, NULL), 0);
     assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
-    assert_int_equal(store_put_last_rollback(store, "snap-00000001", &out), 0);
+    assert_int_equal(store_put_last_result(store, "rollback", "snap-00000001", &out), 0);
     assert_int_equal(out.length, 0);
     world_run(5000);
     fake_fate(CLOUD_APPLY_SNAPSHOT, 0, FATE_REFUSED, -EBUSY);
     assert_int_equal(roll_back(&order, "snap-00000001"), -EBUSY);
-    assert_int_equal(store_put_last_rollback(store, "snap-00000001", &out), 0);
+    assert_int_equal(store_put_last_result(store, "rollback", "snap-00000001", &out), 0);
     assert_non_null(strstr(out.data, "EBUSY Refused no"));
     world_run(5000);
     assert_int_equal(roll_back(&order, "snap-00000001"), 0);
     buffer_reset(&out);
-    assert_int_equal(store_put_last_rollback(store, "snap-00000001", &out), 0);
+    assert_int_equal(store_put_last_result(store, "rollback", "snap-00000001", &out), 0);
     assert_non_null(strstr(out.data, "accepted"));
     buffer_free(&out);
 }

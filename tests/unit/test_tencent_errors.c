@@ -50,6 +50,7 @@ static const struct {
     {"InvalidParameter.DiskConfigNotSupported", EOPNOTSUPP},
     {"InvalidParameter.DiskSizeNotMatch", EINVAL},
     {"InvalidParameter.InvalidClientToken", EINVAL},
+    {"InvalidParameter.ParameterError", EINVAL},
     {"InvalidParameter.ProjectIdNotExist", EINVAL},
     {"InvalidParameter.ShouldConvertSnapshotToImage", EOPNOTSUPP},
     {"InvalidParameterValue", EINVAL},

@@ -129,6 +129,7 @@ static bool read_snapshot(const json_t *record, struct snapshot_record *snapshot
         .expires = TIMESTAMP_NONE,
         .percent = percent_of(record, word),
         .deletion_failed = strcmp(state, "error_deleting") == 0,
+        .tagged = json_object_size(json_object_get(record, "metadata")) > 0,
         .raw = record,
     };
     return true;

@@ -9,9 +9,60 @@
 
 static const char *const no_default_names[] = {NULL};
 
-static const char *refuse_words(const struct cloud_call *call, const char *reason)
+/* What a service says to each thing that it cannot do. */
+struct refusals {
+    const char *stop, *expire, *share, *copy, *disk, *group, *policy, *region;
+};
+
+static const char *refuse_words(const struct cloud_call *call, const struct refusals *words)
 {
-    return call->verb == CLOUD_APPLY_SNAPSHOT && call->stop_instance ? reason : NULL;
+    switch (call->verb) {
+    case CLOUD_DESCRIBE_DISKS:
+    case CLOUD_DESCRIBE_SNAPSHOTS:
+    case CLOUD_CREATE_SNAPSHOT:
+    case CLOUD_RENAME_SNAPSHOT:
+    case CLOUD_DELETE_SNAPSHOT:
+        return NULL;
+    case CLOUD_APPLY_SNAPSHOT:
+        return call->stop_instance ? words->stop : NULL;
+    case CLOUD_EXPIRE_SNAPSHOT:
+        return words->expire;
+    case CLOUD_DESCRIBE_SHARES:
+    case CLOUD_SHARE_SNAPSHOT:
+        return words->share;
+    case CLOUD_COPY_SNAPSHOT:
+        return words->copy;
+    case CLOUD_CREATE_DISK:
+        return words->disk;
+    case CLOUD_DESCRIBE_GROUPS:
+    case CLOUD_CREATE_GROUP:
+    case CLOUD_APPLY_GROUP:
+    case CLOUD_DELETE_GROUP:
+        return words->group;
+    case CLOUD_DESCRIBE_POLICIES:
+        return words->policy;
+    case CLOUD_DESCRIBE_REGIONS:
+        return words->region;
+    }
+    return words->policy;
+}
+
+int openstack_put_feature(const json_t *raw, enum snapshot_feature feature, struct buffer *out)
+{
+    json_t *metadata = json_object_get(raw, "metadata");
+    const char *key;
+    json_t *value;
+    if (feature != FEATURE_TAGS)
+        return out->error;
+    json_object_foreach(metadata, key, value)
+    {
+        const char *text = json_string_value(value);
+        buffer_put_printable(out, key);
+        buffer_puts(out, "=");
+        buffer_put_printable(out, text == NULL ? "" : text);
+        buffer_puts(out, "\n");
+    }
+    return out->error;
 }
 
 /* --- Cinder -------------------------------------------------------------------------- */
@@ -58,8 +109,22 @@ int openstack_endpoint(const struct cloud_account *account, char *url, size_t si
 
 static const char *openstack_refusal(const struct cloud_call *call)
 {
-    return refuse_words(call, "Cinder cannot stop an instance; detach the volume yourself, then "
-                              "roll back");
+    static const struct refusals words = {
+        .stop = "Cinder cannot stop an instance; detach the volume yourself, then roll back",
+        .expire = "Cinder snapshots have no deadline; delete them when their time has come",
+        .share = "Cinder snapshots cannot be shared: what another project needs is made a volume "
+                 "and transferred",
+        .copy = "Cinder cannot copy a snapshot to another region; make a volume of it and back "
+                "that up",
+        .disk = "Cinder has no token that makes a repeated creation of a volume harmless; use "
+                "\"openstack volume create --snapshot\"",
+        .group = "Cinder makes snapshots of a group only of volumes that were made in one, which "
+                 "cbsfs does not use",
+        .policy = "Cinder has no policies that make snapshots",
+        .region = "Cinder does not tell which regions there are: Keystone's catalogue does, see "
+                  "\"openstack region list\"",
+    };
+    return refuse_words(call, &words);
 }
 
 const struct provider provider_openstack = {
@@ -80,6 +145,7 @@ const struct provider provider_openstack = {
     .refusal = openstack_refusal,
     .encode = openstack_encode,
     .decode = openstack_decode,
+    .put_feature = openstack_put_feature,
 };
 
 /* --- EVS ----------------------------------------------------------------------------- */
@@ -112,8 +178,21 @@ int evs_endpoint(const struct cloud_account *account, char *url, size_t size)
 
 static const char *evs_refusal(const struct cloud_call *call)
 {
-    return refuse_words(call,
-                        "EVS cannot stop an instance; detach the disk yourself, then roll back");
+    static const struct refusals words = {
+        .stop = "EVS cannot stop an instance; detach the disk yourself, then roll back",
+        .expire = "EVS snapshots have no deadline; delete them when their time has come",
+        .share = "EVS snapshots cannot be shared: the backup service shares backups of a disk",
+        .copy = "EVS cannot copy a snapshot to another region: the backup service replicates "
+                "backups of a disk",
+        .disk =
+            "EVS has no token that makes a repeated creation of a disk harmless; make it in the "
+            "console",
+        .group = "EVS has no snapshots of several disks at one moment that cbsfs could make",
+        .policy =
+            "EVS has no policies that make snapshots: the backup service has some for backups",
+        .region = "EVS does not tell which regions there are; name the one to be mounted",
+    };
+    return refuse_words(call, &words);
 }
 
 const struct provider provider_evs = {
@@ -136,4 +215,5 @@ const struct provider provider_evs = {
     .refusal = evs_refusal,
     .encode = evs_encode,
     .decode = evs_decode,
+    .put_feature = openstack_put_feature,
 };

@@ -32,6 +32,9 @@ void openstack_decode(const struct cloud_call *call, const struct http_reply *re
 void evs_decode(const struct cloud_call *call, const struct http_reply *reply,
                 struct cloud_answer *answer);
 
+/* Tags are the record's metadata, in both. */
+int openstack_put_feature(const json_t *raw, enum snapshot_feature feature, struct buffer *out);
+
 /* Fills *error from an answer that is no success. `document` is its body, NULL if it has none. */
 void openstack_error_set(const struct http_reply *reply, const json_t *document,
                          struct cloud_error *error);

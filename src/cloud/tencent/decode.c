@@ -35,7 +35,7 @@ static const char *text_of(const json_t *record, const char *key)
     return field_text(record, key, "");
 }
 
-static int64_t time_of(const json_t *record, const char *key)
+int64_t tencent_time_of(const json_t *record, const char *key)
 {
     int64_t seconds;
     timestamp_parse(text_of(record, key), BEIJING, &seconds);
@@ -48,7 +48,7 @@ static int64_t count_of(const json_t *record, const char *key)
     return count < 0 ? -1 : count;
 }
 
-static unsigned percent_of(const json_t *record, const char *key, unsigned fallback)
+unsigned tencent_percent_of(const json_t *record, const char *key, unsigned fallback)
 {
     int64_t percent = field_integer(record, key, fallback);
     return percent < 0 ? 0 : percent > 100 ? 100 : (unsigned)percent;
@@ -79,10 +79,10 @@ static bool read_disk(const json_t *record, struct disk_record *disk)
         .charge_type = text_of(record, "DiskChargeType"),
         .project = placement_text(record, "ProjectName"),
         .size = count_of(record, "DiskSize"),
-        .created = time_of(record, "CreateTime"),
-        .expires = time_of(record, "DeadlineTime"),
+        .created = tencent_time_of(record, "CreateTime"),
+        .expires = tencent_time_of(record, "DeadlineTime"),
         .snapshot_count = count_of(record, "SnapshotCount"),
-        .rollback_percent = percent_of(record, "RollbackPercent", 0),
+        .rollback_percent = tencent_percent_of(record, "RollbackPercent", 0),
         .rolling_back = field_boolean(record, "Rollbacking", strcmp(state, "ROLLBACKING") == 0),
         .encrypted = field_boolean(record, "Encrypt", false),
         .attached = field_boolean(record, "Attached", strcmp(state, "ATTACHED") == 0),
@@ -94,7 +94,7 @@ static bool read_disk(const json_t *record, struct disk_record *disk)
     return true;
 }
 
-static const char *word_of(const char *state)
+const char *tencent_word_of(const char *state)
 {
     static const struct {
         const char *state, *word;
@@ -136,7 +136,7 @@ static bool read_snapshot(const json_t *record, struct snapshot_record *snapshot
     if (*id == '\0')
         return false;
     const char *state = text_of(record, "SnapshotState");
-    const char *word = word_of(state);
+    const char *word = tencent_word_of(state);
     const char *type = text_of(record, "SnapshotType");
     *snapshot = (struct snapshot_record){
         .id = id,
@@ -150,15 +150,17 @@ static bool read_snapshot(const json_t *record, struct snapshot_record *snapshot
         .type = type,
         .zone = placement_text(record, "Zone"),
         .size = count_of(record, "DiskSize"),
-        .created = time_of(record, "CreateTime"),
+        .created = tencent_time_of(record, "CreateTime"),
         /* A date beside IsPermanent is a leftover: the flag is what the API acts on (facts 0.7). */
-        .expires = field_boolean(record, "IsPermanent", false) ? TIMESTAMP_NONE
-                                                               : time_of(record, "DeadlineTime"),
-        .percent = percent_of(record, "Percent", strcmp(word, "NORMAL") == 0 ? 100 : 0),
+        .expires = field_boolean(record, "IsPermanent", false)
+                       ? TIMESTAMP_NONE
+                       : tencent_time_of(record, "DeadlineTime"),
+        .percent = tencent_percent_of(record, "Percent", strcmp(word, "NORMAL") == 0 ? 100 : 0),
         .encrypted = field_boolean(record, "Encrypt", false),
         .shared_in = strcmp(type, "SHARED_SNAPSHOT") == 0,
         .raw = record,
     };
+    tencent_read_features(record, snapshot);
     return true;
 }
 
@@ -212,19 +214,29 @@ static void read_gateway_envelope(const struct http_reply *reply, const json_t *
 
 /* --- the whole ----------------------------------------------------------------------- */
 
+/* 0, -ENOMEM, or -EPROTO for a listing without its array. */
+static int read_records(const struct cloud_call *call, const json_t *response,
+                        struct cloud_answer *answer)
+{
+    bool disks = call->verb == CLOUD_DESCRIBE_DISKS;
+    const json_t *set = json_object_get(response, disks ? "DiskSet" : "SnapshotSet");
+    bool is_absent = set == NULL || json_is_null(set);
+    if (!json_is_array(set) && !(is_absent && answer->total == 0))
+        return -EPROTO;
+    return disks ? read_disks(set, answer) : read_snapshots(set, answer);
+}
+
 static void read_listing(const struct cloud_call *call, const struct http_reply *reply,
                          const json_t *response, struct cloud_answer *answer)
 {
-    bool disks = call->verb == CLOUD_DESCRIBE_DISKS;
     answer->total = count_of(response, "TotalCount");
-    const json_t *set = json_object_get(response, disks ? "DiskSet" : "SnapshotSet");
-    bool is_absent = set == NULL || json_is_null(set);
-    if (!json_is_array(set) && !(is_absent && answer->total == 0)) {
-        codec_set_foreign(reply, "a listing without its array", &answer->error);
-        return;
-    }
-    if ((disks ? read_disks(set, answer) : read_snapshots(set, answer)) < 0)
+    int status = call->verb == CLOUD_DESCRIBE_DISKS || call->verb == CLOUD_DESCRIBE_SNAPSHOTS
+                     ? read_records(call, response, answer)
+                     : tencent_read_list(call, response, answer);
+    if (status == -ENOMEM)
         codec_set_out_of_memory(&answer->error);
+    else if (status < 0)
+        codec_set_foreign(reply, "a listing without its array", &answer->error);
 }
 
 static void read_response(const struct cloud_call *call, const struct http_reply *reply,
@@ -241,11 +253,10 @@ static void read_response(const struct cloud_call *call, const struct http_reply
         codec_set_foreign(reply, "neither a success nor an error", error);
         return;
     }
-    if (!cloud_verb_is_change(call->verb)) {
+    if (cloud_verb_is_change(call->verb))
+        answer->created_id = tencent_created_id(call, response, error);
+    else
         read_listing(call, reply, response, answer);
-    } else if (call->verb == CLOUD_CREATE_SNAPSHOT) {
-        answer->created_id = codec_id(response, "SnapshotId");
-    }
 }
 
 static void read_reply(const struct cloud_call *call, const struct http_reply *reply,

@@ -22,12 +22,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#define API_VERSION  "2017-03-12"
-#define SERVICE      "cbs"
-#define ROOT_DOMAIN  "tencentcloudapi.com"
-#define CONTENT_TYPE "application/json"
-#define LIMIT        100 /* of a page and of a list of ids (facts 1.4.1) */
+#define API_VERSION "2017-03-12"
+#define SERVICE     "cbs"
+/* Which regions there are is another product's to say (facts section 5). */
+#define REGIONS_VERSION "2022-06-27"
+#define REGIONS_SERVICE "region"
+#define ROOT_DOMAIN     "tencentcloudapi.com"
+#define CONTENT_TYPE    "application/json"
+#define LIMIT           100 /* of a page and of a list of ids (facts 1.4.1) */
 
 const char *tencent_action(enum cloud_verb verb)
 {
@@ -94,41 +98,51 @@ int tencent_endpoint(const struct cloud_account *account, char *url, size_t size
     return length < 0 || (size_t)length >= size ? -EINVAL : 0;
 }
 
-/* --- what ---------------------------------------------------------------------------- */
-
-/* A call with text that is not UTF-8 or is missing is the caller's mistake; anything else is
- * memory. */
-static int pack_error(const json_error_t *error)
+/* An endpoint of the vendor's own is a product's; one of anybody else takes all. */
+static int regions_endpoint(const struct cloud_account *account, char *url, size_t size)
 {
-    /* Without memory the code is not always that of memory. */
-    return json_error_code(error) == json_error_invalid_utf8 ? -EINVAL : -ENOMEM;
+    static const char own[] = "https://" SERVICE ".";
+    const char *endpoint = account->endpoint;
+    if (endpoint == NULL) {
+        int length = snprintf(url, size, "https://" REGIONS_SERVICE "." ROOT_DOMAIN);
+        return length < 0 || (size_t)length >= size ? -EINVAL : 0;
+    }
+    size_t end = strlen(endpoint), root = strlen("." ROOT_DOMAIN);
+    const char *rest = endpoint;
+    const char *product = "";
+    if (strncasecmp(endpoint, own, sizeof own - 1) == 0 && end >= sizeof own - 1 + root - 1 &&
+        strcasecmp(endpoint + end - root, "." ROOT_DOMAIN) == 0) {
+        rest = endpoint + sizeof own - 1;
+        product = "https://" REGIONS_SERVICE ".";
+    }
+    int length = snprintf(url, size, "%s%s", product, rest);
+    return length < 0 || (size_t)length >= size ? -EINVAL : 0;
 }
+
+static int endpoint_for(const struct cloud_account *account, enum cloud_verb verb, char *url,
+                        size_t size)
+{
+    int status = tencent_endpoint(account, url, size);
+    return status == 0 && verb == CLOUD_DESCRIBE_REGIONS ? regions_endpoint(account, url, size)
+                                                         : status;
+}
+
+/* --- what ---------------------------------------------------------------------------- */
 
 static int describe_ids(const struct cloud_call *call, json_t **body)
 {
     if (call->disk_id != NULL || call->offset != 0 || call->id_count > LIMIT)
         return -EINVAL;
-    json_t *ids = json_array();
-    if (ids == NULL)
-        return -ENOMEM;
+    json_t *ids;
+    int status = tencent_pack_ids(call->ids, call->id_count, &ids);
+    if (status < 0)
+        return status;
     json_error_t error = {.line = 0}; /* its code is not always set */
-    int status = 0;
-    for (size_t i = 0; status == 0 && i < call->id_count; i++) {
-        json_t *id = json_pack_ex(&error, 0, "s", call->ids[i]);
-        if (id == NULL)
-            status = pack_error(&error);
-        else if (json_array_append_new(ids, id) < 0)
-            status = -ENOMEM;
-    }
-    if (status == 0) {
-        /* Without a limit the answer would hold 20 of them. */
-        const char *key = call->verb == CLOUD_DESCRIBE_DISKS ? "DiskIds" : "SnapshotIds";
-        *body = json_pack_ex(&error, 0, "{s:O, s:i}", key, ids, "Limit", (int)call->id_count);
-        if (*body == NULL)
-            status = pack_error(&error);
-    }
+    /* Without a limit the answer would hold 20 of them. */
+    const char *key = call->verb == CLOUD_DESCRIBE_DISKS ? "DiskIds" : "SnapshotIds";
+    *body = json_pack_ex(&error, 0, "{s:O, s:i}", key, ids, "Limit", (int)call->id_count);
     json_decref(ids);
-    return status;
+    return *body == NULL ? tencent_pack_error(&error) : 0;
 }
 
 static int describe_page(const struct cloud_call *call, json_t **body)
@@ -140,13 +154,13 @@ static int describe_page(const struct cloud_call *call, json_t **body)
         json_pack_ex(&error, 0, "{s:I, s:I, s:s, s:s}", "Offset", (json_int_t)call->offset, "Limit",
                      (json_int_t)call->limit, "Order", "ASC", "OrderField", "CREATE_TIME");
     if (*body == NULL)
-        return pack_error(&error);
+        return tencent_pack_error(&error);
     if (call->disk_id == NULL)
         return 0;
     json_t *filters =
         json_pack_ex(&error, 0, "[{s:s, s:[s]}]", "Name", "disk-id", "Values", call->disk_id);
     if (filters == NULL)
-        return pack_error(&error);
+        return tencent_pack_error(&error);
     return json_object_set_new(*body, "Filters", filters) < 0 ? -ENOMEM : 0;
 }
 
@@ -158,7 +172,7 @@ static int apply_body(const struct cloud_call *call, json_t **body)
     *body = json_pack_ex(&error, 0, "{s:s, s:s}", "SnapshotId", call->snapshot_id, "DiskId",
                          call->disk_id);
     if (*body == NULL)
-        return pack_error(&error);
+        return tencent_pack_error(&error);
     if (call->stop_instance && json_object_set_new(*body, "AutoStopInstance", json_true()) < 0)
         return -ENOMEM;
     if (call->start_instance && json_object_set_new(*body, "AutoStartInstance", json_true()) < 0)
@@ -178,22 +192,9 @@ static bool is_complete(const struct cloud_call *call)
         return call->snapshot_id != NULL && call->name != NULL;
     case CLOUD_DELETE_SNAPSHOT:
         return call->snapshot_id != NULL;
-    case CLOUD_DESCRIBE_DISKS:
-    case CLOUD_DESCRIBE_SNAPSHOTS:
-    case CLOUD_DESCRIBE_SHARES:
-    case CLOUD_DESCRIBE_GROUPS:
-    case CLOUD_DESCRIBE_POLICIES:
-    case CLOUD_DESCRIBE_REGIONS:
-    case CLOUD_EXPIRE_SNAPSHOT:
-    case CLOUD_SHARE_SNAPSHOT:
-    case CLOUD_COPY_SNAPSHOT:
-    case CLOUD_CREATE_DISK:
-    case CLOUD_CREATE_GROUP:
-    case CLOUD_APPLY_GROUP:
-    case CLOUD_DELETE_GROUP:
-        break;
+    default:
+        return true;
     }
-    return true;
 }
 
 /* After a failure *body may still hold something to be released. */
@@ -220,9 +221,9 @@ static int build_body(const struct cloud_call *call, json_t **body)
         *body = json_pack_ex(&error, 0, "{s:[s]}", "SnapshotIds", call->snapshot_id);
         break;
     default:
-        return -EINVAL;
+        return tencent_feature_body(call, body);
     }
-    return *body == NULL ? pack_error(&error) : 0;
+    return *body == NULL ? tencent_pack_error(&error) : 0;
 }
 
 /* --- as whom ------------------------------------------------------------------------- */
@@ -237,7 +238,7 @@ static int add_header(struct http_request *request, const char *name, const char
 }
 
 static int add_authorization(const struct credential *credential, const char *host, int64_t now,
-                             struct http_request *request)
+                             enum cloud_verb verb, struct http_request *request)
 {
     const struct tc3_header signed_headers[] = {{"content-type", CONTENT_TYPE}, {"host", host}};
     const struct tc3_request parts = {
@@ -247,7 +248,7 @@ static int add_authorization(const struct credential *credential, const char *ho
         .header_count = 2,
         .payload = request->body,
         .payload_length = request->body_length,
-        .service = SERVICE,
+        .service = verb == CLOUD_DESCRIBE_REGIONS ? REGIONS_SERVICE : SERVICE,
         .timestamp = now,
     };
     struct buffer value;
@@ -263,6 +264,7 @@ static int add_authorization(const struct credential *credential, const char *ho
 static int add_headers(const struct cloud_account *account, const struct credential *credential,
                        int64_t now, enum cloud_verb verb, struct http_request *request)
 {
+    bool regions = verb == CLOUD_DESCRIBE_REGIONS;
     char timestamp[24];
     snprintf(timestamp, sizeof timestamp, "%" PRId64, now);
     const struct {
@@ -270,9 +272,9 @@ static int add_headers(const struct cloud_account *account, const struct credent
     } headers[] = {
         {"Content-Type", CONTENT_TYPE},
         {"X-TC-Action", tencent_action(verb)},
-        {"X-TC-Version", API_VERSION},
+        {"X-TC-Version", regions ? REGIONS_VERSION : API_VERSION},
         {"X-TC-Timestamp", timestamp},
-        {"X-TC-Region", account->region},
+        {"X-TC-Region", regions ? NULL : account->region},
         {"X-TC-Language", account->language},
         {"X-TC-RequestClient", "cbsfs-" CBSFS_VERSION},
         {"X-TC-Token", credential->token},
@@ -296,7 +298,7 @@ static int encode(const struct cloud_account *account, const struct credential *
     struct buffer host, url;
     buffer_init(&host, 0);
     buffer_init(&url, 0);
-    int status = tencent_endpoint(account, endpoint, sizeof endpoint);
+    int status = endpoint_for(account, call->verb, endpoint, sizeof endpoint);
     if (status == 0)
         status = codec_split_endpoint(endpoint, &scheme, &host);
     if (status == 0)
@@ -314,7 +316,7 @@ static int encode(const struct cloud_account *account, const struct credential *
     request->body_length = strlen(request->body);
     status = add_headers(account, credential, now, call->verb, request);
     if (status == 0)
-        status = add_authorization(credential, host.data, now, request);
+        status = add_authorization(credential, host.data, now, call->verb, request);
 out:
     curl_free(scheme);
     json_decref(body);

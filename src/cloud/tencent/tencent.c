@@ -22,4 +22,5 @@ const struct provider provider_tencent = {
     .endpoint = tencent_endpoint,
     .encode = tencent_encode,
     .decode = tencent_decode,
+    .put_feature = tencent_put_feature,
 };

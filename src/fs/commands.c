@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is written into the files of a snapshot's features.
+ *
+ * Each command is one line, and what a file shows is none, so that an editor that saves back what
+ * it has read changes nothing.  It is read first; then what has to be known is waited for; then the
+ * store carries it out, or says why not.
+ */
+#include "fs_internal.h"
+
+#include "cbsfs/clock.h"
+#include "cbsfs/names.h"
+#include "cbsfs/provider.h"
+#include "cbsfs/timestamp.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_SIZE 1024
+#define DAY       86400
+#define MARGIN    60
+
+/* --- reading a line ------------------------------------------------------------------- */
+
+const char *command_line(const char *text, char *line, size_t size)
+{
+    size_t length = strcspn(text, "\n");
+    if (text[length] != '\0' && text[length + strspn(text + length, "\r\n")] != '\0')
+        return "a command is one line";
+    while (length > 0 && strchr(" \t\r", text[length - 1]) != NULL)
+        length--;
+    if (length >= size)
+        return "this is no command";
+    memcpy(line, text, length);
+    line[length] = '\0';
+    return NULL;
+}
+
+/* What a command asks for, once read. */
+struct order {
+    int64_t expires;
+    bool cancel;
+    const char *account, *region;
+    char name[NAME_ENTRY_SIZE]; /* "": none */
+    struct disk_order disk;
+};
+
+/* NULL and *seconds, or why it is no date. */
+static const char *parse_date(const char *text, int64_t *seconds)
+{
+    static const char reason[] = "write never, a date (2027-01-31 or 2027-01-31T12:00:00Z), or how "
+                                 "long from now: +30d, +8w, +1y";
+    char *end;
+    char whole[48];
+    if (strcmp(text, "never") == 0) {
+        *seconds = TIMESTAMP_NONE;
+        return NULL;
+    }
+    if (text[0] == '+') {
+        static const struct {
+            char unit;
+            int64_t days;
+        } units[] = {{'d', 1}, {'w', 7}, {'y', 365}};
+        errno = 0;
+        long count = strtol(text + 1, &end, 10);
+        if (!isdigit((unsigned char)text[1]) || errno != 0 || count < 1 || count > 36500)
+            return reason;
+        for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+            if (end[0] == units[i].unit && end[1] == '\0') {
+                /* A day is the least that the cloud takes, and it counts from when it hears of it.
+                 */
+                int64_t days = count * units[i].days;
+                *seconds = clock_wall() / 1000 + days * DAY + (days == 1 ? MARGIN : 0);
+                return NULL;
+            }
+        }
+        return reason;
+    }
+    /* A day means its end is not yet over when it begins: its first second, in UTC. */
+    size_t length = strlen(text);
+    if (length > 32)
+        return reason;
+    memcpy(whole, text, length + 1);
+    if (length == strlen("2027-01-31"))
+        memcpy(whole + length, "T00:00:00Z", sizeof("T00:00:00Z"));
+    if (timestamp_parse(whole, 0, seconds) != 0 || *seconds == TIMESTAMP_NONE)
+        return reason;
+    return NULL;
+}
+
+static const char *read_expires(struct request *request, const struct node *node, char *line,
+                                struct order *order)
+{
+    (void)request;
+    (void)node;
+    return parse_date(line, &order->expires);
+}
+
+static const char *read_share(struct request *request, const struct node *node, char *line,
+                              struct order *order)
+{
+    (void)request;
+    (void)node;
+    size_t length = strlen(line + (line[0] != '\0'));
+    order->cancel = line[0] == '-';
+    order->account = line + 1;
+    if ((line[0] != '+' && line[0] != '-') || length == 0 || length > 32 ||
+        strspn(line + 1, "0123456789") != length)
+        return "write +ACCOUNT to share it, -ACCOUNT to share it no longer; an account is a number";
+    return NULL;
+}
+
+/* The name as mkdir and mv take it. */
+static const char *read_name(const struct request *request, const char *text, char *name)
+{
+    static char reason[300];
+    return name_parse_new(store_provider(request->region->store), text, name, reason,
+                          sizeof(reason)) != 0
+               ? reason
+               : NULL;
+}
+
+static const char *read_copy(struct request *request, const struct node *node, char *line,
+                             struct order *order)
+{
+    (void)node;
+    char *rest = line + strcspn(line, " \t");
+    if (*rest != '\0')
+        *rest++ = '\0';
+    rest += strspn(rest, " \t");
+    order->region = line;
+    size_t length = strlen(line);
+    if (length == 0 || length > 63 ||
+        strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789-") != length)
+        return "write REGION [NAME]: ap-shanghai, for example";
+    return *rest != '\0' ? read_name(request, rest, order->name) : NULL;
+}
+
+static const char *read_new_name(struct request *request, const struct node *node, char *line,
+                                 struct order *order)
+{
+    (void)node;
+    return read_name(request, line, order->name);
+}
+
+static const char *read_new_disk(struct request *request, const struct node *node, char *line,
+                                 struct order *order)
+{
+    (void)node;
+    char *rest = NULL, *end;
+    const char *word = strtok_r(line, " \t", &rest);
+    if (word == NULL || (strcmp(word, "1") != 0 && strcmp(word, "yes") != 0))
+        return "write yes, then what is to be different: zone=... type=... size=GIB name=...";
+    while ((word = strtok_r(NULL, " \t", &rest)) != NULL) {
+        const char *value = strchr(word, '=');
+        size_t key = value != NULL ? (size_t)(value++ - word) : 0;
+        if (key == 4 && strncmp(word, "zone", key) == 0 && *value != '\0') {
+            order->disk.zone = value;
+        } else if (key == 4 && strncmp(word, "type", key) == 0 && *value != '\0') {
+            order->disk.type = value;
+        } else if (key == 4 && strncmp(word, "size", key) == 0 && isdigit((unsigned char)*value)) {
+            order->disk.size = strtol(value, &end, 10);
+            if (*end != '\0' || order->disk.size < 1 || order->disk.size > 1000000)
+                return "size= is in GiB";
+        } else if (key == 4 && strncmp(word, "name", key) == 0 && *value != '\0') {
+            const char *reason = read_name(request, value, order->name);
+            if (reason != NULL)
+                return reason;
+            order->disk.name = order->name;
+        } else {
+            return "the words after it may be zone=, type=, size= and name=";
+        }
+    }
+    return NULL;
+}
+
+/* --- carrying it out ------------------------------------------------------------------- */
+
+static void answer_done(struct request *request)
+{
+    command_finish(request, request->status);
+}
+
+void command_done(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    request->job = NULL;
+    request->status = result->status;
+    request->answer = answer_done;
+    request_wake(request);
+}
+
+static int carry_expires(struct request *request, const struct node *node,
+                         const struct order *order, const char *path)
+{
+    if (order->expires == snapshot_expires(node->snapshot))
+        return 1; /* it is so already */
+    return store_expire(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
+                        order->expires, path, command_done, request, &request->job);
+}
+
+static int carry_share(struct request *request, const struct node *node, const struct order *order,
+                       const char *path)
+{
+    return store_share(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
+                       order->account, order->cancel, path, command_done, request, &request->job);
+}
+
+/* The copy is there at once, and the list of the region that it went to may be a ttl old. */
+static void copy_done(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    const char *region = request->text + strspn(request->text, " \t");
+    if (result->status == 0)
+        regions_outdate(request->fs, region, strcspn(region, " \t\r\n"));
+    command_done(data, result);
+}
+
+static int carry_copy(struct request *request, const struct node *node, const struct order *order,
+                      const char *path)
+{
+    return store_copy(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
+                      order->region, order->name[0] != '\0' ? order->name : NULL, path, copy_done,
+                      request, &request->job);
+}
+
+static int carry_name(struct request *request, const struct node *node, const struct order *order,
+                      const char *path)
+{
+    const char *wanted = snapshot_more(node->snapshot)->wanted_name;
+    const char *its = wanted != NULL ? wanted : snapshot_text(node->snapshot, SNAPSHOT_NAME);
+    if (strcmp(its, order->name) == 0)
+        return 1;
+    return store_rename(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
+                        order->name, path, command_done, request, &request->job);
+}
+
+static int carry_new_disk(struct request *request, const struct node *node,
+                          const struct order *order, const char *path)
+{
+    return store_new_disk(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
+                          &order->disk, path, command_done, request, &request->job);
+}
+
+static const struct command {
+    const char *file;
+    /* What the line asks for, or why it asks for nothing. The line is changed and outlives *order.
+     */
+    const char *(*read)(struct request *request, const struct node *node, char *line,
+                        struct order *order);
+    /* As the orders of store.h, or 1: there is nothing to do. */
+    int (*carry_out)(struct request *request, const struct node *node, const struct order *order,
+                     const char *path);
+} commands[] = {
+    {"expires", read_expires, carry_expires},    {"shared_with", read_share, carry_share},
+    {"copy_to", read_copy, carry_copy},          {"name", read_new_name, carry_name},
+    {"new_disk", read_new_disk, carry_new_disk},
+};
+
+static const struct command *find_command(const struct node *node)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (node->kind == NODE_SNAPSHOT && strcmp(commands[i].file, node->type->name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+bool command_is_feature(const struct node *node)
+{
+    return find_command(node) != NULL;
+}
+
+/* Why this mount does not do it whoever asks, or NULL. */
+static const char *mount_refusal(const struct fs *fs, const struct command *command)
+{
+    if (command->carry_out == carry_new_disk && !fs->settings.allow_create_disk)
+        return "disks cost money: they are only made when mounted with -o allow_create_disk";
+    return NULL;
+}
+
+void command_feature(struct request *request)
+{
+    struct fs *fs = request->fs;
+    struct order order = {0};
+    struct node node;
+    char path[1024], line[LINE_SIZE];
+    int status = node_find(fs, request->number, &node);
+    if (status != 0) {
+        command_finish(request, status);
+        return;
+    }
+    const struct command *command = find_command(&node);
+    if (command == NULL) {
+        command_finish(request, -EPERM);
+        return;
+    }
+    const char *reason = mount_refusal(fs, command);
+    if (reason != NULL)
+        status = fs_refuse(fs, &node, NULL, command->file, -EPERM, reason);
+    if (status == 0) {
+        reason = command_line(request->text, line, sizeof(line));
+        if (reason == NULL)
+            reason = command->read(request, &node, line, &order);
+        if (reason != NULL)
+            status = fs_refuse(fs, &node, NULL, command->file, -EINVAL, reason);
+    }
+    if (status != 0) {
+        command_finish(request, status);
+        return;
+    }
+    const char *id = snapshot_text(node.snapshot, SNAPSHOT_ID);
+    if (request_wait(request, WANT_STATUS, id) ||
+        (node.disk->exists && request_wait(request, WANT_DISK, disk_text(node.disk, DISK_ID))))
+        return;
+    /* Waiting may have taken it away. */
+    status = node_find(fs, request->number, &node);
+    if (status == 0) {
+        node_path(&node, path, sizeof(path));
+        status = command->carry_out(request, &node, &order, path);
+    }
+    if (status != 0)
+        command_finish(request, status < 0 ? status : 0);
+    else
+        request_park(request);
+}

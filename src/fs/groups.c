@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * groups/: snapshots of several disks that were made at one moment.
+ *
+ *     groups/NAME/            also groups/csnap-... (not listed)
+ *         status id name ...  one value each
+ *         rollback            all its disks at once
+ *         snapshots/          links to the snapshots that it has
+ *
+ * A name alone does not say of which disks, so `mkdir` is given them behind an `@`:
+ * groups/before-upgrade@disk-1,disk-2 or groups/before-upgrade@ins-1, all disks of an instance.
+ * What was made is listed as groups/before-upgrade; the longer name leads to it as well, so that
+ * the same mkdir is refused as one that was done.
+ *
+ * A region has few groups, and they are kept as the list of objects that the codec made (lists.c).
+ * A node holds its object only while one request is answered.
+ */
+#include "fs_internal.h"
+
+#include "cbsfs/names.h"
+#include "cbsfs/provider.h"
+#include "cbsfs/table.h"
+#include "cbsfs/timestamp.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_MASK ((UINT64_C(1) << 48) - 1)
+/* More disks than an instance takes. */
+#define DISKS_MOST 64
+
+static const char *text_of(const json_t *group, const char *key)
+{
+    const char *text = json_string_value(json_object_get(group, key));
+    return text != NULL ? text : "";
+}
+
+static const json_t *all_groups(const struct region *region)
+{
+    return store_list(region->store, WANT_GROUPS, "");
+}
+
+bool groups_exist(const struct region *region)
+{
+    const struct provider *provider = store_provider(region->store);
+    const struct cloud_call call = {.verb = CLOUD_DESCRIBE_GROUPS};
+    return provider->refusal == NULL || provider->refusal(&call) == NULL;
+}
+
+/* --- numbers and names ----------------------------------------------------------------- */
+
+static uint64_t group_key(const json_t *group)
+{
+    return table_hash(text_of(group, "id")) & KEY_MASK;
+}
+
+static uint64_t member_key(const json_t *group, const char *snapshot_id)
+{
+    return (group_key(group) * 31 + table_hash(snapshot_id)) & KEY_MASK;
+}
+
+static int64_t created_of(const json_t *group)
+{
+    const json_t *created = json_object_get(group, "created");
+    return json_is_integer(created) ? json_integer_value(created) : TIMESTAMP_NONE;
+}
+
+/* True when an older group has its name. */
+static bool is_twin(const struct region *region, const json_t *group)
+{
+    size_t at;
+    json_t *other;
+    json_array_foreach((json_t *)all_groups(region), at, other)
+    {
+        bool older = created_of(other) < created_of(group) ||
+                     (created_of(other) == created_of(group) &&
+                      strcmp(text_of(other, "id"), text_of(group, "id")) < 0);
+        if (other != group && older && strcmp(text_of(other, "name"), text_of(group, "name")) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void entry_of(const struct region *region, const json_t *group, char entry[NAME_ENTRY_SIZE])
+{
+    name_entry(store_provider(region->store), text_of(group, "name"), text_of(group, "id"),
+               is_twin(region, group), entry);
+}
+
+static void node_of_group(struct region *region, const json_t *group, unsigned file,
+                          struct node *node)
+{
+    *node = (struct node){.kind = NODE_GROUP,
+                          .file = file,
+                          .region = region,
+                          .group = group,
+                          .key = group_key(group)};
+    if (file >= GROUP_FILES && file - GROUP_FILES < group_file_count)
+        node->type = &group_files[file - GROUP_FILES];
+}
+
+static void node_of_member(struct region *region, const json_t *group, const char *snapshot_id,
+                           struct node *node)
+{
+    *node = (struct node){.kind = NODE_MEMBER,
+                          .region = region,
+                          .group = group,
+                          .member = snapshot_id,
+                          .key = member_key(group, snapshot_id),
+                          .type = &member_file};
+}
+
+int groups_find(struct region *region, enum node_kind kind, uint64_t key, unsigned file,
+                struct node *node)
+{
+    size_t at, place;
+    json_t *group, *id;
+    json_array_foreach((json_t *)all_groups(region), at, group)
+    {
+        if (kind == NODE_GROUP && group_key(group) == key) {
+            node_of_group(region, group, file, node);
+            return 0;
+        }
+        json_array_foreach(json_object_get(group, "snapshots"), place, id)
+        {
+            const char *snapshot_id = json_string_value(id);
+            if (kind == NODE_MEMBER && member_key(group, snapshot_id) == key) {
+                node_of_member(region, group, snapshot_id, node);
+                return 0;
+            }
+        }
+    }
+    return -ENOENT;
+}
+
+void groups_path(const struct node *node, char *path, size_t size)
+{
+    char entry[NAME_ENTRY_SIZE];
+    entry_of(node->region, node->group, entry);
+    bool of_members = node->kind == NODE_MEMBER || node->file == GROUP_SNAPSHOTS;
+    const char *last = node->kind == NODE_MEMBER ? node->member
+                       : node->type != NULL      ? node->type->name
+                                                 : "";
+    snprintf(path, size, "groups/%s%s%s%s", entry, of_members ? "/snapshots" : "",
+             last[0] != '\0' ? "/" : "", last);
+}
+
+int64_t groups_time(const struct node *node)
+{
+    return created_of(node->group);
+}
+
+/* --- looking ---------------------------------------------------------------------------- */
+
+/* The part in front of the disks; the whole where none are named. */
+static size_t name_length(const char *name)
+{
+    const char *at = strrchr(name, '@');
+    bool names_disks = at != NULL && at != name &&
+                       (strncmp(at + 1, "disk-", 5) == 0 || strncmp(at + 1, "ins-", 4) == 0);
+    return names_disks ? (size_t)(at - name) : strlen(name);
+}
+
+static const json_t *find_part(const struct region *region, const char *name, size_t length)
+{
+    size_t at;
+    json_t *group;
+    json_array_foreach((json_t *)all_groups(region), at, group)
+    {
+        char entry[NAME_ENTRY_SIZE];
+        entry_of(region, group, entry);
+        if (strcmp(text_of(group, "id"), name) == 0 ||
+            (strlen(entry) == length && strncmp(entry, name, length) == 0))
+            return group;
+    }
+    return NULL;
+}
+
+static const json_t *find_entry(const struct region *region, const char *name)
+{
+    /* One that was made elsewhere may really be called so. */
+    const json_t *group = find_part(region, name, strlen(name));
+    return group != NULL ? group : find_part(region, name, name_length(name));
+}
+
+void groups_lookup(struct request *request)
+{
+    struct node node;
+    if (request->name[0] == '.') {
+        reply_error(request, -ENOENT);
+        return;
+    }
+    if (request_wait(request, WANT_GROUPS, NULL))
+        return;
+    const json_t *group = find_entry(request->region, request->name);
+    if (group == NULL) {
+        bool known = all_groups(request->region) != NULL;
+        reply_error(request, known || request->status == 0 ? -ENOENT : request->status);
+        return;
+    }
+    node_of_group(request->region, group, GROUP_SELF, &node);
+    reply_entry(request, &node);
+}
+
+void groups_lookup_in(struct request *request, const struct node *parent)
+{
+    struct node node;
+    size_t at;
+    json_t *id;
+    if (parent->file == GROUP_SNAPSHOTS) {
+        json_array_foreach(json_object_get(parent->group, "snapshots"), at, id)
+        {
+            if (strcmp(json_string_value(id), request->name) != 0)
+                continue;
+            node_of_member(parent->region, parent->group, json_string_value(id), &node);
+            reply_entry(request, &node);
+            return;
+        }
+        reply_error(request, -ENOENT);
+        return;
+    }
+    if (strcmp(request->name, "snapshots") == 0) {
+        node_of_group(parent->region, parent->group, GROUP_SNAPSHOTS, &node);
+        reply_entry(request, &node);
+        return;
+    }
+    for (unsigned i = 0; i < group_file_count; i++) {
+        if (strcmp(group_files[i].name, request->name) == 0) {
+            node_of_group(parent->region, parent->group, GROUP_FILES + i, &node);
+            reply_entry(request, &node);
+            return;
+        }
+    }
+    reply_error(request, -ENOENT);
+}
+
+/* --- reading directories ----------------------------------------------------------------- */
+
+struct place {
+    uint64_t key;
+    const json_t *value;
+};
+
+static int by_key(const void *left, const void *right)
+{
+    uint64_t one = ((const struct place *)left)->key, other = ((const struct place *)right)->key;
+    return one < other ? -1 : one > other;
+}
+
+/* In the order of keys, so that a place is the same whatever comes and goes meanwhile. */
+static struct place *sorted(const json_t *values, uint64_t (*key)(const json_t *value))
+{
+    size_t at, count = json_array_size(values);
+    json_t *value;
+    struct place *places = calloc(count + 1, sizeof(*places));
+    if (places == NULL)
+        return NULL;
+    json_array_foreach((json_t *)values, at, value) places[at] = (struct place){key(value), value};
+    qsort(places, count, sizeof(*places), by_key);
+    return places;
+}
+
+static uint64_t key_of_id(const json_t *id)
+{
+    return table_hash(json_string_value(id)) & KEY_MASK;
+}
+
+int groups_put(struct reply *reply, const struct node *directory, uint64_t after)
+{
+    struct region *region = directory->region;
+    bool of_members = directory->kind == NODE_GROUP;
+    const json_t *values =
+        of_members ? json_object_get(directory->group, "snapshots") : all_groups(region);
+    struct place *places = sorted(values, of_members ? key_of_id : group_key);
+    if (places == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < json_array_size(values); i++) {
+        char name[NAME_ENTRY_SIZE];
+        struct entry entry = {.name = name};
+        uint64_t place = CATALOGUE_FIRST_PLACE + places[i].key;
+        if (place <= after)
+            continue;
+        if (of_members) {
+            entry.name = json_string_value(places[i].value);
+            node_of_member(region, directory->group, entry.name, &entry.node);
+        } else {
+            entry_of(region, places[i].value, name);
+            node_of_group(region, places[i].value, GROUP_SELF, &entry.node);
+        }
+        if (!reply_put(reply, &entry, place))
+            break;
+    }
+    free(places);
+    return 0;
+}
+
+bool groups_get_fixed(const struct node *directory, size_t at, struct entry *entry)
+{
+    if (at > group_file_count)
+        return false;
+    unsigned file = at == group_file_count ? GROUP_SNAPSHOTS : GROUP_FILES + (unsigned)at;
+    node_of_group(directory->region, directory->group, file, &entry->node);
+    entry->name = at == group_file_count ? "snapshots" : group_files[at].name;
+    return true;
+}
+
+/* --- what the files say ------------------------------------------------------------------- */
+
+enum group_text { GROUP_ID, GROUP_NAME, GROUP_STATE, GROUP_POLICY };
+
+static int group_value(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    static const char *const keys[] = {[GROUP_ID] = "id",
+                                       [GROUP_NAME] = "name",
+                                       [GROUP_STATE] = "state",
+                                       [GROUP_POLICY] = "policy"};
+    (void)fs;
+    buffer_put_printable(out, text_of(node->group, keys[node->type->which]));
+    return buffer_puts(out, "\n");
+}
+
+/* The normalised word, or the cloud's own where it is none of them. */
+static const char *word_of(const json_t *group)
+{
+    const char *word = text_of(group, "word");
+    return word[0] != '\0' ? word : text_of(group, "state");
+}
+
+static int percent_of(const json_t *group)
+{
+    return (int)json_integer_value(json_object_get(group, "percent"));
+}
+
+static int group_status(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)fs;
+    buffer_put_printable(out, word_of(node->group));
+    return buffer_printf(out, " %d\n", percent_of(node->group));
+}
+
+static int group_percent(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)fs;
+    return buffer_printf(out, "%d\n", percent_of(node->group));
+}
+
+static int group_created(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    char text[TIMESTAMP_SIZE];
+    (void)fs;
+    timestamp_format(created_of(node->group), text);
+    return buffer_printf(out, "%s\n", text);
+}
+
+static int group_json(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)fs;
+    char *text = json_dumps(node->group, JSON_COMPACT);
+    if (text == NULL)
+        return -ENOMEM;
+    buffer_put_json(out, text);
+    free(text);
+    return buffer_puts(out, "\n");
+}
+
+static int group_error(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)fs;
+    return store_put_error(node->region->store, NULL, text_of(node->group, "id"), out);
+}
+
+/* True if its disk is attached. */
+static bool put_member(const struct node *node, const char *id, struct buffer *out)
+{
+    const struct snapshot *snapshot = catalogue_snapshot(store_catalogue(node->region->store), id);
+    buffer_printf(out, "snapshot          %s", id);
+    if (snapshot == NULL) {
+        buffer_puts(out, ", of a disk that is not known\n");
+        return false;
+    }
+    const struct disk *disk = snapshot->disk;
+    buffer_printf(out, " of disk %s \"", disk_text(disk, DISK_ID));
+    buffer_put_printable(out, disk_text(disk, DISK_NAME));
+    buffer_printf(out, "\" %" PRId64 " GiB%s\n", disk->size,
+                  !disk->exists    ? ", which is gone"
+                  : disk->attached ? ", attached"
+                                   : "");
+    return disk->exists && disk->attached;
+}
+
+static int group_rollback(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    size_t at;
+    json_t *id;
+    const char *group_id = text_of(node->group, "id");
+    buffer_puts(out,
+                "# Dry run: nothing was sent. A rollback replaces everything on all these disks "
+                "by the snapshots.\n");
+    buffer_printf(out, "group             %s \"", group_id);
+    buffer_put_printable(out, text_of(node->group, "name"));
+    buffer_puts(out, "\"\n");
+    bool is_attached = false;
+    json_array_foreach(json_object_get(node->group, "snapshots"), at, id) is_attached |=
+        put_member(node, json_string_value(id), out);
+    text_put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
+                   "the mount allows rollbacks");
+    text_put_check(out, strcmp(word_of(node->group), "NORMAL") == 0, "the group is NORMAL");
+    buffer_printf(out, "command           echo %s%s > rollback\n", group_id,
+                  is_attached ? " stop start" : "");
+    text_put_last(out, node, "rollback", group_id);
+    return out->error;
+}
+
+static int member_target(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)fs;
+    return buffer_printf(out, "../../../snapshots/%s", node->member);
+}
+
+const struct file group_files[] = {
+    {"status", FILE_VOLATILE, group_status, 0},
+    {"state", FILE_VOLATILE, group_value, GROUP_STATE},
+    {"percent", FILE_VOLATILE, group_percent, 0},
+    {"id", FILE_VOLATILE, group_value, GROUP_ID},
+    {"name", FILE_VOLATILE, group_value, GROUP_NAME},
+    {"created", FILE_VOLATILE, group_created, 0},
+    {"policy", FILE_VOLATILE, group_value, GROUP_POLICY},
+    {"group.json", FILE_VOLATILE, group_json, 0},
+    {"error", FILE_VOLATILE, group_error, 0},
+    {"rollback", FILE_VOLATILE | FILE_WRITABLE, group_rollback, 0},
+};
+const size_t group_file_count = sizeof(group_files) / sizeof(group_files[0]);
+const struct file member_file = {"", FILE_LINK, member_target, 0};
+
+/* --- changing ------------------------------------------------------------------------------ */
+
+/* The disks that a name ends in, into `ids` (at most DISKS_MOST, pointing into `list`). */
+static size_t split_disks(const struct region *region, char *list, const char **ids)
+{
+    const struct catalogue *catalogue = store_catalogue(region->store);
+    char *rest = NULL;
+    size_t count = 0;
+    for (char *word = strtok_r(list, ",", &rest); word != NULL && count < DISKS_MOST;
+         word = strtok_r(NULL, ",", &rest)) {
+        if (strncmp(word, "ins-", 4) != 0) {
+            ids[count++] = word;
+            continue;
+        }
+        for (size_t i = 0; i < catalogue->disk_count && count < DISKS_MOST; i++) {
+            const struct disk *disk = catalogue->disks[i];
+            if (disk->exists && strcmp(disk_text(disk, DISK_INSTANCE), word) == 0)
+                ids[count++] = disk_text(disk, DISK_ID);
+        }
+    }
+    return count;
+}
+
+static void answer_made(struct request *request)
+{
+    struct node node;
+    const json_t *group = find_entry(request->region, request->name);
+    if (group == NULL) {
+        reply_error(request, -ETIMEDOUT); /* made, and not to be shown for want of memory */
+        return;
+    }
+    node_of_group(request->region, group, GROUP_SELF, &node);
+    reply_entry(request, &node);
+}
+
+static void answer_status(struct request *request)
+{
+    reply_error(request, request->status);
+}
+
+static void made(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    request->job = NULL;
+    request->status = result->status;
+    request->answer = result->status == 0 ? answer_made : answer_status;
+    request_wake(request);
+}
+
+static void done(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    request->job = NULL;
+    request->status = result->status;
+    request->answer = answer_status;
+    request_wake(request);
+}
+
+static void follow(struct request *request, int status)
+{
+    if (status != 0)
+        reply_error(request, status);
+    else
+        request_park(request);
+}
+
+/* True: parked until groups, disks and what they have are known. */
+static bool wait_for_all(struct request *request)
+{
+    return request_wait(request, WANT_GROUPS, NULL) || request_wait(request, WANT_DISKS, NULL) ||
+           request_wait(request, WANT_SNAPSHOTS, NULL);
+}
+
+void groups_mkdir(struct request *request, const struct node *parent)
+{
+    struct fs *fs = request->fs;
+    const char *ids[DISKS_MOST];
+    char name[NAME_ENTRY_SIZE], whole[NAME_ENTRY_SIZE], path[NAME_ENTRY_SIZE + 8], reason[300];
+    size_t length = name_length(request->name);
+    snprintf(whole, sizeof(whole), "%s", request->name);
+    whole[length] = '\0';
+    int status = fs->settings.read_only ? fs_refuse(fs, parent, request->name, "mkdir", -EROFS,
+                                                    "the mount is read-only")
+                                        : 0;
+    if (status == 0 && strlen(request->name) == length)
+        status = fs_refuse(fs, parent, request->name, "mkdir", -EINVAL,
+                           "say of which disks: NAME@disk-1,disk-2 or NAME@ins-1");
+    if (status == 0) {
+        status = name_parse_new(store_provider(request->region->store), whole, name, reason,
+                                sizeof(reason));
+        if (status != 0)
+            fs_refuse(fs, parent, request->name, "mkdir", status, reason);
+    }
+    if (status != 0) {
+        reply_error(request, status);
+        return;
+    }
+    if (wait_for_all(request))
+        return;
+    if (all_groups(request->region) == NULL && request->status != 0) {
+        reply_error(request, request->status);
+        return;
+    }
+    size_t count = split_disks(request->region, whole + length + 1, ids);
+    snprintf(path, sizeof(path), "groups/%s", request->name);
+    follow(request, store_create_group(request->region->store, ids, count, name, path, made,
+                                       request, &request->job));
+}
+
+const json_t *groups_wait_for_entry(struct request *request)
+{
+    if (wait_for_all(request))
+        return NULL;
+    const json_t *group = find_entry(request->region, request->name);
+    if (group == NULL)
+        reply_error(request, request->status != 0 ? request->status : -ENOENT);
+    return group;
+}
+
+void groups_rmdir(struct request *request, const json_t *group)
+{
+    char path[NAME_ENTRY_SIZE + 8];
+    snprintf(path, sizeof(path), "groups/%s", request->name);
+    follow(request, store_delete_group(request->region->store, text_of(group, "id"), path, done,
+                                       request, &request->job));
+}
+
+void groups_command_rollback(struct request *request)
+{
+    struct fs *fs = request->fs;
+    struct rollback_command command = {0};
+    struct node node;
+    char path[1024];
+    int status = node_find(fs, request->number, &node);
+    const char *id = status == 0 ? text_of(node.group, "id") : "";
+    const char *reason =
+        status == 0 ? command_read_rollback(fs, id, request->text, &command) : NULL;
+    if (status == 0 && fs->settings.rollback == FS_ROLLBACK_OFF)
+        status = fs_refuse(fs, &node, NULL, "rollback", -EPERM, "this mount has rollback=off");
+    else if (reason != NULL)
+        status = fs_refuse(fs, &node, NULL, "rollback", -EINVAL, reason);
+    if (status != 0) {
+        command_finish(request, status);
+        return;
+    }
+    if (wait_for_all(request))
+        return;
+    status = node_find(fs, request->number, &node);
+    if (status == 0) {
+        node_path(&node, path, sizeof(path));
+        status =
+            store_rollback_group(request->region->store, text_of(node.group, "id"), command.stop,
+                                 command.start, path, command_done, request, &request->job);
+    }
+    if (status != 0)
+        command_finish(request, status);
+    else
+        request_park(request);
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is asked for seldom: regions, groups, policies, and whom a snapshot is shared with.
+ *
+ * The catalogue holds what there may be a million of, and is listed with great care.  These are
+ * short lists of objects as the codec has made them (cloud.h, cloud_answer.list), asked for page
+ * after page, and replaced as a whole.  Each has its own age, and its own memory of a failure.
+ *
+ * Of a group that we have made, or deleted, a listing may not know yet, so what we did is laid over
+ * what it says for a while.
+ */
+#include "jobs_internal.h"
+
+#include "cbsfs/clock.h"
+#include "cbsfs/provider.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* More than any account has: whoever tells of more would be listened to for ever. */
+#define ITEMS_MOST 100000
+/* Lists about one snapshot each that are kept at most. */
+#define SINGLES_KEPT 256
+/* How long a listing may lag behind what we did to a group, ms. */
+#define OVERLAY_GRACE 60000
+/* How often the pages are read at most when something comes or goes meanwhile. */
+#define PASSES_MOST 3
+
+struct overlay {
+    struct overlay *next;
+    int64_t until;
+    char *id;
+    json_t *made; /* the group as it was made; NULL: it was deleted */
+};
+
+struct list {
+    struct store *store;
+    struct list *next;
+    enum cloud_verb verb;
+    char *id;      /* of the snapshot that it is about, or "" */
+    json_t *items; /* NULL: never answered */
+    int64_t asked; /* clock ms: age of the items */
+    bool is_stale; /* we have changed what it shows */
+    uint64_t version;
+    int64_t began;  /* clock ms: of what is under way */
+    json_t *coming; /* the pages so far; NULL: nothing is under way */
+    unsigned seen;  /* items of these pages */
+    int64_t total;  /* that the first of them told of; -1: not asked yet, or not told */
+    unsigned passes;
+    struct client_call *call;
+    struct failed_question failed;
+    struct store_waiter *waiters;
+    struct overlay *overlays;
+};
+
+static enum cloud_verb verb_of(enum store_want want)
+{
+    switch (want) {
+    case WANT_SHARES:
+        return CLOUD_DESCRIBE_SHARES;
+    case WANT_GROUPS:
+        return CLOUD_DESCRIBE_GROUPS;
+    case WANT_POLICIES:
+        return CLOUD_DESCRIBE_POLICIES;
+    default:
+        return CLOUD_DESCRIBE_REGIONS;
+    }
+}
+
+/* For records of failures. */
+static const char *path_of(enum cloud_verb verb)
+{
+    switch (verb) {
+    case CLOUD_DESCRIBE_GROUPS:
+        return "groups";
+    case CLOUD_DESCRIBE_REGIONS:
+        return "regions";
+    case CLOUD_DESCRIBE_POLICIES:
+        return ".cbsfs/policies";
+    default:
+        return "";
+    }
+}
+
+static struct list *find(const struct store *store, enum cloud_verb verb, const char *id)
+{
+    for (struct list *list = store->lists; list != NULL; list = list->next) {
+        if (list->verb == verb && strcmp(list->id, id) == 0)
+            return list;
+    }
+    return NULL;
+}
+
+/* --- life -------------------------------------------------------------------------------- */
+
+static void free_overlay(struct overlay *overlay)
+{
+    free(overlay->id);
+    json_decref(overlay->made);
+    free(overlay);
+}
+
+static void free_list(struct list *list)
+{
+    if (list->call != NULL)
+        client_cancel(list->call);
+    while (list->waiters != NULL)
+        store_unwait(list->waiters);
+    while (list->overlays != NULL) {
+        struct overlay *overlay = list->overlays;
+        list->overlays = overlay->next;
+        free_overlay(overlay);
+    }
+    json_decref(list->items);
+    json_decref(list->coming);
+    free(list->id);
+    free(list);
+}
+
+void lists_drop(struct store *store)
+{
+    while (store->lists != NULL) {
+        struct list *list = store->lists;
+        store->lists = list->next;
+        free_list(list);
+    }
+}
+
+/* Those about single snapshots come and go; the oldest are at the end. */
+static void trim(struct store *store)
+{
+    unsigned kept = 0;
+    struct list **at = &store->lists;
+    while (*at != NULL) {
+        struct list *list = *at;
+        bool single = list->id[0] != '\0' && list->coming == NULL && list->waiters == NULL;
+        if (single && ++kept > SINGLES_KEPT) {
+            *at = list->next;
+            free_list(list);
+        } else {
+            at = &list->next;
+        }
+    }
+}
+
+static struct list *want_list(struct store *store, enum cloud_verb verb, const char *id)
+{
+    struct list *list = find(store, verb, id);
+    if (list != NULL)
+        return list;
+    trim(store);
+    list = calloc(1, sizeof(*list));
+    if (list == NULL)
+        return NULL;
+    list->store = store;
+    list->verb = verb;
+    list->id = strdup(id);
+    if (list->id == NULL) {
+        free(list);
+        return NULL;
+    }
+    list->next = store->lists;
+    store->lists = list;
+    return list;
+}
+
+/* --- what we did ------------------------------------------------------------------------- */
+
+static size_t index_of(const json_t *items, const char *id)
+{
+    size_t at;
+    json_t *item;
+    json_array_foreach((json_t *)items, at, item)
+    {
+        const char *its = json_string_value(json_object_get(item, "id"));
+        if (its != NULL && strcmp(its, id) == 0)
+            return at;
+    }
+    return SIZE_MAX;
+}
+
+static int lay_over(struct list *list)
+{
+    list->version++;
+    struct overlay **at = &list->overlays;
+    while (*at != NULL) {
+        struct overlay *overlay = *at;
+        size_t found = index_of(list->items, overlay->id);
+        bool shown = (found != SIZE_MAX) == (overlay->made != NULL);
+        if (clock_now() >= overlay->until) {
+            *at = overlay->next;
+            free_overlay(overlay);
+            continue;
+        }
+        if (!shown && overlay->made == NULL)
+            json_array_remove(list->items, found);
+        else if (!shown && json_array_append(list->items, overlay->made) != 0)
+            return -ENOMEM;
+        at = &overlay->next;
+    }
+    return 0;
+}
+
+/* What was done to it before counts no longer. */
+static void drop_overlay(struct list *list, const char *id)
+{
+    for (struct overlay **at = &list->overlays; *at != NULL; at = &(*at)->next) {
+        struct overlay *overlay = *at;
+        if (strcmp(overlay->id, id) == 0) {
+            *at = overlay->next;
+            free_overlay(overlay);
+            return;
+        }
+    }
+}
+
+/* Takes `made`. */
+static void add_overlay(struct list *list, const char *id, json_t *made)
+{
+    drop_overlay(list, id);
+    struct overlay *overlay = calloc(1, sizeof(*overlay));
+    char *copy = strdup(id);
+    if (overlay == NULL || copy == NULL) {
+        /* Nothing is shown of it before the cloud does. */
+        free(overlay);
+        free(copy);
+        json_decref(made);
+        return;
+    }
+    *overlay = (struct overlay){
+        .next = list->overlays, .until = clock_now() + OVERLAY_GRACE, .id = copy, .made = made};
+    list->overlays = overlay;
+    if (list->items != NULL)
+        (void)lay_over(list);
+}
+
+void lists_group_made(struct store *store, const char *id, const char *name, int64_t wall)
+{
+    struct list *list = want_list(store, CLOUD_DESCRIBE_GROUPS, "");
+    json_t *made = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:[], s:s, s:n}", "id", id, "name",
+                             name, "state", "CREATING", "word", "CREATING", "percent", 0, "created",
+                             (json_int_t)wall, "snapshots", "policy", "", "raw");
+    if (list == NULL || made == NULL) {
+        json_decref(made);
+        return;
+    }
+    list->is_stale = true;
+    add_overlay(list, id, made);
+}
+
+void lists_group_deleted(struct store *store, const char *id)
+{
+    struct list *list = find(store, CLOUD_DESCRIBE_GROUPS, "");
+    if (list == NULL)
+        return;
+    list->is_stale = true;
+    add_overlay(list, id, NULL);
+}
+
+void lists_outdate(struct store *store, enum store_want want, const char *id)
+{
+    struct list *list = find(store, verb_of(want), id);
+    if (list != NULL)
+        list->is_stale = true;
+}
+
+/* --- asking ------------------------------------------------------------------------------- */
+
+static void answered(void *data, struct cloud_answer *answer);
+
+static int ask_page(struct list *list)
+{
+    struct store *store = list->store;
+    struct cloud_call call = {
+        .verb = list->verb,
+        .snapshot_id = list->id[0] != '\0' ? list->id : NULL,
+        .offset = list->seen,
+        .limit = store->provider->page_limit,
+    };
+    return client_submit(store->client, &call, clock_now() + store->settings.timeout, CLIENT_URGENT,
+                         answered, list, &list->call);
+}
+
+static void end(struct list *list, int status, const struct cloud_error *error)
+{
+    struct store *store = list->store;
+    int64_t now = clock_now();
+    list->failed = (struct failed_question){.asked = list->began, .status = status};
+    if (status == 0) {
+        json_decref(list->items);
+        list->items = list->coming;
+        list->asked = list->began;
+        list->is_stale = false;
+        (void)lay_over(list);
+    } else {
+        list->failed.failed = now;
+        json_decref(list->coming);
+        struct cloud_error memory;
+        if (error == NULL || error->status == 0) {
+            memory = (struct cloud_error){0};
+            cloud_error_set(&memory, status, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s",
+                            status == -ENOMEM ? "out of memory" : "an endless list");
+            error = &memory;
+        }
+        char path[160];
+        snprintf(path, sizeof(path), "%s%s", store->settings.prefix, path_of(list->verb));
+        store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path, "look", error);
+    }
+    list->coming = NULL;
+    waiters_wake(&list->waiters, status);
+}
+
+/* What a page before showed already is not taken twice. */
+static int take(struct list *list, const struct cloud_answer *answer)
+{
+    size_t at, before = json_array_size(list->coming);
+    json_t *item;
+    json_array_foreach(answer->list, at, item)
+    {
+        const char *id = json_string_value(json_object_get(item, "id"));
+        if (before > 0 && id != NULL && index_of(list->coming, id) < before)
+            continue;
+        if (json_array_append(list->coming, item) != 0)
+            return -ENOMEM;
+    }
+    list->seen += (unsigned)json_array_size(answer->list);
+    return list->seen > ITEMS_MOST ? -EPROTO : 0;
+}
+
+/* Offsets shift when something goes meanwhile, and one that is there may never be seen: then the
+ * pages are read again. True: they are. */
+static bool begins_again(struct list *list, const struct cloud_answer *answer)
+{
+    bool moved = list->total >= 0 && answer->total >= 0 && answer->total != list->total;
+    list->total = answer->total;
+    if (!moved || list->passes >= PASSES_MOST)
+        return false;
+    list->passes++;
+    list->seen = 0;
+    list->total = -1;
+    json_array_clear(list->coming);
+    return true;
+}
+
+static void answered(void *data, struct cloud_answer *answer)
+{
+    struct list *list = data;
+    list->call = NULL;
+    int status = answer->error.status;
+    size_t brought = json_array_size(answer->list);
+    bool more = status == 0 && begins_again(list, answer);
+    if (status == 0 && !more) {
+        status = take(list, answer);
+        more = status == 0 && brought > 0 && list->seen < answer->total;
+    }
+    if (more)
+        status = ask_page(list);
+    if (!more || status != 0)
+        end(list, status, &answer->error);
+}
+
+/* What is being made or rolled back is looked at as often as snapshots are. */
+static bool shows_progress(const struct list *list)
+{
+    size_t at;
+    json_t *item;
+    json_array_foreach(list->items, at, item)
+    {
+        const char *word = json_string_value(json_object_get(item, "word"));
+        if (word != NULL && (strcmp(word, "CREATING") == 0 || strcmp(word, "ROLLBACKING") == 0))
+            return true;
+    }
+    return false;
+}
+
+static int64_t life(const struct list *list)
+{
+    const struct store *store = list->store;
+    int64_t longest = store->settings.ttl;
+    if (list->items == NULL || list->is_stale || list->asked < store->refreshed)
+        return 0;
+    if (shows_progress(list) && longest > POLL_INTERVAL)
+        longest = POLL_INTERVAL;
+    int64_t left = list->asked + longest - clock_now();
+    return left > 0 ? left : 0;
+}
+
+int64_t store_list_life(const struct store *store, enum store_want want, const char *id)
+{
+    const struct list *list = find(store, verb_of(want), id);
+    return list != NULL ? life(list) : 0;
+}
+
+int64_t store_list_asked(const struct store *store, enum store_want want, const char *id)
+{
+    const struct list *list = find(store, verb_of(want), id);
+    return list != NULL && list->items != NULL ? list->asked : 0;
+}
+
+uint64_t store_list_version(const struct store *store, enum store_want want, const char *id)
+{
+    const struct list *list = find(store, verb_of(want), id);
+    /* Not mistaken for one of those that are given while nothing is known. */
+    return list != NULL ? (uint64_t)list->asked * 1000003 + list->version : 0;
+}
+
+const json_t *store_list(const struct store *store, enum store_want want, const char *id)
+{
+    const struct list *list = find(store, verb_of(want), id);
+    return list != NULL ? list->items : NULL;
+}
+
+static int begin(struct list *list)
+{
+    list->coming = json_array();
+    list->began = clock_now();
+    list->seen = 0;
+    list->total = -1;
+    list->passes = 1;
+    int status = list->coming != NULL ? ask_page(list) : -ENOMEM;
+    if (status != 0) {
+        json_decref(list->coming);
+        list->coming = NULL;
+    }
+    return status;
+}
+
+int lists_want(struct store *store, enum store_want want, const char *id, int64_t since,
+               struct store_waiter *waiter)
+{
+    enum cloud_verb verb = verb_of(want);
+    const struct cloud_call call = {.verb = verb};
+    if (store->provider->refusal != NULL && store->provider->refusal(&call) != NULL)
+        return -EOPNOTSUPP;
+    struct list *list = want_list(store, verb, id);
+    if (list == NULL)
+        return -ENOMEM;
+    if (since == 0 && life(list) > 0)
+        return 0;
+    if (since == 0 && question_is_held(&list->failed, store->refreshed))
+        return list->failed.status;
+    if (since < store->refreshed)
+        since = store->refreshed;
+    /* What was asked before is no answer to who wants it fresher. */
+    if (list->coming != NULL && list->began < since) {
+        if (list->call != NULL)
+            client_cancel(list->call);
+        list->call = NULL;
+        json_decref(list->coming);
+        list->coming = NULL;
+    }
+    int status = list->coming == NULL ? begin(list) : 0;
+    if (status != 0)
+        return status;
+    waiter_add(&list->waiters, waiter);
+    return -EINPROGRESS;
+}
