@@ -29,7 +29,7 @@ def entries(mnt, *find_arguments):
 def test_root(mnt):
     listed = set(lines(run("ls", "-A", mnt.point)))
     assert {"README", "disks", "snapshots"} <= listed
-    assert listed <= {"README", "disks", "snapshots", "regions"}
+    assert listed <= {"README", "disks", "snapshots", "groups", "regions"}
     assert "snapshots" in mnt.read(mnt.path("README"))
 
 
@@ -241,7 +241,8 @@ def test_modes(mnt, disk):
         elif kind == "d" and path != mnt.path("snapshots"):
             parts = os.path.relpath(path, mnt.point).split("/")
             of_snapshots = parts[0] == "disks" and len(parts) in (3, 4) and parts[2] == "snapshots"
-            assert mode == (0o755 if of_snapshots else 0o555), path
+            of_groups = parts[0] == "groups" and len(parts) < 3
+            assert mode == (0o755 if of_snapshots or of_groups else 0o555), path
         else:
             assert kind in "dl", path
 
