@@ -428,5 +428,6 @@ int main(int argc, char *argv[])
         break;
     }
     end(&program);
+    log_end();
     return status;
 }

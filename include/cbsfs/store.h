@@ -137,7 +137,7 @@ struct job;
 /* What the caller of a change learns, valid during `done`. */
 struct job_result {
     int status;     /* 0, or a negative errno of design 7 */
-    const char *id; /* create: the new snapshot's id; else the snapshot's; "" if unknown */
+    const char *id; /* of what was made; else the snapshot's or the group's; "" if unknown */
 };
 
 /*

@@ -92,6 +92,8 @@ static void put_process(const struct fs *fs, struct buffer *out)
     metrics_put_header(out, "cbsfs_cpu_seconds_total", "counter", "Time of the CPU.");
     buffer_printf(out, "cbsfs_cpu_seconds_total %" PRId64 ".%06d\n", microseconds / 1000000,
                   (int)(microseconds % 1000000));
+    put_metric(out, "cbsfs_log_lines_lost_total", "counter",
+               "Lines of the log that nobody has taken.", log_lost());
     put_metric(out, "cbsfs_mounted_time_seconds", "gauge", "When it was mounted.",
                (uint64_t)fs->mounted);
 }

@@ -346,6 +346,9 @@ static void answer_write(struct request *request)
     if (status == 0)
         status = is_named(&node, "refresh") ? command_refresh(request->fs)
                                             : command_log_level(request->text);
+    if (status == -EINVAL)
+        fs_refuse(request->fs, &node, NULL, node.type->name, status,
+                  "one of the words error, warning, info, debug");
     command_finish(request, status);
 }
 

@@ -50,10 +50,14 @@ static const char *errno_name(int status)
 void failure_note(struct store *store, const char *disk_id, const char *snapshot_id,
                   const char *path, const char *operation, const struct cloud_error *error)
 {
-    log_warning("%s %s: %s%s%s %s%s%s", operation, path, errno_name(error->status),
-                error->code[0] != '\0' ? " " : "", error->code, error->message,
-                error->request_id[0] != '\0' ? " RequestId " : "", error->request_id);
     static uint64_t number;
+    /* Two formats: many refusals of our own must not keep the log from what the cloud says. */
+    if (error->http_status == 0 && error->code[0] == '\0' && error->outcome == CLOUD_REFUSED)
+        log_warning("%s %s: %s: %s", operation, path, errno_name(error->status), error->message);
+    else
+        log_warning("%s %s: %s%s%s %s%s%s", operation, path, errno_name(error->status),
+                    error->code[0] != '\0' ? " " : "", error->code, error->message,
+                    error->request_id[0] != '\0' ? " RequestId " : "", error->request_id);
     if (error->status < 0 && -error->status < ERRNO_COUNT)
         store->failed_by_errno[-error->status]++;
     struct failure *failure = calloc(1, sizeof(*failure));

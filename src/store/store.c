@@ -125,7 +125,7 @@ static bool take_single(const struct store *store, int64_t *last, const char *id
 /* True while the question is left alone that has failed, unless somebody has wanted fresher data
  * than it asked for.  One that took long is for three times as long, so that a cloud that throttles
  * or breaks every call takes a quarter of anybody's time at most. */
-static bool is_held(const struct failed_question *question, int64_t since)
+bool question_is_held(const struct failed_question *question, int64_t since)
 {
     if (question->failed == 0 || question->asked < since)
         return false;
@@ -154,7 +154,7 @@ static int want_records(struct store *store, enum store_want want, const char *i
     bool disks = want == WANT_DISKS || want == WANT_DISK;
     if (want == WANT_DISKS)
         since = later(since, store->disks_outdated + 1);
-    if (is_held(&store->failed[!disks], since))
+    if (question_is_held(&store->failed[!disks], since))
         return store->failed[!disks].status;
     /* Who asks what somebody is asking already is not crawling. */
     if (want == WANT_DISK && (listing_is_under_way(store, CLOUD_DESCRIBE_DISKS, id, true, since) ||
@@ -184,7 +184,7 @@ static bool is_polled(const struct disk *disk)
 /* Waits for the round of poll.c that is under way or begins now. */
 static int join_round(struct store *store, struct store_waiter *waiter)
 {
-    if (is_held(&store->poll.failure, store->refreshed))
+    if (question_is_held(&store->poll.failure, store->refreshed))
         return store->poll.failure.status;
     int status = poll_want(store);
     if (status != 0)

@@ -26,6 +26,9 @@ struct failed_question {
     int status;
 };
 
+/* True while it is not asked again, unless it was asked before `since`. */
+bool question_is_held(const struct failed_question *question, int64_t since);
+
 /* The round in which everything in progress is asked for together. */
 struct poll_round {
     unsigned outstanding; /* calls without an answer yet */
