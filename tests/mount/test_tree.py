@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tree (design 3): what is where, one value a file, exact sizes, stable inodes, times."""
+import errno
 import json
 import os
 from datetime import timedelta
 
 import pytest
 
-from commands import assert_done, beijing, now, rfc3339, run, shell, wait_until
+from commands import assert_done, assert_refused, beijing, now, rfc3339, run, shell, wait_until
 from harness import CBSFS
 from providers import QUOTA
 
@@ -31,6 +32,13 @@ def test_root(mnt):
     assert {"README", "disks", "snapshots"} <= listed
     assert listed <= {"README", "disks", "snapshots", "groups", "regions"}
     assert "snapshots" in mnt.read(mnt.path("README"))
+
+
+@pytest.mark.only("qcloud", "openstack", "evs")
+def test_no_regions_where_the_cloud_does_not_tell_them(mnt):
+    assert "regions" not in mnt.list()
+    assert "regions/" not in mnt.read(mnt.path("README"))
+    assert_refused(run("ls", mnt.path("regions")), errno.ENOENT)
 
 
 def test_control_directory_is_there_but_not_listed(mnt):
