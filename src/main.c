@@ -22,6 +22,7 @@
 #include "cbsfs/mount_helper.h"
 #include "cbsfs/notify.h"
 #include "cbsfs/options.h"
+#include "cbsfs/other_regions.h"
 #include "cbsfs/probe.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/store.h"
@@ -52,6 +53,7 @@ struct program {
     struct client *client;
     struct events *events;
     struct store *store;
+    struct other_regions regions;
     struct fs *fs;
     struct buffer config;
     struct loop_timer farewell;
@@ -87,7 +89,8 @@ static int open_access(struct program *program)
 static int open_client(struct program *program)
 {
     const struct options *options = &program->options;
-    struct client_settings settings = {
+    struct client_settings *settings = &program->regions.client;
+    *settings = (struct client_settings){
         .provider = options->provider,
         .account = {.region = options->region, .endpoint = options->endpoint, .language = "en-US"},
         .credentials = &program->access.source,
@@ -96,8 +99,8 @@ static int open_client(struct program *program)
         .rate = options->rate,
     };
     if (options->action == OPTIONS_DEMO)
-        settings.account.endpoint = program->demo.endpoint;
-    program->client = client_new(program->loop, program->http, &settings);
+        settings->account.endpoint = program->demo.endpoint;
+    program->client = client_new(program->loop, program->http, settings);
     return program->client != NULL ? 0 : -ENOMEM;
 }
 
@@ -160,6 +163,12 @@ static void session_ended(void *data)
         begin_farewell(program);
 }
 
+static int open_region(void *data, const char *region, struct store **store)
+{
+    struct program *program = data;
+    return other_regions_open(&program->regions, region, store);
+}
+
 static int open_fs(struct program *program)
 {
     const struct options *options = &program->options;
@@ -188,6 +197,9 @@ static int open_fs(struct program *program)
         .gid = options->gid,
         .umask = options->umask,
         .timeout = (int64_t)options->timeout * 1000,
+        .region = options->region,
+        /* `disks=` names those of one region. */
+        .open_region = options->disks == NULL ? open_region : NULL,
         .events = program->events,
         .ended = session_ended,
         .data = program,
@@ -196,6 +208,10 @@ static int open_fs(struct program *program)
         return -ENOMEM;
     shown.config = program->config.data;
     program->store = store_new(program->loop, program->client, &known);
+    known.beside = program->store;
+    program->regions.loop = program->loop;
+    program->regions.http = program->http;
+    program->regions.store = known;
     program->fs = program->store != NULL ? fs_new(program->loop, program->store, &shown) : NULL;
     return program->fs != NULL ? 0 : -ENOMEM;
 }
@@ -254,6 +270,7 @@ static void end(struct program *program)
     if (program->loop != NULL)
         loop_timer_stop(program->loop, &program->farewell);
     fs_free(program->fs);
+    other_regions_end(&program->regions);
     store_free(program->store);
     events_free(program->events);
     client_free(program->client);

@@ -46,16 +46,16 @@ function __cbsfs_options
     set -l name (string match -r '^[a-z_]+(?==)' -- $last)
     if set -q name[1]
         for value in (__cbsfs_values $name)
-            printf '%s\n' $before$name=$value
+            printf '%s\n' "$before$name=$value"
         end
         return
     end
     set -l program (commandline -opc)[1]
     for line in (eval $program --help 2>/dev/null | sed -n 's/^    -o \([a-z_]*=\{0,1\}\)[^ ]*  *\(.*\)/\1\t\2/p')
-        printf '%s%s\n' $before $line
+        printf '%s%s\n' "$before" $line
     end
     for option in allow_other allow_root default_permissions noexec nodev nosuid fsname=
-        printf '%s%s\tof FUSE\n' $before $option
+        printf '%s%s\tof FUSE\n' "$before" $option
     end
 end
 

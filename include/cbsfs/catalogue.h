@@ -387,8 +387,12 @@ void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, i
                        int64_t wall);
 void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,
                             int64_t wall);
+/* Its set of entries is, or is about to be, another one: copies of it end. */
+void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
 void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, int64_t expires,
                        int64_t now);
+/* Whether it is shared with other accounts. */
+void catalogue_shared(struct snapshot *snapshot, bool shared, int64_t now);
 /* Remembers a rename for later (CREATING): shown at once, sent by jobs.c. 0 or -ENOMEM. */
 int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
                            int64_t wall);

@@ -30,6 +30,8 @@ struct store_settings {
     struct events *events; /* where what is learnt is told; NULL: nowhere. Must outlive the store */
     const char *region;    /* for the events; NULL: none. Must outlive the store */
     const char *prefix; /* of paths there: "regions/REGION/"; NULL: none. Must outlive the store */
+    struct store *beside; /* one of the same mount, or NULL: they tell of their failures and their
+                             changes together */
 };
 
 /* NULL when memory is out. loop and client must outlive the store. */
@@ -135,7 +137,7 @@ struct job;
 /* What the caller of a change learns, valid during `done`. */
 struct job_result {
     int status;     /* 0, or a negative errno of design 7 */
-    const char *id; /* create: the new snapshot's id; else the snapshot's; "" if unknown */
+    const char *id; /* of what was made; else the snapshot's or the group's; "" if unknown */
 };
 
 /*
@@ -208,7 +210,7 @@ const json_t *store_group(const struct store *store, const char *id);
 bool job_cancel(struct job *job);
 /* The caller is gone for good (shutdown): `done` will not be called, the job goes on. */
 void job_forget(struct job *job);
-/* How many changes are on the wire or being settled. */
+/* How many changes are on the wire or being settled, here and in the stores beside it. */
 unsigned store_running_jobs(const struct store *store);
 
 /* --- failures: the reason is in the tree --------------------------------------------- */
@@ -222,7 +224,8 @@ void store_fail(struct store *store, const char *disk_id, const char *snapshot_i
 int store_refuse(struct store *store, const char *disk_id, const char *snapshot_id,
                  const char *path, const char *operation, int status, const char *message);
 
-/* Append what the files show. 0 or the buffer's error. */
+/* Append what the files show: errors and jobs of all stores beside it as well, in their order. 0 or
+ * the buffer's error. */
 int store_put_error(const struct store *store, const char *disk_id, const char *snapshot_id,
                     struct buffer *out);
 int store_put_errors(const struct store *store, struct buffer *out);

@@ -470,10 +470,10 @@ int options_complete(struct options *options, const char *found, char *reason, s
     int failed = 0;
     if (!has_fuse_option(arguments, "fsname=")) {
         char word[256];
+        const char *profile = options->profile != NULL ? options->profile : options->found_profile;
         /* The colon makes df and tail (gnulib) take it for a remote file system. */
-        snprintf(word, sizeof(word), "-ofsname=cbsfs:%s%s%s",
-                 options->profile != NULL ? options->profile : "",
-                 options->profile != NULL ? "@" : "",
+        snprintf(word, sizeof(word), "-ofsname=cbsfs:%s%s%s", profile != NULL ? profile : "",
+                 profile != NULL ? "@" : "",
                  *options->region != '\0' ? options->region : options->provider->name);
         failed |= fuse_opt_add_arg(arguments, word);
     }
@@ -491,6 +491,7 @@ void options_free(struct options *options)
     free(options->mountpoint);
     free(options->region);
     free(options->profile);
+    free(options->found_profile);
     free(options->endpoint);
     free(options->config);
     option_list_free(options->protect);

@@ -114,7 +114,7 @@ static bool retry_transport(struct client_call *call, const struct cloud_error *
 {
     struct client *client = call->client;
 
-    if (client->breaker.open || error->remedy != CLOUD_READ_AGAIN)
+    if (client_breaker(call)->open || error->remedy != CLOUD_READ_AGAIN)
         return false;
     if (call->is_change && (error->outcome != CLOUD_NOT_SENT || call->attempts >= CHANGE_ATTEMPTS ||
                             error->status == -EPROTO))
@@ -127,9 +127,9 @@ static void answered(struct client_call *call, const struct http_reply *reply)
     struct client *client = call->client;
     struct cloud_answer answer;
 
-    if (client->breaker.open)
+    if (client_breaker(call)->open && client_breaker(call) == &client->breaker)
         client_tell(client, CLIENT_REACHABLE, NULL);
-    breaker_succeed(&client->breaker);
+    breaker_succeed(client_breaker(call));
     cloud_answer_init(&answer);
     client->settings.provider->decode(&call->call, reply, &answer);
     /* Some servers repeat the request in their complaint; the tree and the log show what they say.
@@ -179,10 +179,10 @@ static void not_answered(struct client_call *call, const struct http_reply *repl
     if (!is_ours || overslept > 0)
         answer.error.remedy = CLOUD_READ_AGAIN;
     if (!is_ours)
-        breaker_fail(&client->breaker, clock_now(), was_trial, call->attempt_started, stalled,
+        breaker_fail(client_breaker(call), clock_now(), was_trial, call->attempt_started, stalled,
                      &answer.error);
     else if (was_trial)
-        breaker_drop_trial(&client->breaker);
+        breaker_drop_trial(client_breaker(call));
     if (!was_open && client->breaker.open)
         client_tell(client, CLIENT_UNREACHABLE, &answer.error);
     /* Who looked slept as well, and has waited no longer than before. */
@@ -276,9 +276,9 @@ void client_attempt(struct client_call *call)
     }
     budget_spend(client_budget(call), call->turn, now);
     call->spent = now;
-    call->trial = client->breaker.open;
+    call->trial = client_breaker(call)->open;
     if (call->trial)
-        breaker_begin_trial(&client->breaker, now);
+        breaker_begin_trial(client_breaker(call), now);
     call->attempts++;
     call->attempt_started = now;
     call->attempt_deadline = deadline;

@@ -3,6 +3,7 @@
 #include "client_internal.h"
 
 #include <openssl/crypto.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,16 +30,60 @@ static bool copy_ids(struct cloud_call *to, const struct cloud_call *from)
     return true;
 }
 
+static bool copy_members(struct cloud_call *to, const struct cloud_call *from)
+{
+    to->members = NULL;
+    to->member_count = 0;
+    if (from->member_count == 0)
+        return true;
+    struct cloud_member *members = calloc(from->member_count, sizeof *members);
+    if (!members)
+        return false;
+    to->members = members;
+    to->member_count = from->member_count;
+    bool whole = true;
+    for (size_t i = 0; i < from->member_count && whole; i++)
+        whole = copy_text(&members[i].snapshot_id, from->members[i].snapshot_id) &&
+                copy_text(&members[i].disk_id, from->members[i].disk_id);
+    return whole;
+}
+
+/* Where the texts of a call are. */
+static const size_t texts[] = {
+    offsetof(struct cloud_call, disk_id), offsetof(struct cloud_call, snapshot_id),
+    offsetof(struct cloud_call, name),    offsetof(struct cloud_call, account),
+    offsetof(struct cloud_call, region),  offsetof(struct cloud_call, group_id),
+    offsetof(struct cloud_call, zone),    offsetof(struct cloud_call, type),
+    offsetof(struct cloud_call, token),   offsetof(struct cloud_call, marker),
+};
+#define TEXT_COUNT (sizeof texts / sizeof texts[0])
+
+static const char **text_at(struct cloud_call *call, size_t i)
+{
+    return (const char **)(void *)((char *)call + texts[i]);
+}
+
+static bool copy_texts(struct cloud_call *to)
+{
+    bool whole = true;
+    for (size_t i = 0; i < TEXT_COUNT; i++) {
+        const char *from = *text_at(to, i);
+        *text_at(to, i) = NULL;
+        whole = whole && copy_text(text_at(to, i), from);
+    }
+    return whole;
+}
+
 struct client_call *client_call_new(const struct cloud_call *call)
 {
     struct client_call *copy = calloc(1, sizeof *copy);
     if (!copy)
         return NULL;
     copy->call = *call;
-    copy->call.disk_id = copy->call.snapshot_id = copy->call.name = copy->call.marker = NULL;
-    if (!copy_ids(&copy->call, call) || !copy_text(&copy->call.disk_id, call->disk_id) ||
-        !copy_text(&copy->call.snapshot_id, call->snapshot_id) ||
-        !copy_text(&copy->call.name, call->name) || !copy_text(&copy->call.marker, call->marker)) {
+    /* All of them, so that what is freed is never the caller's. */
+    bool has_texts = copy_texts(&copy->call), has_ids = copy_ids(&copy->call, call);
+    bool has_members = copy_members(&copy->call, call);
+    if (!has_texts || !has_ids || !has_members) {
         client_call_free(copy);
         return NULL;
     }
@@ -56,10 +101,13 @@ void client_call_free(struct client_call *call)
     for (size_t i = 0; i < call->call.id_count; i++)
         free_text(call->call.ids[i]);
     free((void *)(uintptr_t)call->call.ids);
-    free_text(call->call.disk_id);
-    free_text(call->call.snapshot_id);
-    free_text(call->call.name);
-    free_text(call->call.marker);
+    for (size_t i = 0; i < call->call.member_count; i++) {
+        free_text(call->call.members[i].snapshot_id);
+        free_text(call->call.members[i].disk_id);
+    }
+    free((void *)(uintptr_t)call->call.members);
+    for (size_t i = 0; i < TEXT_COUNT; i++)
+        free_text(*text_at(&call->call, i));
     if (call->secret_id)
         OPENSSL_cleanse(call->secret_id, strlen(call->secret_id));
     free(call->secret_id);

@@ -123,6 +123,7 @@ struct client {
     struct budget budgets[CLOUD_VERB_COUNT];
     unsigned budget_of[CLOUD_VERB_COUNT]; /* verbs of the same action share one */
     struct breaker breaker;
+    struct breaker regions_breaker; /* another service tells which regions there are */
     struct credential_state credential;
     struct client_stats stats;
     int64_t
@@ -152,6 +153,8 @@ void client_end_now(struct client_call *call, struct cloud_answer *answer);
 
 /* Until when the call is tried: its deadline, or later while others like it are answered. */
 int64_t client_deadline(struct client_call *call);
+/* That of the service which answers the call. */
+struct breaker *client_breaker(struct client_call *call);
 /* Budget of the call's action. */
 struct budget *client_budget(struct client_call *call);
 /* A random time before which something is not tried again: 1..ceiling ms, the ceiling doubling with

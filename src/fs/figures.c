@@ -13,6 +13,7 @@
 int stats_render(struct fs *fs, const struct node *node, struct buffer *out)
 {
     store_put_stats(node->region->store, out);
+    regions_put_stats(fs, out);
     unsigned handles = 0, polls = 0;
     for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
         handles++;

@@ -300,11 +300,30 @@ static int snapshot_error(struct fs *fs, const struct node *node, struct buffer 
                            out);
 }
 
+static int home_target(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)fs;
+    (void)node;
+    return buffer_puts(out, "..");
+}
+
+static int render_refused(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)node;
+    if (!regions_are_refused(fs))
+        return buffer_puts(out, "\n");
+    return buffer_printf(out,
+                         "The cloud does not tell this account which regions there are (%s).\n"
+                         "It needs the permission region:DescribeRegions; without it, mount each "
+                         "region by itself.\n"
+                         "The cloud's own words are in .cbsfs/errors.\n",
+                         strerrorname_np(-fs->regions_refused));
+}
+
 /* --- the mount's own ----------------------------------------------------------------- */
 
 static int readme(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    (void)fs;
     return buffer_printf(
         out,
         "This is %s, mounted by cbsfs. A directory is a snapshot.\n"
@@ -314,6 +333,7 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "disks/ID/snapshots/           its snapshots, each a directory named after it\n"
         "disks/ID/latest               the newest that is ready\n"
         "snapshots/ID                  every snapshot by its id\n"
+        "%s"
         ".cbsfs/                       (not listed) stats, metrics, events, errors, jobs, config, "
         "refresh, "
         "log_level\n"
@@ -330,7 +350,10 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "allow_delete)\n"
         "why something failed          cat disks/ID/error\n"
         "look again at once            echo 1 > .cbsfs/refresh\n",
-        store_provider(node->region->store)->title);
+        store_provider(node->region->store)->title,
+        fs->shows_regions
+            ? "regions/REGION/               disks/ and snapshots/ of another region\n"
+            : "");
 }
 
 static int control_version(struct fs *fs, const struct node *node, struct buffer *out)
@@ -456,6 +479,8 @@ _Static_assert(STATIC_FILES + sizeof(static_files) / sizeof(static_files[0]) <= 
                "the mount's own files have numbers");
 
 const struct file link_file = {"", FILE_LINK, link_target, 0};
+const struct file home_file = {"", FILE_LINK, home_target, 0};
+const struct file refused_file = {"error", FILE_VOLATILE, render_refused, 0};
 
 /* --- the rest
  * --------------------------------------------------------------------------------------------------

@@ -219,23 +219,27 @@ static void remove_group(struct request *request, const struct node *parent)
 {
     struct fs *fs = request->fs;
     const struct catalogue *catalogue = store_catalogue(request->region->store);
-    const json_t *group = groups_wait_for_entry(request);
     size_t at;
     json_t *id;
+    /* Before anything is waited for: a mark does not last for ever. */
+    int status = may_remove_any(request, parent);
+    if (status != 0) {
+        reply_error(request, status);
+        return;
+    }
+    const json_t *group = groups_wait_for_entry(request);
     if (group == NULL)
         return;
-    int status = may_remove_any(request, parent);
     bool is_kept = is_protected_name(fs, json_string_value(json_object_get(group, "name")));
     json_array_foreach(json_object_get(group, "snapshots"), at, id)
     {
         const struct snapshot *member = catalogue_snapshot(catalogue, json_string_value(id));
         is_kept |= member != NULL && snapshot_is_visible(member) && is_protected(fs, member);
     }
-    if (status == 0 && is_kept)
-        status = fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
-                           "its name, or that of one of its snapshots, is protected (protect=)");
-    if (status != 0)
-        reply_error(request, status);
+    if (is_kept)
+        reply_error(request, fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
+                                       "its name, or that of one of its snapshots, is protected "
+                                       "(protect=)"));
     else
         groups_rmdir(request, group);
 }

@@ -133,6 +133,13 @@ void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, i
     catalogue->generation++;
 }
 
+void catalogue_shared(struct snapshot *snapshot, bool shared, int64_t now)
+{
+    if (snapshot->more != NULL)
+        snapshot->more->mutated = now;
+    snapshot->shared_out = shared;
+}
+
 void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,
                             int64_t wall)
 {

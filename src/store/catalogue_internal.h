@@ -109,8 +109,6 @@ void catalogue_tell(const struct catalogue *catalogue, enum catalogue_news news,
                     const struct disk *disk, const struct snapshot *snapshot, const char *was);
 /* It may show other entries than before. */
 void catalogue_touch(struct disk *disk);
-/* Counts a change of what the disk shows. */
-void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
 /* Sees to it that the next entry to be freed can be noted. 0 or -ENOMEM. */
 int catalogue_want_spare_note(struct catalogue *catalogue);
 void catalogue_forget_freed(struct catalogue *catalogue);

@@ -429,7 +429,8 @@ int store_rollback_group(struct store *store, const char *group_id, bool stop, b
     if (status != 0)
         job_remove(job);
     if (status == -ENOENT)
-        return refuse(&about, status, "the disk of one of its snapshots is gone, or not known");
+        return refuse(&about, -EOPNOTSUPP,
+                      "one of its snapshots, or the disk of one, is gone or not known");
     if (status == -EBUSY)
         return refuse(&about, status, "one of its disks is being rolled back");
     return status != 0 ? status : job_launch(job, done, data, handle);
@@ -485,8 +486,14 @@ static void note_members(struct job *job, int64_t now, int64_t wall)
 /* The disks have a snapshot more, each of which only a listing shows. */
 static void outdate_disks(struct job *job)
 {
-    for (size_t i = 0; i < job->order.member_count; i++)
+    struct catalogue *catalogue = &job->store->catalogue;
+    for (size_t i = 0; i < job->order.member_count; i++) {
+        struct disk *disk = catalogue_disk(catalogue, job->order.members[i].disk_id);
         store_refresh_disk(job->store, job->order.members[i].disk_id);
+        if (disk != NULL)
+            catalogue_entries_changed(catalogue, disk);
+    }
+    catalogue->generation++;
 }
 
 bool feature_accepted(struct job *job, const char *id, int64_t now, int64_t wall)
@@ -503,12 +510,14 @@ bool feature_accepted(struct job *job, const char *id, int64_t now, int64_t wall
             catalogue_expires(&store->catalogue, snapshot, job->order.expires, now);
         return true;
     case CLOUD_SHARE_SNAPSHOT:
-        if (snapshot != NULL && !job->order.cancel)
-            snapshot->shared_out = true;
+        if (snapshot != NULL)
+            catalogue_shared(snapshot, !job->order.cancel || snapshot->shared_out, now);
         lists_outdate(store, WANT_SHARES, job->snapshot_id);
         return true;
     case CLOUD_CREATE_DISK:
         store->disks_outdated = now;
+        store->catalogue.disks_version++;
+        store->catalogue.generation++;
         return true;
     case CLOUD_CREATE_GROUP:
         lists_group_made(store, id, job->name, wall);
@@ -582,7 +591,8 @@ const char *feature_evidence(const struct job *job)
     case CLOUD_CREATE_GROUP:
         return has_list(job, WANT_GROUPS, "") ? find_group_made(job) : NULL;
     case CLOUD_APPLY_GROUP:
-        seen = group != NULL && strcmp(text_of(group, "word"), "ROLLBACKING") == 0;
+        seen = has_list(job, WANT_GROUPS, "") && group != NULL &&
+               strcmp(text_of(group, "word"), "ROLLBACKING") == 0;
         break;
     case CLOUD_DELETE_GROUP:
         seen = has_list(job, WANT_GROUPS, "") && group == NULL;

@@ -116,10 +116,12 @@ static void trim_jobs(struct store *store)
     }
 }
 
-static bool was_rolled_back(const struct store *store, const char *snapshot_id)
+/* A change of this kind that was done after `since`, seconds. */
+static bool was_done(const struct store *store, enum cloud_verb verb, const char *snapshot_id,
+                     int64_t since)
 {
     for (const struct job *job = store->jobs; job != NULL; job = job->next) {
-        if (job->verb == CLOUD_APPLY_SNAPSHOT && job->state == JOB_DONE &&
+        if (job->verb == verb && job->state == JOB_DONE && job->ended_wall > since &&
             strcmp(job->snapshot_id, snapshot_id) == 0)
             return true;
     }
@@ -131,6 +133,9 @@ static bool may_be_shown_before(const struct job *job)
 {
     const struct snapshot *snapshot = catalogue_snapshot(&job->store->catalogue, job->snapshot_id);
     int64_t since = job->began_wall - JOB_LISTING_LAG / 1000;
+    if (feature_is(job->verb))
+        return job->snapshot_id[0] != '\0' &&
+               was_done(job->store, job->verb, job->snapshot_id, since);
     if (snapshot == NULL)
         return false;
     switch (job->verb) {
@@ -142,7 +147,7 @@ static bool may_be_shown_before(const struct job *job)
                catalogue_had_entry(&job->store->catalogue, snapshot, job->name, since);
     case CLOUD_APPLY_SNAPSHOT: /* was rolled back to */
         return snapshot_more(snapshot)->changed > since &&
-               was_rolled_back(job->store, job->snapshot_id);
+               was_done(job->store, job->verb, job->snapshot_id, 0);
     case CLOUD_CREATE_SNAPSHOT:
     default:
         break;
@@ -197,7 +202,9 @@ void job_answer(struct job *job, int status)
                      job->snapshot_id[0] != '\0' ? job->snapshot_id : NULL, job->path,
                      job_verb_name(job->verb), &job->error);
     if (done != NULL)
-        done(job->data, &(struct job_result){.status = status, .id = job->snapshot_id});
+        done(job->data, &(struct job_result){.status = status,
+                                             .id = job->created_id != NULL ? job->created_id
+                                                                           : job->snapshot_id});
 }
 
 void job_finish(struct job *job, enum job_state state, int status)
@@ -235,8 +242,12 @@ void job_forget(struct job *job)
 unsigned store_running_jobs(const struct store *store)
 {
     unsigned count = 0;
-    for (const struct job *job = store->jobs; job != NULL; job = job->next)
-        count += job->state == JOB_SENDING || job->state == JOB_SETTLING;
+    const struct store *at = store;
+    do {
+        for (const struct job *job = at->jobs; job != NULL; job = job->next)
+            count += job->state == JOB_SENDING || job->state == JOB_SETTLING;
+        at = at->beside;
+    } while (at != store);
     return count;
 }
 
@@ -367,7 +378,7 @@ int job_send(struct job *job)
         .stop_instance = job->stop,
         .start_instance = job->start,
     };
-    /* Copied by the client. */
+    /* Borrowed: the client keeps copies. */
     struct cloud_member *members = calloc(order->member_count + 1, sizeof(*members));
     const char **disks = calloc(order->member_count + 1, sizeof(*disks));
     int status = members != NULL && disks != NULL ? 0 : -ENOMEM;
@@ -379,7 +390,7 @@ int job_send(struct job *job)
     if (job->verb == CLOUD_CREATE_GROUP) {
         call.ids = disks;
         call.id_count = order->member_count;
-    } else if (order->member_count > 0) {
+    } else if (job->verb == CLOUD_APPLY_GROUP) {
         call.members = members;
         call.member_count = order->member_count;
     }

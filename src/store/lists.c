@@ -15,6 +15,7 @@
 #include "cbsfs/provider.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,8 @@
 #define SINGLES_KEPT 256
 /* How long a listing may lag behind what we did to a group, ms. */
 #define OVERLAY_GRACE 60000
+/* How often the pages are read at most when something comes or goes meanwhile. */
+#define PASSES_MOST 3
 
 struct overlay {
     struct overlay *next;
@@ -43,6 +46,9 @@ struct list {
     uint64_t version;
     int64_t began;  /* clock ms: of what is under way */
     json_t *coming; /* the pages so far; NULL: nothing is under way */
+    unsigned seen;  /* items of these pages */
+    int64_t total;  /* that the first of them told of; -1: not asked yet, or not told */
+    unsigned passes;
     struct client_call *call;
     struct failed_question failed;
     struct store_waiter *waiters;
@@ -197,9 +203,23 @@ static int lay_over(struct list *list)
     return 0;
 }
 
+/* What was done to it before counts no longer. */
+static void drop_overlay(struct list *list, const char *id)
+{
+    for (struct overlay **at = &list->overlays; *at != NULL; at = &(*at)->next) {
+        struct overlay *overlay = *at;
+        if (strcmp(overlay->id, id) == 0) {
+            *at = overlay->next;
+            free_overlay(overlay);
+            return;
+        }
+    }
+}
+
 /* Takes `made`. */
 static void add_overlay(struct list *list, const char *id, json_t *made)
 {
+    drop_overlay(list, id);
     struct overlay *overlay = calloc(1, sizeof(*overlay));
     char *copy = strdup(id);
     if (overlay == NULL || copy == NULL) {
@@ -256,7 +276,7 @@ static int ask_page(struct list *list)
     struct cloud_call call = {
         .verb = list->verb,
         .snapshot_id = list->id[0] != '\0' ? list->id : NULL,
-        .offset = (unsigned)json_array_size(list->coming),
+        .offset = list->seen,
         .limit = store->provider->page_limit,
     };
     return client_submit(store->client, &call, clock_now() + store->settings.timeout, CLIENT_URGENT,
@@ -284,24 +304,44 @@ static void end(struct list *list, int status, const struct cloud_error *error)
                             status == -ENOMEM ? "out of memory" : "an endless list");
             error = &memory;
         }
-        store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path_of(list->verb), "look",
-                   error);
+        char path[160];
+        snprintf(path, sizeof(path), "%s%s", store->settings.prefix, path_of(list->verb));
+        store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path, "look", error);
     }
     list->coming = NULL;
     waiters_wake(&list->waiters, status);
 }
 
-/* Offsets shift when something goes meanwhile: what was seen already is not taken twice. */
+/* What a page before showed already is not taken twice. */
 static int take(struct list *list, const struct cloud_answer *answer)
 {
-    size_t at;
+    size_t at, before = json_array_size(list->coming);
     json_t *item;
     json_array_foreach(answer->list, at, item)
     {
+        const char *id = json_string_value(json_object_get(item, "id"));
+        if (before > 0 && id != NULL && index_of(list->coming, id) < before)
+            continue;
         if (json_array_append(list->coming, item) != 0)
             return -ENOMEM;
     }
-    return json_array_size(list->coming) > ITEMS_MOST ? -EPROTO : 0;
+    list->seen += (unsigned)json_array_size(answer->list);
+    return list->seen > ITEMS_MOST ? -EPROTO : 0;
+}
+
+/* Offsets shift when something goes meanwhile, and one that is there may never be seen: then the
+ * pages are read again. True: they are. */
+static bool begins_again(struct list *list, const struct cloud_answer *answer)
+{
+    bool moved = list->total >= 0 && answer->total >= 0 && answer->total != list->total;
+    list->total = answer->total;
+    if (!moved || list->passes >= PASSES_MOST)
+        return false;
+    list->passes++;
+    list->seen = 0;
+    list->total = -1;
+    json_array_clear(list->coming);
+    return true;
 }
 
 static void answered(void *data, struct cloud_answer *answer)
@@ -310,10 +350,11 @@ static void answered(void *data, struct cloud_answer *answer)
     list->call = NULL;
     int status = answer->error.status;
     size_t brought = json_array_size(answer->list);
-    if (status == 0)
+    bool more = status == 0 && begins_again(list, answer);
+    if (status == 0 && !more) {
         status = take(list, answer);
-    bool more = status == 0 && brought > 0 && answer->total >= 0 &&
-                (int64_t)json_array_size(list->coming) < answer->total;
+        more = status == 0 && brought > 0 && list->seen < answer->total;
+    }
     if (more)
         status = ask_page(list);
     if (!more || status != 0)
@@ -371,16 +412,13 @@ const json_t *store_list(const struct store *store, enum store_want want, const 
     return list != NULL ? list->items : NULL;
 }
 
-static bool is_held(const struct list *list)
-{
-    return list->failed.failed != 0 && list->failed.asked >= list->store->refreshed &&
-           clock_now() - list->failed.failed < FAILURE_HOLD;
-}
-
 static int begin(struct list *list)
 {
     list->coming = json_array();
     list->began = clock_now();
+    list->seen = 0;
+    list->total = -1;
+    list->passes = 1;
     int status = list->coming != NULL ? ask_page(list) : -ENOMEM;
     if (status != 0) {
         json_decref(list->coming);
@@ -401,7 +439,7 @@ int lists_want(struct store *store, enum store_want want, const char *id, int64_
         return -ENOMEM;
     if (since == 0 && life(list) > 0)
         return 0;
-    if (since == 0 && is_held(list))
+    if (since == 0 && question_is_held(&list->failed, store->refreshed))
         return list->failed.status;
     if (since < store->refreshed)
         since = store->refreshed;

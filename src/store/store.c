@@ -125,7 +125,7 @@ static bool take_single(const struct store *store, int64_t *last, const char *id
 /* True while the question is left alone that has failed, unless somebody has wanted fresher data
  * than it asked for.  One that took long is for three times as long, so that a cloud that throttles
  * or breaks every call takes a quarter of anybody's time at most. */
-static bool is_held(const struct failed_question *question, int64_t since)
+bool question_is_held(const struct failed_question *question, int64_t since)
 {
     if (question->failed == 0 || question->asked < since)
         return false;
@@ -154,7 +154,7 @@ static int want_records(struct store *store, enum store_want want, const char *i
     bool disks = want == WANT_DISKS || want == WANT_DISK;
     if (want == WANT_DISKS)
         since = later(since, store->disks_outdated + 1);
-    if (is_held(&store->failed[!disks], since))
+    if (question_is_held(&store->failed[!disks], since))
         return store->failed[!disks].status;
     /* Who asks what somebody is asking already is not crawling. */
     if (want == WANT_DISK && (listing_is_under_way(store, CLOUD_DESCRIBE_DISKS, id, true, since) ||
@@ -184,7 +184,7 @@ static bool is_polled(const struct disk *disk)
 /* Waits for the round of poll.c that is under way or begins now. */
 static int join_round(struct store *store, struct store_waiter *waiter)
 {
-    if (is_held(&store->poll.failure, store->refreshed))
+    if (question_is_held(&store->poll.failure, store->refreshed))
         return store->poll.failure.status;
     int status = poll_want(store);
     if (status != 0)
@@ -342,6 +342,21 @@ static void poll_is_due(void *data)
         poll_schedule(data);
 }
 
+/* `other` NULL: alone. */
+static void stand_beside(struct store *store, struct store *other)
+{
+    store->beside = other != NULL ? other->beside : store;
+    store->beside_previous = other != NULL ? other : store;
+    store->beside->beside_previous = store;
+    store->beside_previous->beside = store;
+}
+
+static void stand_alone(struct store *store)
+{
+    store->beside->beside_previous = store->beside_previous;
+    store->beside_previous->beside = store->beside;
+}
+
 struct store *store_new(struct loop *loop, struct client *client,
                         const struct store_settings *settings)
 {
@@ -352,6 +367,9 @@ struct store *store_new(struct loop *loop, struct client *client,
     store->client = client;
     store->provider = client_provider(client);
     store->settings = *settings;
+    if (store->settings.prefix == NULL)
+        store->settings.prefix = "";
+    stand_beside(store, settings->beside);
     store->poll.timer.fire = poll_is_due;
     store->poll.timer.data = store;
     catalogue_init(&store->catalogue, store->provider);
@@ -363,6 +381,7 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    stand_alone(store);
     news_end(store);
     jobs_drop(store);
     poll_drop(store);

@@ -26,6 +26,9 @@ struct failed_question {
     int status;
 };
 
+/* True while it is not asked again, unless it was asked before `since`. */
+bool question_is_held(const struct failed_question *question, int64_t since);
+
 /* The round in which everything in progress is asked for together. */
 struct poll_round {
     unsigned outstanding; /* calls without an answer yet */
@@ -77,6 +80,7 @@ struct store {
     struct job *jobs;                        /* newest first */
     struct failure *failures[FAILURE_COUNT]; /* ring */
     size_t failure_next;
+    struct store *beside, *beside_previous; /* ring of those of one mount; itself if it is alone */
 };
 
 void waiter_add(struct store_waiter **list, struct store_waiter *waiter);

@@ -150,7 +150,9 @@ class Simulator(Daemon):
     def __init__(self, directory, *arguments, port=0, secret_key=SECRET_KEY):
         super().__init__(directory)
         self.secret_key = secret_key
-        self.arguments = [*providers.SIMULATOR, *map(str, arguments)]
+        # One region: what another costs or does is what test_regions.py is about.
+        regions = [] if "--region" in arguments else ["--region", REGION]
+        self.arguments = [*providers.SIMULATOR, *regions, *map(str, arguments)]
         self.serial = 0
         self.spare_disks = []
         self.port = port

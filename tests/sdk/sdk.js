@@ -14,7 +14,9 @@
 
 const http = require("node:http");
 const net = require("node:net");
-const { Client } = require("tencentcloud-sdk-nodejs").cbs.v20170312;
+const sdk = require("tencentcloud-sdk-nodejs");
+
+const clients = { cbs: sdk.cbs.v20170312.Client, region: sdk.region.v20220627.Client };
 
 class RedirectingAgent extends http.Agent {
   constructor(port) {
@@ -27,18 +29,19 @@ class RedirectingAgent extends http.Agent {
   }
 }
 
-function connect(mode, port) {
+// `product` is cbs or region; `region` is where.
+function connect(mode, port, product = "cbs", region = undefined) {
   const [way, get] = mode.split(/(-get)$/);
   const httpProfile = { protocol: "http://", reqMethod: get ? "GET" : "POST", reqTimeout: 20 };
   if (way === "virtual-host") httpProfile.agent = new RedirectingAgent(port);
   else if (way === "host-port") httpProfile.endpoint = `127.0.0.1:${port}`;
   else throw new Error(`no such mode: ${mode}`);
-  return new Client({
+  return new clients[product]({
     credential: {
       secretId: process.env.CBSFS_SIM_SECRET_ID || "AKIDSIMULATOR",
       secretKey: process.env.CBSFS_SIM_SECRET_KEY || "simulator",
     },
-    region: process.env.TENCENTCLOUD_REGION || "ap-guangzhou",
+    region: region || process.env.TENCENTCLOUD_REGION || "ap-guangzhou",
     profile: { httpProfile },
   });
 }

@@ -26,7 +26,7 @@ async function start() {
   if (process.env.SIM_PORT) return { port: Number(process.env.SIM_PORT), end: async () => {} };
   const binary = process.env.CBSFS_SIM || "../../build/cbsfs-sim";
   // No rate limit: the SDKs do not try again, and the tests are faster than 20 a second.
-  const options = ["--rate", "0", "--create-time", "0.3", "--rollback-time", "0.3"];
+  const options = ["--rate", "0", "--create-time", "0.3", "--rollback-time", "0.3", "--copy-time", "0.3"];
   const simulator = spawn(binary, options, { stdio: ["ignore", "pipe", "inherit"] });
   const port = await greeted(simulator);
   const end = async () => {
@@ -44,4 +44,13 @@ async function until(condition, what) {
   assert.fail(`still waiting for ${what}`);
 }
 
-module.exports = { start, until };
+// What the simulator is told besides the API: POST /_sim/NAME.
+async function control(port, name, body) {
+  const answer = await fetch(`http://127.0.0.1:${port}/_sim/${name}`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  assert.equal(answer.status, 200);
+}
+
+module.exports = { control, start, until };
