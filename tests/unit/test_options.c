@@ -265,7 +265,7 @@ static void test_refused(void **state)
         {"--demo", "no mountpoint"},
         {"--demo ap-guangzhou /m", "--demo takes a MOUNTPOINT only"},
         {"--demo /m -o endpoint=https://h", "not with --demo"},
-        {"--check ap-guangzhou /m", "--check takes [SOURCE] only"},
+        {"--check ap-guangzhou /m more", "more: one word too many"},
         {"/m -o config=/nonexistent/cbsfs", "/nonexistent/cbsfs: cannot read it"},
     };
 
