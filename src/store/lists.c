@@ -202,11 +202,25 @@ static int lay_over(struct list *list)
     return 0;
 }
 
+/* What was done to it last counts. */
+static void drop_overlay(struct list *list, const char *id)
+{
+    for (struct overlay **at = &list->overlays; *at != NULL; at = &(*at)->next) {
+        struct overlay *overlay = *at;
+        if (strcmp(overlay->id, id) == 0) {
+            *at = overlay->next;
+            free_overlay(overlay);
+            return;
+        }
+    }
+}
+
 /* Takes `made`. */
 static void add_overlay(struct list *list, const char *id, json_t *made)
 {
     struct overlay *overlay = calloc(1, sizeof(*overlay));
     char *copy = strdup(id);
+    drop_overlay(list, id);
     if (overlay == NULL || copy == NULL) {
         /* Nothing is shown of it before the cloud does. */
         free(overlay);
