@@ -14,11 +14,15 @@
 #include "cbsfs/clock.h"
 #include "cbsfs/daemon.h"
 #include "cbsfs/demo.h"
+#include "cbsfs/events.h"
 #include "cbsfs/fs.h"
 #include "cbsfs/http.h"
 #include "cbsfs/log.h"
 #include "cbsfs/loop.h"
+#include "cbsfs/mount_helper.h"
+#include "cbsfs/notify.h"
 #include "cbsfs/options.h"
+#include "cbsfs/other_regions.h"
 #include "cbsfs/probe.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/store.h"
@@ -41,12 +45,15 @@
 struct program {
     struct options options;
     struct daemon daemon;
+    struct notify notify;
     struct demo demo;
     struct loop *loop;
     struct http *http;
     struct access access;
     struct client *client;
+    struct events *events;
     struct store *store;
+    struct other_regions regions;
     struct fs *fs;
     struct buffer config;
     struct loop_timer farewell;
@@ -82,7 +89,8 @@ static int open_access(struct program *program)
 static int open_client(struct program *program)
 {
     const struct options *options = &program->options;
-    struct client_settings settings = {
+    struct client_settings *settings = &program->regions.client;
+    *settings = (struct client_settings){
         .provider = options->provider,
         .account = {.region = options->region, .endpoint = options->endpoint, .language = "en-US"},
         .credentials = &program->access.source,
@@ -91,8 +99,8 @@ static int open_client(struct program *program)
         .rate = options->rate,
     };
     if (options->action == OPTIONS_DEMO)
-        settings.account.endpoint = program->demo.endpoint;
-    program->client = client_new(program->loop, program->http, &settings);
+        settings->account.endpoint = program->demo.endpoint;
+    program->client = client_new(program->loop, program->http, settings);
     return program->client != NULL ? 0 : -ENOMEM;
 }
 
@@ -140,6 +148,7 @@ static void say_farewell(void *data)
 static void begin_farewell(struct program *program)
 {
     program->ending = true;
+    notify_send(&program->notify, "STOPPING=1\nSTATUS=Ending");
     program->farewell.fire = say_farewell;
     program->farewell.data = program;
     program->farewell_end = clock_now() + FAREWELL;
@@ -154,9 +163,18 @@ static void session_ended(void *data)
         begin_farewell(program);
 }
 
+static int open_region(void *data, const char *region, struct store **store)
+{
+    struct program *program = data;
+    return other_regions_open(&program->regions, region, store);
+}
+
 static int open_fs(struct program *program)
 {
     const struct options *options = &program->options;
+    program->events = events_new();
+    if (program->events == NULL)
+        return -ENOMEM;
     static const enum fs_rollback modes[] = {
         [ROLLBACK_ON] = FS_ROLLBACK_ON,
         [ROLLBACK_CONFIRM] = FS_ROLLBACK_CONFIRM,
@@ -166,6 +184,8 @@ static int open_fs(struct program *program)
         .ttl = (int64_t)options->ttl * 1000,
         .timeout = (int64_t)options->timeout * 1000,
         .disks = (const char *const *)options->disks,
+        .events = program->events,
+        .region = options->region,
     };
     struct fs_settings shown = {
         .read_only = options->read_only,
@@ -177,6 +197,10 @@ static int open_fs(struct program *program)
         .gid = options->gid,
         .umask = options->umask,
         .timeout = (int64_t)options->timeout * 1000,
+        .region = options->region,
+        /* `disks=` names those of one region. */
+        .open_region = options->disks == NULL ? open_region : NULL,
+        .events = program->events,
         .ended = session_ended,
         .data = program,
     };
@@ -184,6 +208,10 @@ static int open_fs(struct program *program)
         return -ENOMEM;
     shown.config = program->config.data;
     program->store = store_new(program->loop, program->client, &known);
+    known.beside = program->store;
+    program->regions.loop = program->loop;
+    program->regions.http = program->http;
+    program->regions.store = known;
     program->fs = program->store != NULL ? fs_new(program->loop, program->store, &shown) : NULL;
     return program->fs != NULL ? 0 : -ENOMEM;
 }
@@ -242,12 +270,15 @@ static void end(struct program *program)
     if (program->loop != NULL)
         loop_timer_stop(program->loop, &program->farewell);
     fs_free(program->fs);
+    other_regions_end(&program->regions);
     store_free(program->store);
+    events_free(program->events);
     client_free(program->client);
     access_end(&program->access);
     demo_stop(&program->demo);
     http_free(program->http);
     daemon_end(&program->daemon);
+    notify_end(&program->notify);
     loop_free(program->loop);
     buffer_free(&program->config);
     options_free(&program->options);
@@ -266,6 +297,18 @@ static void forget(void *data)
     access_forget(&program->access);
 }
 
+/* Only the process that was started is the service; one in the background is not its business. */
+static int open_notify(struct program *program)
+{
+    int status = notify_open(&program->notify);
+    if (status != 0)
+        snprintf(program->line, sizeof(program->line), "NOTIFY_SOCKET cannot be used: %s",
+                 strerror(-status));
+    if (!program->options.foreground)
+        notify_end(&program->notify);
+    return status;
+}
+
 static int mount(struct program *program)
 {
     struct options *options = &program->options;
@@ -277,17 +320,26 @@ static int mount(struct program *program)
     if (status == 0)
         status = daemon_begin(&program->daemon, options->foreground,
                               (int64_t)options->timeout * 1000 + START_MARGIN, forget, program);
+    if (status == 0)
+        status = open_notify(program);
     if (status != 0)
         return fail(program, status);
     if (options->debug)
         log_set_level(LOG_LEVEL_DEBUG);
     status = start(program);
     if (status != 0) {
-        daemon_fail(&program->daemon, program->line[0] != '\0' ? program->line : strerror(-status));
+        const char *line = program->line[0] != '\0' ? program->line : strerror(-status);
+        notify_send(&program->notify, "STATUS=%s\nERRNO=%d", line, -status);
+        daemon_fail(&program->daemon, line);
         return EXIT_FAILURE;
     }
     if (daemon_ready(&program->daemon) != 0)
         return EXIT_FAILURE;
+    notify_send(&program->notify, "READY=1\nSTATUS=Mounted %s@%s at %s", options->provider->name,
+                options->region, options->mountpoint);
+    notify_watch(&program->notify, program->loop);
+    events_add(program->events, client_server_time(program->client), "mounted", "region",
+               options->region, "version", CBSFS_VERSION, (char *)NULL);
     log_info("mounted %s@%s at %s", options->provider->name, options->region, options->mountpoint);
     status = loop_run(program->loop);
     log_info("ended");
@@ -324,10 +376,30 @@ static int check(struct program *program)
     return check_run(&subject, stdout) == 0 && complete ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* Started by mount(8): becomes cbsfs, or says what was wrong with the words. */
+static int help_mount(struct program *program, int argc, char *argv[])
+{
+    struct mount_helper helper;
+    int status = mount_helper_translate(&helper, argc, argv, program->line, sizeof(program->line));
+    if (status == 0 && helper.fake)
+        status = options_parse(&program->options, helper.count, helper.words, program->line,
+                               sizeof(program->line));
+    else if (status == 0)
+        status = mount_helper_become(&helper);
+    mount_helper_free(&helper);
+    if (status != 0)
+        return fail(program, status);
+    options_free(&program->options);
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char *argv[])
 {
-    struct program program = {.daemon = {.verdict = -1, .signals = -1}, .demo = {.pid = -1}};
+    struct program program = {
+        .daemon = {.verdict = -1, .signals = -1}, .notify = {.fd = -1}, .demo = {.pid = -1}};
     buffer_init(&program.config, 0);
+    if (argc > 0 && mount_helper_is(argv[0]))
+        return help_mount(&program, argc, argv);
     int status = daemon_protect();
     if (status == 0)
         status = options_parse(&program.options, argc, argv, program.line, sizeof(program.line));
@@ -345,11 +417,17 @@ int main(int argc, char *argv[])
     case OPTIONS_CHECK:
         status = check(&program);
         break;
+    case OPTIONS_CLEAN:
+        status =
+            daemon_clear_dead_mount(program.options.mountpoint, program.line, sizeof(program.line));
+        status = status != 0 ? fail(&program, status) : EXIT_SUCCESS;
+        break;
     case OPTIONS_MOUNT:
     case OPTIONS_DEMO:
         status = mount(&program);
         break;
     }
     end(&program);
+    log_end();
     return status;
 }

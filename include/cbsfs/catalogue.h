@@ -184,8 +184,24 @@ struct shape {
     char *texts; /* NULL: unused */
 };
 
+/* What was learnt; `was`: the status, the state or the name before. */
+enum catalogue_news {
+    CATALOGUE_DISK_APPEARED,
+    CATALOGUE_DISK_CHANGED,
+    CATALOGUE_DISK_GONE,
+    CATALOGUE_SNAPSHOT_APPEARED,
+    CATALOGUE_SNAPSHOT_CHANGED,
+    CATALOGUE_SNAPSHOT_RENAMED,
+    CATALOGUE_SNAPSHOT_GONE
+};
+
 struct catalogue {
     const struct provider *provider;
+    /* Called for what is shown and was not there at the first listing, or is another now; what is
+     * gone is still there then. NULL: nobody listens. Must not touch the catalogue. */
+    void (*news)(void *data, enum catalogue_news news, const struct disk *disk,
+                 const struct snapshot *snapshot, const char *was);
+    void *news_data;
     struct table disks_by_id, disks_by_key;
     struct snapshot **chunks; /* the memory of snapshots, by number */
     size_t chunk_count;
@@ -371,6 +387,8 @@ void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, i
                        int64_t wall);
 void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,
                             int64_t wall);
+/* Its set of entries is, or is about to be, another one: copies of it end. */
+void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
 void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, int64_t expires,
                        int64_t now);
 /* Whether it is shared with other accounts. */

@@ -55,14 +55,25 @@ enum client_turn {
     CLIENT_URGENT      /* changes, and the short questions that somebody waits for */
 };
 
-/* Counters since start; for `.cbsfs/stats`. */
+#define CLIENT_STATUS_COUNT  20
+#define CLIENT_LATENCY_COUNT 10
+/* ms: an exchange that took no longer than this, and longer than the one before. The last holds all
+ * that took longer. */
+extern const int64_t client_latency_limits[CLIENT_LATENCY_COUNT];
+/* The negative errno that `failed[verb][index]` counts; the last one counts all others too. */
+int client_status(size_t index);
+
+/* Counters since start; for `.cbsfs/stats` and `.cbsfs/metrics`. */
 struct client_stats {
     uint64_t calls[CLOUD_VERB_COUNT];  /* requests put on the wire, retries included */
     uint64_t errors[CLOUD_VERB_COUNT]; /* attempts that did not succeed */
-    uint64_t throttled;                /* answers that said "too many requests" */
-    uint64_t connections;              /* connections opened */
-    int64_t latency_last;              /* ms of the last exchange; -1 none */
-    int64_t clock_offset;              /* seconds: server minus ours */
+    uint64_t failed[CLOUD_VERB_COUNT][CLIENT_STATUS_COUNT];   /* the same, see client_status() */
+    uint64_t latency[CLOUD_VERB_COUNT][CLIENT_LATENCY_COUNT]; /* exchanges, see above */
+    uint64_t latency_sum[CLOUD_VERB_COUNT];                   /* ms */
+    uint64_t throttled;   /* answers that said "too many requests" */
+    uint64_t connections; /* connections opened */
+    int64_t latency_last; /* ms of the last exchange; -1 none */
+    int64_t clock_offset; /* seconds: server minus ours */
     bool breaker_open;
     int64_t breaker_until;   /* clock_now() ms; valid while open */
     bool credential_refused; /* the server refused the key, and there is no newer one yet */
@@ -105,11 +116,36 @@ bool client_cancel(struct client_call *handle);
 bool client_call_is_sent(const struct client_call *handle);
 
 void client_get_stats(const struct client *client, struct client_stats *stats);
+
+/* How often an action may be called in CLIENT_RATE_WINDOW, how often it was in the last one, and
+ * how often it is tried since the cloud has throttled. */
+struct client_rate {
+    unsigned limit, used, pace;
+};
+
+void client_get_rate(const struct client *client, enum cloud_verb verb, struct client_rate *rate);
 const struct provider *client_provider(const struct client *client);
 
 /* Wall clock of the server as far as known: ours plus the offset learnt from Date headers. Seconds.
  */
 int64_t client_server_time(const struct client *client);
+
+/* What the client learns beside answers. */
+enum client_news {
+    CLIENT_UNREACHABLE, /* the cloud is asked no more for a while; the error that led to it */
+    CLIENT_REACHABLE,   /* it answers again */
+    CLIENT_THROTTLED,   /* a call was refused for coming too soon */
+    CLIENT_REFUSED,     /* the credential was refused */
+    CLIENT_ACCEPTED,    /* the same credential is accepted again */
+    CLIENT_RENEWED      /* there is another credential */
+};
+
+/* `news` is called from the loop for each, with the error if there is one, else NULL; it must not
+ * submit or cancel a call. One listener; NULL: none. */
+void client_on_news(struct client *client,
+                    void (*news)(void *data, enum client_news news,
+                                 const struct cloud_error *error),
+                    void *data);
 
 /* Calls that may run in one second, and the length of the window in ms over which the budget is
  * kept: 20 calls in any 1,026 ms is 19.5 a second; a sliding-window limiter then refuses nothing

@@ -71,11 +71,16 @@ void daemon_end(struct daemon *daemon);
 /*
  * Before anything is mounted, and before daemon_begin() if one likes: replaces *path (malloc'ed) by
  * its canonical form if a file system can be mounted there: it exists, is a directory, is no dead
- * FUSE mount and no live cbsfs, and /dev/fuse and (for other users than root) fusermount3 are
- * there. 0; -errno with a readable line in `reason`.  May block on the file system that holds
- * *path.
+ * FUSE mount (that of a cbsfs is removed first) and no live cbsfs, and /dev/fuse and (for other
+ * users than root) fusermount3 are there. 0; -errno with a readable line in `reason`.  May block on
+ * the file system that holds *path.
  */
 int daemon_check_mountpoint(char **path, char *reason, size_t reason_size);
+
+/* Removes the mounts that killed processes of cbsfs have left at `path`, and never one that lives
+ * or is of another kind. 0, also when there was nothing; -errno with a readable line in `reason`.
+ */
+int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size);
 
 /* The parts of it that --check shows as well: 0, or -errno with what is wrong and what helps. */
 int daemon_check_fuse_device(char *reason, size_t reason_size);

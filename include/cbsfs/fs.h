@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct events;
 struct fs;
 struct fuse_args;
 struct loop;
@@ -36,8 +37,14 @@ struct fs_settings {
     uid_t uid;
     gid_t gid;
     mode_t umask;
-    int64_t timeout;           /* ms for all the questions of one operation */
-    const char *config;        /* the text of `.cbsfs/config`; no secrets */
+    int64_t timeout;       /* ms for all the questions of one operation */
+    struct events *events; /* `.cbsfs/events`; never NULL */
+    const char *config;    /* the text of `.cbsfs/config`; no secrets */
+    const char *region;    /* the mount's own */
+    /* Somebody looks into another region of the account for the first time: its store, which stands
+     * beside that of the mount and outlives the fs; asks nothing yet. 0 or -ENOMEM. NULL: there is
+     * no `regions/`. */
+    int (*open_region)(void *data, const char *region, struct store **store);
     void (*ended)(void *data); /* the kernel has ended the session (umount) */
     void *data;
 };

@@ -32,6 +32,7 @@ enum options_action {
     OPTIONS_MOUNT,
     OPTIONS_DEMO,  /* --demo: like a mount, of the simulator */
     OPTIONS_CHECK, /* --check */
+    OPTIONS_CLEAN, /* --clean: only remove what a killed cbsfs has left at the mountpoint */
     OPTIONS_HELP,
     OPTIONS_VERSION
 };
@@ -49,6 +50,8 @@ struct options {
     const struct provider *provider; /* never NULL after a mount, demo or check was parsed */
     char *region;                    /* NULL: not given; options_complete() then fills it */
     char *profile;                   /* NULL: not given */
+    char *found_profile;             /* that is used where none was given, for findmnt and df;
+                                        NULL: none, or none that can be told */
     char *endpoint;   /* "https://host[:port]" or "http://LOOPBACK[:port]", for OpenStack with the
                          path    that was given; NULL: the provider's own */
     unsigned ttl;     /* seconds, OPTIONS_TTL_MIN..MAX */
@@ -85,8 +88,8 @@ int options_parse(struct options *options, int argc, char *argv[], char *reason,
 /*
  * The second half, when the region is known: `found` is the region that the credentials name, or
  * NULL; the user's own word wins.  Adds fsname=cbsfs:[PROFILE@]REGION and subtype=cbsfs to the
- * libfuse options unless the user gave them.  0, -EINVAL with a line in `reason` that says how to
- * give a region, or -ENOMEM.
+ * libfuse options unless the user gave them; the profile is the user's, else `found_profile`.  0,
+ * -EINVAL with a line in `reason` that says how to give a region, or -ENOMEM.
  */
 int options_complete(struct options *options, const char *found, char *reason, size_t reason_size);
 

@@ -18,6 +18,7 @@
 
 struct buffer;
 struct client;
+struct events;
 struct loop;
 struct store;
 
@@ -26,6 +27,11 @@ struct store_settings {
     int64_t timeout; /* ms: one operation */
     const char *const
         *disks; /* NULL-terminated ids: show only these; NULL: all. Must outlive the store. */
+    struct events *events; /* where what is learnt is told; NULL: nowhere. Must outlive the store */
+    const char *region;    /* for the events; NULL: none. Must outlive the store */
+    const char *prefix; /* of paths there: "regions/REGION/"; NULL: none. Must outlive the store */
+    struct store *beside; /* one of the same mount, or NULL: they tell of their failures and their
+                             changes together */
 };
 
 /* NULL when memory is out. loop and client must outlive the store. */
@@ -120,6 +126,8 @@ void store_refresh_disk(struct store *store, const char *id);
 /* Somebody holds a poll(2) open on the status of something in progress: keeps it polled until 0
  * again. `changed` (set once) is called after each round that changed anything. */
 void store_watch(struct store *store, int change);
+/* Somebody follows the events: keeps what is in progress polled for a few seconds from now. */
+void store_follow(struct store *store);
 void store_on_change(struct store *store, void (*changed)(void *data), void *data);
 
 /* --- changing ------------------------------------------------------------------------ */
@@ -202,7 +210,7 @@ const json_t *store_group(const struct store *store, const char *id);
 bool job_cancel(struct job *job);
 /* The caller is gone for good (shutdown): `done` will not be called, the job goes on. */
 void job_forget(struct job *job);
-/* How many changes are on the wire or being settled. */
+/* How many changes are on the wire or being settled, here and in the stores beside it. */
 unsigned store_running_jobs(const struct store *store);
 
 /* --- failures: the reason is in the tree --------------------------------------------- */
@@ -216,7 +224,8 @@ void store_fail(struct store *store, const char *disk_id, const char *snapshot_i
 int store_refuse(struct store *store, const char *disk_id, const char *snapshot_id,
                  const char *path, const char *operation, int status, const char *message);
 
-/* Append what the files show. 0 or the buffer's error. */
+/* Append what the files show: errors and jobs of all stores beside it as well, in their order. 0 or
+ * the buffer's error. */
 int store_put_error(const struct store *store, const char *disk_id, const char *snapshot_id,
                     struct buffer *out);
 int store_put_errors(const struct store *store, struct buffer *out);

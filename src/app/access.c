@@ -31,6 +31,15 @@ static bool has_place(const struct openstack_settings *settings, const struct op
            settings->values[OPENSTACK_AUTH_URL] != NULL;
 }
 
+/* A word of mount options cannot hold everything that the name of a cloud may have. */
+static const char *plain_cloud(const char *cloud)
+{
+    const size_t most = 100;
+    const char *letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    bool is_plain = cloud != NULL && strlen(cloud) <= most && cloud[strspn(cloud, letters)] == '\0';
+    return is_plain ? cloud : NULL;
+}
+
 static int take_settings(struct access *access, const struct openstack_settings *settings,
                          struct options *options, char *reason, size_t size)
 {
@@ -42,7 +51,8 @@ static int take_settings(struct access *access, const struct openstack_settings 
                  "-o region=REGION, or in OS_REGION_NAME or region_name");
         return -EINVAL;
     }
-    if (copy(&access->ca_file, settings->values[OPENSTACK_CACERT]) < 0 ||
+    if (copy(&options->found_profile, plain_cloud(settings->cloud)) < 0 ||
+        copy(&access->ca_file, settings->values[OPENSTACK_CACERT]) < 0 ||
         copy(&access->cert_file, settings->values[OPENSTACK_CERT]) < 0 ||
         copy(&access->key_file, settings->values[OPENSTACK_KEY]) < 0)
         return -ENOMEM;

@@ -24,8 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define VERDICT_SIZE 1024
-#define KILL_DELAY   5000 /* ms that a child which took too long has for leaving by itself */
+#define VERDICT_SIZE  1024
+#define SYSLOG_SOCKET "/dev/log" /* of systemd's journal as well */
+#define KILL_DELAY    5000       /* ms that a child which took too long has for leaving by itself */
 
 /* LeakSanitizer attaches to its own process, which a process without dumps forbids. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -178,6 +179,7 @@ int daemon_begin(struct daemon *daemon, bool foreground, int64_t limit, void (*f
     int result;
 
     *daemon = (struct daemon){.foreground = foreground, .verdict = -1, .signals = -1};
+    log_find_journal();
     result = put_in_order();
     if (result != 0 || foreground)
         return result;
@@ -242,9 +244,10 @@ int daemon_ready(struct daemon *daemon)
     int result = 0;
 
     daemon->ready = true;
+    log_begin_service();
     if (daemon->foreground)
         return 0;
-    log_to_syslog("cbsfs");
+    log_to_syslog("cbsfs", SYSLOG_SOCKET);
     prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0); /* from now on the parent ends because all is well */
     result = detach();
     if (result == 0)

@@ -4,12 +4,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <mntent.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#define DEAD_LIMIT 16 /* dead mounts on top of each other; more are somebody's loop */
 
 int daemon_check_fuse_device(char *reason, size_t reason_size)
 {
@@ -63,12 +70,81 @@ static bool is_cbsfs(const char *path)
     return found;
 }
 
+/* --- what a killed cbsfs left ---------------------------------------------------------- */
+
+/* The attributes of a dead mount may still be in the kernel's cache; this is never kept there. */
+static bool is_dead(const char *path)
+{
+    struct statfs status;
+
+    return statfs(path, &status) != 0 && errno == ENOTCONN;
+}
+
+/* The canonical path of what cannot be looked at itself, from that of its directory; malloc'ed.
+ * NULL when there is none, or no memory. */
+static char *canonical_of_dead(const char *path)
+{
+    char *of_directory = strdup(path), *of_name = strdup(path);
+    char *result = NULL, *directory = NULL;
+
+    if (of_directory == NULL || of_name == NULL)
+        goto out;
+    const char *name = basename(of_name);
+    directory = realpath(dirname(of_directory), NULL);
+    if (directory == NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        goto out;
+    if (asprintf(&result, "%s/%s", strcmp(directory, "/") == 0 ? "" : directory, name) < 0)
+        result = NULL;
+out:
+    free(of_directory);
+    free(of_name);
+    free(directory);
+    return result;
+}
+
+/* Detached, so that whoever still has a place in it does not keep it there. */
+static int detach(const char *path)
+{
+    const char *const words[] = {"fusermount3", "-u", "-z", "-q", "--", path, NULL};
+    pid_t child;
+    int status;
+
+    if (geteuid() == 0)
+        return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) != 0 ? -errno : 0;
+    int result = -posix_spawnp(&child, words[0], NULL, NULL, (char *const *)words, environ);
+    if (result != 0)
+        return result;
+    if (waitpid(child, &status, 0) != child)
+        return -errno;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+}
+
+int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size)
+{
+    int result = 0;
+
+    if (!is_dead(path))
+        return 0;
+    char *canonical = canonical_of_dead(path);
+    if (canonical == NULL)
+        result = -ENOTCONN;
+    for (int count = 0; result == 0 && count < DEAD_LIMIT && is_dead(canonical); count++)
+        result = is_cbsfs(canonical) ? detach(canonical) : -ENOTCONN;
+    if (result == 0 && is_dead(canonical))
+        result = -ENOTCONN;
+    if (result != 0)
+        snprintf(reason, reason_size,
+                 "%s: a dead mount is still there; remove it first: fusermount3 -u -z %s", path,
+                 path);
+    free(canonical);
+    return result;
+}
+
+/* --- what can be mounted on ------------------------------------------------------------- */
+
 static int explain(int result, const char *path, char *reason, size_t reason_size)
 {
-    if (result == -ENOTCONN)
-        snprintf(reason, reason_size,
-                 "%s: a dead mount is still there; remove it first: fusermount3 -u %s", path, path);
-    else if (result == -ENOENT)
+    if (result == -ENOENT)
         snprintf(reason, reason_size, "%s: does not exist; make it first: mkdir -p %s", path, path);
     else
         snprintf(reason, reason_size, "%s: %s", path, strerror(-result));
@@ -78,8 +154,10 @@ static int explain(int result, const char *path, char *reason, size_t reason_siz
 int daemon_check_mountpoint(char **path, char *reason, size_t reason_size)
 {
     struct stat status;
-    int result;
+    int result = daemon_clear_dead_mount(*path, reason, reason_size);
 
+    if (result != 0)
+        return result;
     if (stat(*path, &status) != 0)
         return explain(-errno, *path, reason, reason_size);
     if (!S_ISDIR(status.st_mode))

@@ -40,10 +40,9 @@ static const struct {
     const char *name, *other;
     enum options_action action;
 } actions[] = {
-    {"--help", "-h", OPTIONS_HELP},
-    {"--version", "-V", OPTIONS_VERSION},
-    {"--demo", NULL, OPTIONS_DEMO},
-    {"--check", NULL, OPTIONS_CHECK},
+    {"--help", "-h", OPTIONS_HELP},   {"--version", "-V", OPTIONS_VERSION},
+    {"--demo", NULL, OPTIONS_DEMO},   {"--check", NULL, OPTIONS_CHECK},
+    {"--clean", NULL, OPTIONS_CLEAN},
 };
 
 static int fail(struct hearing *hearing, const char *format, ...)
@@ -251,12 +250,13 @@ static int hear_source_part(struct hearing *hearing, const char *name, const cha
     return value_set(hearing, index, "-o", text);
 }
 
-/* [PROFILE@]REGION, also as "cbsfs#..." (the device of an old fstab line); "cbsfs" and "none" are
- * what people write in fstab when there is nothing to say. */
+/* [PROFILE@]REGION, also as "cbsfs#..." (the device of an old fstab line) and "cbsfs:..." (as
+ * findmnt shows it); "cbsfs" and "none" are what people write in fstab when there is nothing to
+ * say. */
 static int hear_source(struct hearing *hearing, char *source)
 {
-    if (strncmp(source, "cbsfs#", strlen("cbsfs#")) == 0)
-        source += strlen("cbsfs#");
+    if (strncmp(source, "cbsfs", strlen("cbsfs")) == 0 && strchr("#:", source[5]) != NULL)
+        source += source[5] != '\0' ? strlen("cbsfs#") : 0;
     if (*source == '\0' || strcmp(source, "cbsfs") == 0 || strcmp(source, "none") == 0)
         return 0;
 
@@ -293,8 +293,9 @@ static int understand_words(struct hearing *hearing)
         return fail(hearing,
                     "no mountpoint; usage: cbsfs [[PROFILE@]REGION] MOUNTPOINT [-o OPT,...]");
     } else {
-        if (options->action == OPTIONS_DEMO && count != 1)
-            return fail(hearing, "--demo takes a MOUNTPOINT only; see cbsfs --help");
+        if ((options->action == OPTIONS_DEMO || options->action == OPTIONS_CLEAN) && count != 1)
+            return fail(hearing, "%s takes a MOUNTPOINT only; see cbsfs --help",
+                        options->action == OPTIONS_DEMO ? "--demo" : "--clean");
         source = count == 2 ? hearing->words[0] : NULL;
         options->mountpoint = hearing->words[count - 1];
         hearing->words[count - 1] = NULL;
@@ -362,6 +363,8 @@ static int understand(struct hearing *hearing)
     struct options *options = hearing->options;
     int result = understand_words(hearing);
 
+    if (result == 0 && options->action == OPTIONS_CLEAN)
+        return 0;
     if (result == 0)
         result = read_config(hearing);
     if (result == 0 && options->action == OPTIONS_DEMO)
@@ -465,10 +468,10 @@ int options_complete(struct options *options, const char *found, char *reason, s
     int failed = 0;
     if (!has_fuse_option(arguments, "fsname=")) {
         char word[256];
+        const char *profile = options->profile != NULL ? options->profile : options->found_profile;
         /* The colon makes df and tail (gnulib) take it for a remote file system. */
-        snprintf(word, sizeof(word), "-ofsname=cbsfs:%s%s%s",
-                 options->profile != NULL ? options->profile : "",
-                 options->profile != NULL ? "@" : "",
+        snprintf(word, sizeof(word), "-ofsname=cbsfs:%s%s%s", profile != NULL ? profile : "",
+                 profile != NULL ? "@" : "",
                  *options->region != '\0' ? options->region : options->provider->name);
         failed |= fuse_opt_add_arg(arguments, word);
     }
@@ -486,6 +489,7 @@ void options_free(struct options *options)
     free(options->mountpoint);
     free(options->region);
     free(options->profile);
+    free(options->found_profile);
     free(options->endpoint);
     free(options->config);
     option_list_free(options->protect);

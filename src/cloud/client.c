@@ -91,7 +91,7 @@ static void detach(struct client_call *call)
         call->exchange = NULL;
         client->stats.in_flight--;
         if (call->trial)
-            breaker_drop_trial(&client->breaker);
+            breaker_drop_trial(client_breaker(call));
     }
 }
 
@@ -121,6 +121,12 @@ void client_free(struct client *client)
 struct budget *client_budget(struct client_call *call)
 {
     return &call->client->budgets[call->client->budget_of[call->call.verb]];
+}
+
+struct breaker *client_breaker(struct client_call *call)
+{
+    struct client *client = call->client;
+    return call->call.verb == CLOUD_DESCRIBE_REGIONS ? &client->regions_breaker : &client->breaker;
 }
 
 int64_t client_deadline(struct client_call *call)
@@ -209,7 +215,7 @@ void client_requeue(struct client_call *call, int64_t not_before)
 
 static void fail_by_breaker(struct client_call *call)
 {
-    const struct breaker *breaker = &call->client->breaker;
+    const struct breaker *breaker = client_breaker(call);
 
     call->error = (struct cloud_error){0};
     cloud_error_set(&call->error, breaker->status, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s",
@@ -250,13 +256,13 @@ static int64_t consider(struct client_call *call, int64_t now)
 {
     struct client *client = call->client;
 
-    enum breaker_verdict verdict = breaker_judge(&client->breaker, now);
+    enum breaker_verdict verdict = breaker_judge(client_breaker(call), now);
     if (verdict == BREAKER_FAIL) {
         fail_by_breaker(call);
         return INT64_MAX;
     }
     if (verdict == BREAKER_WAIT)
-        return client->breaker.until;
+        return client_breaker(call)->until;
     if (client->credential.pending || now >= client_deadline(call) || !has_place(call))
         return INT64_MAX;
     if (call->not_before > now)
@@ -341,14 +347,6 @@ bool client_cancel(struct client_call *handle)
     detach(handle);
     client_call_free(handle);
     return !sent;
-}
-
-void client_get_stats(const struct client *client, struct client_stats *stats)
-{
-    *stats = client->stats;
-    stats->breaker_open = client->breaker.open;
-    stats->breaker_until = client->breaker.until;
-    stats->credential_refused = client->credential.refused != NULL;
 }
 
 const struct provider *client_provider(const struct client *client)

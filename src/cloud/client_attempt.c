@@ -58,6 +58,7 @@ static bool try_later(struct client_call *call, const struct cloud_error *error,
 
     if (error->status == -EAGAIN) {
         client->stats.throttled++;
+        client_tell(client, CLIENT_THROTTLED, error);
         budget_slow_down(budget, now);
     }
     /* Refusals of calls that were sent side by side are one event. */
@@ -113,7 +114,7 @@ static bool retry_transport(struct client_call *call, const struct cloud_error *
 {
     struct client *client = call->client;
 
-    if (client->breaker.open || error->remedy != CLOUD_READ_AGAIN)
+    if (client_breaker(call)->open || error->remedy != CLOUD_READ_AGAIN)
         return false;
     if (call->is_change && (error->outcome != CLOUD_NOT_SENT || call->attempts >= CHANGE_ATTEMPTS ||
                             error->status == -EPROTO))
@@ -126,7 +127,9 @@ static void answered(struct client_call *call, const struct http_reply *reply)
     struct client *client = call->client;
     struct cloud_answer answer;
 
-    breaker_succeed(&client->breaker);
+    if (client_breaker(call)->open && client_breaker(call) == &client->breaker)
+        client_tell(client, CLIENT_REACHABLE, NULL);
+    breaker_succeed(client_breaker(call));
     cloud_answer_init(&answer);
     client->settings.provider->decode(&call->call, reply, &answer);
     /* Some servers repeat the request in their complaint; the tree and the log show what they say.
@@ -143,7 +146,7 @@ static void answered(struct client_call *call, const struct http_reply *reply)
     if (error->status == 0)
         budget_succeed(client_budget(call), clock_now());
     else
-        client->stats.errors[call->call.verb]++;
+        client_count_failure(client, call->call.verb, error->status);
 
     if (error->status && retry_answer(call, error, reply))
         cloud_answer_free(&answer);
@@ -161,7 +164,7 @@ static int64_t time_overslept(const struct client_call *call)
 static void not_answered(struct client_call *call, const struct http_reply *reply)
 {
     struct client *client = call->client;
-    bool was_trial = call->trial;
+    bool was_trial = call->trial, was_open = client->breaker.open;
     int64_t overslept = time_overslept(call);
     /* None of these says anything about the server's health. */
     bool is_ours = reply->error == -EMSGSIZE || reply->error == -ENOMEM || overslept > 0;
@@ -169,17 +172,19 @@ static void not_answered(struct client_call *call, const struct http_reply *repl
                    clock_now() - call->attempt_started >= client->settings.attempt_timeout;
     struct cloud_answer answer;
 
-    client->stats.errors[call->call.verb]++;
     cloud_answer_init(&answer);
     set_error(&answer.error, status_of_transport(reply->error),
               reply->failure == HTTP_NOT_SENT ? CLOUD_NOT_SENT : CLOUD_UNKNOWN, reply->message);
+    client_count_failure(client, call->call.verb, answer.error.status);
     if (!is_ours || overslept > 0)
         answer.error.remedy = CLOUD_READ_AGAIN;
     if (!is_ours)
-        breaker_fail(&client->breaker, clock_now(), was_trial, call->attempt_started, stalled,
+        breaker_fail(client_breaker(call), clock_now(), was_trial, call->attempt_started, stalled,
                      &answer.error);
     else if (was_trial)
-        breaker_drop_trial(&client->breaker);
+        breaker_drop_trial(client_breaker(call));
+    if (!was_open && client->breaker.open)
+        client_tell(client, CLIENT_UNREACHABLE, &answer.error);
     /* Who looked slept as well, and has waited no longer than before. */
     if (!call->is_change)
         call->deadline += overslept;
@@ -198,7 +203,7 @@ static void attempt_done(void *data, const struct http_reply *reply)
     client_note_sent(call, reply->sent);
     client->stats.in_flight--;
     client->stats.connections += reply->new_connection;
-    client->stats.latency_last = reply->elapsed;
+    client_count_time(client, call->call.verb, reply->elapsed);
     /* Of those that had to make a connection first the line is no longer than of others. */
     if (reply->failure == HTTP_OK && !reply->new_connection)
         client->latency += (reply->elapsed - client->latency) / (client->latency > 0 ? 8 : 1);
@@ -271,9 +276,9 @@ void client_attempt(struct client_call *call)
     }
     budget_spend(client_budget(call), call->turn, now);
     call->spent = now;
-    call->trial = client->breaker.open;
+    call->trial = client_breaker(call)->open;
     if (call->trial)
-        breaker_begin_trial(&client->breaker, now);
+        breaker_begin_trial(client_breaker(call), now);
     call->attempts++;
     call->attempt_started = now;
     call->attempt_deadline = deadline;

@@ -93,6 +93,8 @@ int client_get_credential(struct client_call *call, struct credential *out)
         cloud_error_set(&call->error, -ENOMEM, CLOUD_NOT_SENT, CLOUD_FINAL, "", "out of memory");
         return -ENOMEM;
     }
+    if (state->current != NULL && strcmp(state->current, current) != 0)
+        client_tell(call->client, CLIENT_RENEWED, NULL);
     free(state->current);
     state->current = current;
     free(call->secret_id);
@@ -116,6 +118,7 @@ void client_credential_refused(struct client_call *call, const struct cloud_erro
     free(state->refused);
     state->refused = refused;
     state->probe_at = 0;
+    client_tell(call->client, CLIENT_REFUSED, error);
 }
 
 void client_credential_accepted(struct client_call *call)
@@ -126,6 +129,7 @@ void client_credential_accepted(struct client_call *call)
         return;
     free(state->refused);
     state->refused = NULL;
+    client_tell(call->client, CLIENT_ACCEPTED, NULL);
 }
 
 void client_credential_free(struct client *client)

@@ -123,12 +123,15 @@ struct client {
     struct budget budgets[CLOUD_VERB_COUNT];
     unsigned budget_of[CLOUD_VERB_COUNT]; /* verbs of the same action share one */
     struct breaker breaker;
+    struct breaker regions_breaker; /* another service tells which regions there are */
     struct credential_state credential;
     struct client_stats stats;
     int64_t
         latency; /* ms, the usual one of an exchange on a connection that was there; 0: none yet */
     uint64_t last_number;
     unsigned seed; /* of rand_r() */
+    void (*news)(void *data, enum client_news news, const struct cloud_error *error);
+    void *news_data;
 };
 
 /* A copy of `call` in calloc'ed memory, nothing else set; NULL when memory is out. */
@@ -150,6 +153,8 @@ void client_end_now(struct client_call *call, struct cloud_answer *answer);
 
 /* Until when the call is tried: its deadline, or later while others like it are answered. */
 int64_t client_deadline(struct client_call *call);
+/* That of the service which answers the call. */
+struct breaker *client_breaker(struct client_call *call);
 /* Budget of the call's action. */
 struct budget *client_budget(struct client_call *call);
 /* A random time before which something is not tried again: 1..ceiling ms, the ceiling doubling with
@@ -171,6 +176,14 @@ int client_get_credential(struct client_call *call, struct credential *out);
 void client_credential_refused(struct client_call *call, const struct cloud_error *error);
 void client_credential_accepted(struct client_call *call);
 void client_credential_free(struct client *client);
+
+/* An attempt did not succeed, or took so many ms (client_stats.c). */
+void client_count_failure(struct client *client, enum cloud_verb verb, int status);
+void client_count_time(struct client *client, enum cloud_verb verb, int64_t elapsed);
+
+/* Tells whoever listens. */
+void client_tell(const struct client *client, enum client_news news,
+                 const struct cloud_error *error);
 
 /* Learns from the Date header. `forced`: the server has complained about our clock. */
 void client_learn_clock(struct client *client, const struct http_reply *reply, bool forced);

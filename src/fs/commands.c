@@ -80,9 +80,13 @@ static const char *parse_date(const char *text, int64_t *seconds)
         return reason;
     }
     /* A day means its end is not yet over when it begins: its first second, in UTC. */
-    bool is_day = strlen(text) == strlen("2027-01-31");
-    snprintf(whole, sizeof(whole), "%.32s%s", text, is_day ? "T00:00:00Z" : "");
-    if (strlen(text) > 32 || timestamp_parse(whole, 0, seconds) != 0 || *seconds == TIMESTAMP_NONE)
+    size_t length = strlen(text);
+    if (length > 32)
+        return reason;
+    memcpy(whole, text, length + 1);
+    if (length == strlen("2027-01-31"))
+        memcpy(whole + length, "T00:00:00Z", sizeof("T00:00:00Z"));
+    if (timestamp_parse(whole, 0, seconds) != 0 || *seconds == TIMESTAMP_NONE)
         return reason;
     return NULL;
 }
@@ -205,12 +209,22 @@ static int carry_share(struct request *request, const struct node *node, const s
                        order->account, order->cancel, path, command_done, request, &request->job);
 }
 
+/* The copy is there at once, and the list of the region that it went to may be a ttl old. */
+static void copy_done(void *data, const struct job_result *result)
+{
+    struct request *request = data;
+    const char *region = request->text + strspn(request->text, " \t");
+    if (result->status == 0)
+        regions_outdate(request->fs, region, strcspn(region, " \t\r\n"));
+    command_done(data, result);
+}
+
 static int carry_copy(struct request *request, const struct node *node, const struct order *order,
                       const char *path)
 {
     return store_copy(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
-                      order->region, order->name[0] != '\0' ? order->name : NULL, path,
-                      command_done, request, &request->job);
+                      order->region, order->name[0] != '\0' ? order->name : NULL, path, copy_done,
+                      request, &request->job);
 }
 
 static int carry_name(struct request *request, const struct node *node, const struct order *order,

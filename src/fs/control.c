@@ -108,9 +108,9 @@ int command_refresh(struct fs *fs)
 
 int command_log_level(const char *text)
 {
-    char word[32];
+    char word[32], more;
     enum log_level level;
-    if (sscanf(text, " %31s", word) != 1 || log_level_parse(word, &level) != 0)
+    if (sscanf(text, " %31s %c", word, &more) != 1 || log_level_parse(word, &level) != 0)
         return -EINVAL;
     log_set_level(level);
     return 0;

@@ -39,6 +39,8 @@ static struct directory_told *told_of(const struct node *directory)
         return &directory->region->told_disks;
     if (is_static(directory, STATIC_SNAPSHOTS))
         return &directory->region->told_snapshots;
+    if (is_static(directory, STATIC_REGIONS))
+        return &directory->region->fs->told_regions;
     return directory->kind == NODE_DISK ? &directory->disk->told[directory->file == DISK_SNAPSHOTS]
                                         : NULL;
 }
@@ -46,6 +48,8 @@ static struct directory_told *told_of(const struct node *directory)
 /* Of the set of entries. */
 static uint64_t version_of(const struct node *directory)
 {
+    if (is_static(directory, STATIC_REGIONS))
+        return directory->region->fs->regions_version;
     const struct catalogue *catalogue = store_catalogue(directory->region->store);
     if (is_static(directory, STATIC_DISKS))
         return catalogue->disks_version;
@@ -75,6 +79,8 @@ static int64_t asked_of(const struct node *directory)
 {
     enum store_want other, want = wants_of(directory, &other);
     const struct store *store = directory->region->store;
+    if (is_static(directory, STATIC_REGIONS))
+        return store_list_asked(store, WANT_REGIONS, "");
     return store_asked(store, want, directory->disk) + store_asked(store, other, directory->disk);
 }
 
@@ -83,6 +89,8 @@ static int64_t life_of(const struct node *directory)
 {
     enum store_want other, want = wants_of(directory, &other);
     const struct store *store = directory->region->store;
+    if (is_static(directory, STATIC_REGIONS))
+        return store_list_life(store, WANT_REGIONS, "");
     int64_t life = store_life(store, want, directory->disk);
     int64_t also = store_life(store, other, directory->disk);
     return life < also ? life : also;
@@ -209,6 +217,9 @@ void copies_drop(struct fs *fs)
 {
     if (!fs->keeps_directories)
         return;
+    struct node regions;
+    node_of_static(region_home(fs), STATIC_REGIONS, &regions);
+    end_copy(fs, &regions, &fs->told_regions, true);
     for (struct region *at = NULL; (at = region_next(fs, at)) != NULL;) {
         const struct catalogue *catalogue = store_catalogue(at->store);
         end_static_copies(at, true);

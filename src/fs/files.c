@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -301,11 +300,30 @@ static int snapshot_error(struct fs *fs, const struct node *node, struct buffer 
                            out);
 }
 
+static int home_target(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)fs;
+    (void)node;
+    return buffer_puts(out, "..");
+}
+
+static int render_refused(struct fs *fs, const struct node *node, struct buffer *out)
+{
+    (void)node;
+    if (!regions_are_refused(fs))
+        return buffer_puts(out, "\n");
+    return buffer_printf(out,
+                         "The cloud does not tell this account which regions there are (%s).\n"
+                         "It needs the permission region:DescribeRegions; without it, mount each "
+                         "region by itself.\n"
+                         "The cloud's own words are in .cbsfs/errors.\n",
+                         strerrorname_np(-fs->regions_refused));
+}
+
 /* --- the mount's own ----------------------------------------------------------------- */
 
 static int readme(struct fs *fs, const struct node *node, struct buffer *out)
 {
-    (void)fs;
     return buffer_printf(
         out,
         "This is %s, mounted by cbsfs. A directory is a snapshot.\n"
@@ -315,7 +333,9 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "disks/ID/snapshots/           its snapshots, each a directory named after it\n"
         "disks/ID/latest               the newest that is ready\n"
         "snapshots/ID                  every snapshot by its id\n"
-        ".cbsfs/                       (not listed) stats, errors, jobs, config, refresh, "
+        "%s"
+        ".cbsfs/                       (not listed) stats, metrics, events, errors, jobs, config, "
+        "refresh, "
         "log_level\n"
         "\n"
         "make one                      mkdir disks/ID/snapshots/before-upgrade\n"
@@ -330,7 +350,10 @@ static int readme(struct fs *fs, const struct node *node, struct buffer *out)
         "allow_delete)\n"
         "why something failed          cat disks/ID/error\n"
         "look again at once            echo 1 > .cbsfs/refresh\n",
-        store_provider(node->region->store)->title);
+        store_provider(node->region->store)->title,
+        fs->shows_regions
+            ? "regions/REGION/               disks/ and snapshots/ of another region\n"
+            : "");
 }
 
 static int control_version(struct fs *fs, const struct node *node, struct buffer *out)
@@ -344,23 +367,6 @@ static int control_config(struct fs *fs, const struct node *node, struct buffer 
 {
     (void)node;
     return buffer_puts(out, fs->settings.config);
-}
-
-static int control_stats(struct fs *fs, const struct node *node, struct buffer *out)
-{
-    store_put_stats(node->region->store, out);
-    unsigned handles = 0, polls = 0;
-    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
-        handles++;
-        polls += handle->poll != NULL;
-    }
-    buffer_printf(out, "jobs_running %u\nparked %u\n", store_running_jobs(node->region->store),
-                  requests_parked(fs));
-    buffer_printf(out, "handles %u\npolls %u\nrequests %" PRIu64 "\n", handles, polls,
-                  fs->requests);
-    /* What is allocated, whatever of it malloc has from the kernel: a leak shows here first. */
-    struct mallinfo2 memory = mallinfo2();
-    return buffer_printf(out, "memory %zu\n", memory.uordblks + memory.hblkhd);
 }
 
 static int control_errors(struct fs *fs, const struct node *node, struct buffer *out)
@@ -459,8 +465,11 @@ const struct file static_files[] = {
     {"README", 0, readme, 0},
     {"version", 0, control_version, 0},
     {"config", 0, control_config, 0},
-    {"stats", FILE_VOLATILE, control_stats, 0},
+    {"stats", FILE_VOLATILE, stats_render, 0},
+    {"metrics", FILE_VOLATILE, metrics_render, 0},
     {"errors", FILE_VOLATILE, control_errors, 0},
+    {"events", FILE_VOLATILE | FILE_LIVE, NULL, 0},
+    {"events.1", FILE_VOLATILE, events_before_render, 0},
     {"jobs", FILE_VOLATILE, control_jobs, 0},
     {"refresh", FILE_VOLATILE | FILE_WRITABLE, control_refresh, 0},
     {"log_level", FILE_VOLATILE | FILE_WRITABLE, control_log_level, 0},
@@ -470,6 +479,8 @@ _Static_assert(STATIC_FILES + sizeof(static_files) / sizeof(static_files[0]) <= 
                "the mount's own files have numbers");
 
 const struct file link_file = {"", FILE_LINK, link_target, 0};
+const struct file home_file = {"", FILE_LINK, home_target, 0};
+const struct file refused_file = {"error", FILE_VOLATILE, render_refused, 0};
 
 /* --- the rest
  * --------------------------------------------------------------------------------------------------
@@ -477,6 +488,8 @@ const struct file link_file = {"", FILE_LINK, link_target, 0};
 
 int file_render(struct fs *fs, const struct node *node, struct buffer *out)
 {
+    if (node->type->flags & FILE_LIVE)
+        return 0; /* it is not read from here */
     int status = node->type->render(fs, node, out);
     return status != 0 ? status : out->error;
 }

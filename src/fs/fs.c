@@ -139,12 +139,14 @@ void fs_refresh(struct fs *fs)
 struct fs *fs_new(struct loop *loop, struct store *store, const struct fs_settings *settings)
 {
     struct fs *fs = calloc(1, sizeof(*fs));
-    if (fs == NULL || regions_begin(fs, store) != 0) {
+    if (fs == NULL)
+        return NULL;
+    fs->loop = loop;
+    fs->settings = *settings;
+    if (regions_begin(fs, store) != 0) {
         free(fs);
         return NULL;
     }
-    fs->loop = loop;
-    fs->settings = *settings;
     fs->mounted = clock_wall() / 1000;
     fs->watch.fd = fs->wake.fd = -1;
     fs->watch.ready = receive;

@@ -6,6 +6,7 @@
 #define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 10)
 
 #include "cbsfs/buffer.h"
+#include "cbsfs/events.h"
 #include "cbsfs/fs.h"
 #include "cbsfs/loop.h"
 #include "cbsfs/store.h"
@@ -21,8 +22,10 @@ struct fs;
 /* One of the account's; its place in fs->regions is its number. */
 struct region {
     struct fs *fs;
-    unsigned number; /* 0: the mount's own, whose disks/ is at the root */
-    struct store *store;
+    unsigned number;        /* 0: the mount's own, whose disks/ is at the root */
+    char *id;               /* its name */
+    bool is_listed;         /* in regions/ */
+    struct store *store;    /* NULL: nobody has entered it */
     uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
     struct directory_told told_disks, told_snapshots;
 };
@@ -34,8 +37,23 @@ struct region {
 struct region *region_home(const struct fs *fs);
 /* That of an inode number, or NULL. */
 struct region *region_of(const struct fs *fs, fuse_ino_t number);
-/* The open ones one after the other, the first behind NULL, then NULL. */
+/* Those that were entered, one after the other, the first behind NULL, then NULL. */
 struct region *region_next(const struct fs *fs, const struct region *region);
+/* By name: another one than the mount's own, that the cloud has told of; or NULL. */
+struct region *region_named(const struct fs *fs, const char *id);
+/* From now on it has a store. Asks nothing. 0 or -ENOMEM. */
+int region_enter(struct region *region);
+/* Takes in what the cloud has told of regions. 0 or -ENOMEM: then some are missing. */
+int regions_learn(struct fs *fs);
+/* The question which there are has ended so: true if asking again will not help.  Then what
+ * regions/ shows is the reason. */
+bool regions_note_refusal(struct fs *fs, int status);
+bool regions_are_refused(const struct fs *fs);
+/* What is known of another region, of which the name has this length, is not what is there. */
+void regions_outdate(const struct fs *fs, const char *id, size_t length);
+/* The stats of those that were entered, each line with the region's path in front. */
+int regions_put_stats(const struct fs *fs, struct buffer *out);
+/* 0 or -ENOMEM. */
 int regions_begin(struct fs *fs, struct store *home);
 void regions_end(struct fs *fs);
 
@@ -57,7 +75,11 @@ enum {
     STATIC_SNAPSHOTS,
     STATIC_CONTROL,
     STATIC_GROUPS,
-    STATIC_FILES /* README and the files of .cbsfs: STATIC_FILES + position in the table */
+    STATIC_REGIONS,
+    STATIC_REGION,  /* one in it */
+    STATIC_HOME,    /* not listed in it: a symlink to the root, by the name of the mount's region */
+    STATIC_REFUSED, /* what it has instead of regions that the account may not ask for */
+    STATIC_FILES    /* README and the files of .cbsfs: STATIC_FILES + position in the table */
 };
 /* Files of a NODE_DISK; the table follows. */
 enum { DISK_SELF, DISK_SNAPSHOTS, DISK_FILES };
@@ -118,7 +140,8 @@ enum {
     FILE_UNLISTED = 8,
     FILE_LINK = 16,
     FILE_DISK_ONLY = 32, /* only when the disk itself is known */
-    FILE_LIST = 64       /* shows what is asked for on its own, see request_wait_for_list() */
+    FILE_LIST = 64,      /* shows what is asked for on its own, see request_wait_for_list() */
+    FILE_LIVE = 128      /* .cbsfs/events: read where it is at the moment, by offset */
 };
 
 struct file {
@@ -129,7 +152,7 @@ struct file {
 };
 
 extern const struct file disk_files[], snapshot_files[], static_files[], group_files[], link_file,
-    member_file;
+    member_file, home_file, refused_file;
 extern const size_t disk_file_count, snapshot_file_count, static_file_count, group_file_count;
 /* static_files[0] is README; the others live in .cbsfs. */
 
@@ -137,6 +160,10 @@ extern const size_t disk_file_count, snapshot_file_count, static_file_count, gro
 int file_render(struct fs *fs, const struct node *node, struct buffer *out);
 bool file_is_shown(const struct file *file, const struct node *directory);
 int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
+/* figures.c */
+int stats_render(struct fs *fs, const struct node *node, struct buffer *out);
+int metrics_render(struct fs *fs, const struct node *node, struct buffer *out);
+int events_before_render(struct fs *fs, const struct node *node, struct buffer *out);
 int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
 int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
 enum { POLICIES_IDS, POLICIES_WHOLE };
@@ -262,12 +289,14 @@ struct handle {
     fuse_ino_t number;
     struct buffer content;
     bool rendered;
-    bool is_kept;              /* the kernel keeps its content, for all who have it open */
-    bool polled;               /* somebody has used poll(2) on it */
-    bool was_read;             /* status: a read from the start shows it anew */
-    bool commanded, executing; /* a control file: its one command */
-    int result;                /* of the command */
-    uint32_t version;          /* of the status when it was last rendered */
+    bool is_kept;                /* the kernel keeps its content, for all who have it open */
+    bool polled;                 /* somebody has used poll(2) on it */
+    bool was_read;               /* status: a read from the start shows it anew */
+    bool commanded, executing;   /* a control file: its one command */
+    int result;                  /* of the command */
+    uint32_t version;            /* of the status when it was last rendered */
+    struct events_reader reader; /* FILE_LIVE */
+    int64_t opened;              /* clock ms */
     struct fuse_pollhandle *poll;
     struct handle *next, *previous;
 };
@@ -277,6 +306,10 @@ void handle_free(struct handle *handle);
 void handles_changed(struct fs *fs);
 /* True if somebody polls this file, of which the kernel keeps the content. */
 bool handles_poll(const struct fs *fs, fuse_ino_t number);
+
+/* After the events were looked at: true if somebody has had them open for a while, who then follows
+ * them. */
+bool handles_follow(const struct fs *fs);
 
 /* --- what the kernel keeps of directories (copies.c) --------------------------------- */
 
@@ -322,6 +355,11 @@ bool guard_is_marked(const struct guard *guard, pid_t thread, enum guard_kind ki
 struct fs {
     struct loop *loop;
     struct region *regions[REGION_COUNT]; /* NULL: no such; owned */
+    bool shows_regions;
+    int64_t regions_asked;    /* clock ms of what is known of them; 0: nothing */
+    int regions_refused;      /* why the last question was, or 0 */
+    uint64_t regions_version; /* counts changes of the set of those that are listed */
+    struct directory_told told_regions;
     struct fs_settings settings;
     struct fuse_session *session;
     struct fuse_buf input;

@@ -372,13 +372,14 @@ static int group_error(struct fs *fs, const struct node *node, struct buffer *ou
     return store_put_error(node->region->store, NULL, text_of(node->group, "id"), out);
 }
 
-static void put_member(const struct node *node, const char *id, struct buffer *out)
+/* True if its disk is attached. */
+static bool put_member(const struct node *node, const char *id, struct buffer *out)
 {
     const struct snapshot *snapshot = catalogue_snapshot(store_catalogue(node->region->store), id);
     buffer_printf(out, "snapshot          %s", id);
     if (snapshot == NULL) {
         buffer_puts(out, ", of a disk that is not known\n");
-        return;
+        return false;
     }
     const struct disk *disk = snapshot->disk;
     buffer_printf(out, " of disk %s \"", disk_text(disk, DISK_ID));
@@ -387,6 +388,7 @@ static void put_member(const struct node *node, const char *id, struct buffer *o
                   !disk->exists    ? ", which is gone"
                   : disk->attached ? ", attached"
                                    : "");
+    return disk->exists && disk->attached;
 }
 
 static int group_rollback(struct fs *fs, const struct node *node, struct buffer *out)
@@ -400,13 +402,14 @@ static int group_rollback(struct fs *fs, const struct node *node, struct buffer 
     buffer_printf(out, "group             %s \"", group_id);
     buffer_put_printable(out, text_of(node->group, "name"));
     buffer_puts(out, "\"\n");
-    json_array_foreach(json_object_get(node->group, "snapshots"), at, id)
+    bool is_attached = false;
+    json_array_foreach(json_object_get(node->group, "snapshots"), at, id) is_attached |=
         put_member(node, json_string_value(id), out);
     text_put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
                    "the mount allows rollbacks");
     text_put_check(out, strcmp(word_of(node->group), "NORMAL") == 0, "the group is NORMAL");
-    buffer_printf(out, "command           echo %s > rollback\n", group_id);
-    buffer_puts(out, "with running ones echo ID stop start > rollback\n");
+    buffer_printf(out, "command           echo %s%s > rollback\n", group_id,
+                  is_attached ? " stop start" : "");
     text_put_last(out, node, "rollback", group_id);
     return out->error;
 }

@@ -2,8 +2,13 @@
 /* Open files, and those of them that wait for a change with poll(2). */
 #include "fs_internal.h"
 
+#include "cbsfs/clock.h"
+
 #include <poll.h>
 #include <stdlib.h>
+
+/* Whoever has the events open for longer than reading them takes, ms, follows them. */
+#define FOLLOWS_AFTER 900
 
 struct handle *handle_new(struct fs *fs, fuse_ino_t number)
 {
@@ -12,6 +17,7 @@ struct handle *handle_new(struct fs *fs, fuse_ino_t number)
         return NULL;
     handle->fs = fs;
     handle->number = number;
+    handle->opened = clock_now();
     handle->next = fs->handles;
     if (fs->handles != NULL)
         fs->handles->previous = handle;
@@ -31,6 +37,7 @@ static void end_poll(struct handle *handle)
 void handle_free(struct handle *handle)
 {
     end_poll(handle);
+    events_close(&handle->reader);
     handle->fs->polled -= handle->polled;
     if (handle->previous != NULL)
         handle->previous->next = handle->next;
@@ -67,6 +74,15 @@ bool handles_poll(const struct fs *fs, fuse_ino_t number)
         return false;
     for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
         if (handle->polled && handle->number == number)
+            return true;
+    }
+    return false;
+}
+
+bool handles_follow(const struct fs *fs)
+{
+    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
+        if (handle->reader.events != NULL && clock_now() - handle->opened >= FOLLOWS_AFTER)
             return true;
     }
     return false;

@@ -33,6 +33,10 @@ void node_of_static(struct region *region, unsigned file, struct node *node)
     *node = (struct node){.kind = NODE_STATIC, .file = file, .region = region};
     if (file >= STATIC_FILES && file - STATIC_FILES < static_file_count)
         node->type = &static_files[file - STATIC_FILES];
+    else if (file == STATIC_HOME)
+        node->type = &home_file;
+    else if (file == STATIC_REFUSED)
+        node->type = &refused_file;
 }
 
 void node_of_disk(struct region *region, struct disk *disk, unsigned file, struct node *node)
@@ -72,23 +76,34 @@ fuse_ino_t node_own_number(const struct node *node)
            ((fuse_ino_t)node->region->number << REGION_SHIFT) | (key << KEY_SHIFT) | node->file;
 }
 
+static bool has_static(const struct region *region, unsigned file)
+{
+    if (region->number != 0)
+        return file == STATIC_REGION ||
+               (region->store != NULL &&
+                (file == STATIC_DISKS || file == STATIC_SNAPSHOTS || file == STATIC_GROUPS));
+    if (file >= STATIC_REGIONS && file <= STATIC_REFUSED && file != STATIC_REGION)
+        return region->fs->shows_regions;
+    return file >= STATIC_ROOT && file != STATIC_REGION && file < STATIC_FILES + static_file_count;
+}
+
 int node_find(const struct fs *fs, fuse_ino_t number, struct node *node)
 {
     struct region *region = region_of(fs, number);
     uint64_t key = ((uint64_t)number >> KEY_SHIFT) & KEY_MASK;
     unsigned file = (unsigned)(number & FILE_MASK);
     enum node_kind kind = (enum node_kind)(number >> KIND_SHIFT);
-    if (region == NULL)
+    if (region == NULL || (kind != NODE_STATIC && region->store == NULL))
         return -ENOENT;
-    const struct catalogue *catalogue = store_catalogue(region->store);
     if (kind == NODE_STATIC) {
-        if (file < STATIC_ROOT || file >= STATIC_FILES + static_file_count)
+        if (!has_static(region, file))
             return -ENOENT;
         node_of_static(region, file, node);
         return 0;
     }
     if (kind == NODE_GROUP || kind == NODE_MEMBER)
         return groups_find(region, kind, key, file, node);
+    const struct catalogue *catalogue = store_catalogue(region->store);
     if (kind == NODE_DISK) {
         struct disk *disk = catalogue_disk_by_key(catalogue, key);
         if (disk == NULL || !disk_is_visible(disk))
@@ -146,6 +161,9 @@ static int64_t time_of(const struct fs *fs, const struct node *node)
     if (node->snapshot != NULL && node->type != NULL && (node->type->flags & FILE_PROGRESS) &&
         node->snapshot->in_progress && snapshot_more(node->snapshot)->changed != TIMESTAMP_NONE)
         time = snapshot_more(node->snapshot)->changed;
+    if (node->type != NULL && (node->type->flags & FILE_LIVE) &&
+        events_last(fs->settings.events) != 0)
+        time = events_last(fs->settings.events);
     if (time == TIMESTAMP_NONE && node->disk != NULL)
         time = node->disk->created;
     return time != TIMESTAMP_NONE ? time : fs->mounted;
@@ -172,6 +190,8 @@ static int fill_attributes(struct fs *fs, const struct node *node, struct stat *
     int status = file_render(fs, &measured, &content);
     if (status == 0)
         attributes->st_size = (off_t)content.length;
+    if (node->type->flags & FILE_LIVE)
+        attributes->st_size = (off_t)events_size(fs->settings.events);
     /* The kernel drops what it keeps of a file when this is another time. */
     if (node_is_settled(node) && content.length > 0 && content.length <= FILE_KEPT_MOST)
         attributes->st_mtim.tv_nsec = (long)(table_hash(content.data) % 1000000000);
@@ -236,20 +256,35 @@ int node_tell(struct fs *fs, const struct node *node, struct stat *attributes, d
 
 /* --- paths --------------------------------------------------------------------------- */
 
+static void static_path(const struct node *node, char *path, size_t size)
+{
+    static const char *const directories[] = {
+        [STATIC_ROOT] = "",          [STATIC_DISKS] = "disks",   [STATIC_SNAPSHOTS] = "snapshots",
+        [STATIC_CONTROL] = ".cbsfs", [STATIC_GROUPS] = "groups", [STATIC_REGIONS] = "regions",
+        [STATIC_REGION] = ""};
+    if (node->file == STATIC_HOME)
+        snprintf(path, size, "regions/%s", node->region->id);
+    else if (node->file == STATIC_REFUSED)
+        snprintf(path, size, "regions/%s", node->type->name);
+    else if (node->type != NULL)
+        snprintf(path, size, "%s%s", node->type == static_files ? "" : ".cbsfs/", node->type->name);
+    else
+        snprintf(path, size, "%s", directories[node->file]);
+}
+
 void node_path(const struct node *node, char *path, size_t size)
 {
-    static const char *const directories[] = {[STATIC_ROOT] = "",
-                                              [STATIC_DISKS] = "disks",
-                                              [STATIC_SNAPSHOTS] = "snapshots",
-                                              [STATIC_CONTROL] = ".cbsfs",
-                                              [STATIC_GROUPS] = "groups"};
+    if (node->region->number != 0) {
+        bool is_region = node->kind == NODE_STATIC && node->file == STATIC_REGION;
+        snprintf(path, size, "regions/%s%s", node->region->id, is_region ? "" : "/");
+        size_t used = strlen(path);
+        path += used;
+        size -= used;
+    }
     const char *file = node->type != NULL ? node->type->name : "";
     const char *slash = node->type != NULL ? "/" : "";
     if (node->kind == NODE_STATIC) {
-        if (node->type == NULL)
-            snprintf(path, size, "%s", directories[node->file]);
-        else
-            snprintf(path, size, "%s%s", node->type == static_files ? "" : ".cbsfs/", file);
+        static_path(node, path, size);
         return;
     }
     if (node->group != NULL) {

@@ -112,14 +112,38 @@ static void put_snapshots(struct reply *reply, const struct disk *disk, uint64_t
     }
 }
 
+static void put_regions(struct reply *reply, uint64_t after)
+{
+    const struct fs *fs = reply->request->fs;
+    if (regions_are_refused(fs) && after < OFFSET_FIXED) {
+        struct entry entry = {.name = refused_file.name};
+        node_of_static(region_home(fs), STATIC_REFUSED, &entry.node);
+        reply_put(reply, &entry, OFFSET_FIXED);
+        return;
+    }
+    for (unsigned number = 1; number < REGION_COUNT; number++) {
+        struct region *region = fs->regions[number];
+        if (region == NULL || !region->is_listed || OFFSET_FIXED + number <= after)
+            continue;
+        struct entry entry = {.name = region->id};
+        node_of_static(region, STATIC_REGION, &entry.node);
+        if (!reply_put(reply, &entry, OFFSET_FIXED + number))
+            return;
+    }
+}
+
 /* The entry of a directory whose entries are fixed; false behind the last. Without a name: it is
  * not there now. */
 static bool get_static(const struct node *directory, size_t at, struct entry *entry)
 {
-    static const char *const names[] = {"README", "disks", "snapshots", "groups"};
-    static const unsigned files[] = {STATIC_FILES, STATIC_DISKS, STATIC_SNAPSHOTS, STATIC_GROUPS};
-    if (directory->file == STATIC_ROOT) {
-        if (at >= sizeof(files) / sizeof(files[0]))
+    static const char *const names[] = {"disks", "snapshots", "groups", "README", "regions"};
+    static const unsigned files[] = {STATIC_DISKS, STATIC_SNAPSHOTS, STATIC_GROUPS, STATIC_FILES,
+                                     STATIC_REGIONS};
+    if (directory->file == STATIC_ROOT || directory->file == STATIC_REGION) {
+        size_t count = directory->file == STATIC_REGION        ? 3
+                       : !directory->region->fs->shows_regions ? 4
+                                                               : 5;
+        if (at >= count)
             return false;
         bool is_shown = files[at] != STATIC_GROUPS || groups_exist(directory->region);
         entry->name = is_shown ? names[at] : NULL;
@@ -188,6 +212,8 @@ static int put_entries(struct reply *reply, const struct node *directory)
         put_disks(reply, after);
     else if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
         put_snapshots(reply, NULL, after);
+    else if (directory->kind == NODE_STATIC && directory->file == STATIC_REGIONS)
+        put_regions(reply, after);
     else if (node_is_snapshots(directory))
         put_snapshots(reply, directory->disk, after);
     else
@@ -227,6 +253,8 @@ static bool wait_for_content(struct request *request, const struct node *directo
         return request_wait(request, WANT_SNAPSHOTS, NULL);
     if (is_groups(directory))
         return request_wait(request, WANT_GROUPS, NULL);
+    if (directory->kind == NODE_STATIC && directory->file == STATIC_REGIONS)
+        return request_wait(request, WANT_REGIONS, NULL);
     if (directory->kind == NODE_DISK)
         return request_wait(request, WANT_DISK_SNAPSHOTS, disk_text(directory->disk, DISK_ID));
     return false;
@@ -246,9 +274,32 @@ static bool is_known(const struct request *request, const struct node *directory
      * reason is in .cbsfs/errors, and a group that is named gives it. */
     if (is_groups(directory))
         return store_list(store, WANT_GROUPS, "") != NULL || request->status == -EACCES;
+    if (directory->kind == NODE_STATIC && directory->file == STATIC_REGIONS)
+        return store_list(store, WANT_REGIONS, "") != NULL;
     if (directory->kind == NODE_DISK)
         return store_is_known(store, WANT_DISK_SNAPSHOTS, directory->disk);
     return true;
+}
+
+/* An account that may do all that is done here need not be allowed to ask for regions, and whatever
+ * looks through the whole mount shall not end with an error for that. So the reason is shown in
+ * place of the regions. */
+static void note_refusal(struct request *request, const struct node *directory)
+{
+    if (directory->kind != NODE_STATIC || directory->file != STATIC_REGIONS)
+        return;
+    if (regions_note_refusal(request->fs, request->status))
+        request->status = 0;
+}
+
+/* Makes what is about to be shown. */
+static int prepare(struct request *request, const struct node *directory)
+{
+    if (directory->kind != NODE_STATIC)
+        return 0;
+    if (directory->file == STATIC_REGIONS)
+        return regions_learn(request->fs);
+    return directory->file == STATIC_REGION ? region_enter(directory->region) : 0;
 }
 
 static void answer_readdir(struct request *request)
@@ -262,8 +313,12 @@ static void answer_readdir(struct request *request)
         status = node_find(request->fs, request->number, &directory);
     if (status == 0 && directory.type != NULL)
         status = -ENOTDIR;
+    if (status == 0)
+        note_refusal(request, &directory);
     if (status == 0 && request->status != 0 && !is_known(request, &directory))
         status = request->status;
+    if (status == 0)
+        status = prepare(request, &directory);
     if (status != 0)
         reply_error(request, status);
     else

@@ -131,8 +131,10 @@ static void answer_open(struct request *request)
         reply_error(request, status);
         return;
     }
-    if (is_named(&node, "wait"))
+    if (is_named(&node, "wait") || (node.type->flags & FILE_LIVE))
         handle->rendered = false;
+    if (node.type->flags & FILE_LIVE)
+        events_open(fs->settings.events, &handle->reader);
     request->file.fh = (uintptr_t)handle;
     handle->is_kept =
         !writing && node_is_settled(&node) && handle->content.length <= FILE_KEPT_MOST;
@@ -193,9 +195,22 @@ static void answer_kept(struct request *request)
         reply_content(request);
 }
 
+/* Their end moves on, and beginning anew they move back: no copy would do. */
+static void answer_events(struct request *request)
+{
+    const char *bytes;
+    size_t length =
+        events_read(&request->handle->reader, (size_t)request->offset, request->size, &bytes);
+    fuse_reply_buf(request->fuse, bytes, length);
+}
+
 static void answer_read(struct request *request)
 {
     struct handle *handle = request->handle;
+    if (handle->reader.events != NULL) {
+        answer_events(request);
+        return;
+    }
     if (handle->is_kept) {
         answer_kept(request);
         return;
@@ -331,6 +346,9 @@ static void answer_write(struct request *request)
     if (status == 0)
         status = is_named(&node, "refresh") ? command_refresh(request->fs)
                                             : command_log_level(request->text);
+    if (status == -EINVAL)
+        fs_refuse(request->fs, &node, NULL, node.type->name, status,
+                  "one of the words error, warning, info, debug");
     command_finish(request, status);
 }
 

@@ -27,15 +27,15 @@ static void lookup_in_root(struct request *request)
     static const struct {
         const char *name;
         unsigned file;
-    } entries[] = {{"disks", STATIC_DISKS},
-                   {"snapshots", STATIC_SNAPSHOTS},
-                   {"groups", STATIC_GROUPS},
-                   {".cbsfs", STATIC_CONTROL},
-                   {"README", STATIC_FILES}};
+    } entries[] = {{"disks", STATIC_DISKS},     {"snapshots", STATIC_SNAPSHOTS},
+                   {"groups", STATIC_GROUPS},   {".cbsfs", STATIC_CONTROL},
+                   {"regions", STATIC_REGIONS}, {"README", STATIC_FILES}};
     struct node node;
     for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
-        if (strcmp(entries[i].name, request->name) == 0 &&
-            (entries[i].file != STATIC_GROUPS || groups_exist(request->region))) {
+        if ((entries[i].file == STATIC_REGIONS && !request->fs->shows_regions) ||
+            (entries[i].file == STATIC_GROUPS && !groups_exist(request->region)))
+            continue;
+        if (strcmp(entries[i].name, request->name) == 0) {
             node_of_static(request->region, entries[i].file, &node);
             reply_entry(request, &node);
             return;
@@ -55,6 +55,56 @@ static void lookup_in_control(struct request *request)
         }
     }
     reply_error(request, -ENOENT);
+}
+
+static void lookup_in_regions(struct request *request)
+{
+    struct fs *fs = request->fs;
+    struct node node;
+    int status = 0;
+    if (strcmp(request->name, region_home(fs)->id) == 0) {
+        node_of_static(region_home(fs), STATIC_HOME, &node);
+        reply_entry(request, &node);
+        return;
+    }
+    struct region *region = region_named(fs, request->name);
+    if (regions_are_refused(fs) && strcmp(request->name, refused_file.name) == 0) {
+        node_of_static(region_home(fs), STATIC_REFUSED, &node);
+        reply_entry(request, &node);
+        return;
+    }
+    if (region == NULL && request->name[0] != '.') {
+        if (request_wait(request, WANT_REGIONS, NULL))
+            return;
+        status = regions_learn(fs);
+        region = region_named(fs, request->name);
+    }
+    if (region != NULL) {
+        node_of_static(region, STATIC_REGION, &node);
+        reply_entry(request, &node);
+    } else if (status != 0) {
+        reply_error(request, status);
+    } else {
+        reply_missing(request);
+    }
+}
+
+/* Nothing is asked of the region before somebody looks into these. */
+static void lookup_in_region(struct request *request)
+{
+    static const char *const names[] = {"disks", "snapshots", "groups"};
+    static const unsigned files[] = {STATIC_DISKS, STATIC_SNAPSHOTS, STATIC_GROUPS};
+    struct node node;
+    int status = region_enter(request->region);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && status == 0; i++) {
+        if (strcmp(names[i], request->name) != 0 ||
+            (files[i] == STATIC_GROUPS && !groups_exist(request->region)))
+            continue;
+        node_of_static(request->region, files[i], &node);
+        reply_entry(request, &node);
+        return;
+    }
+    reply_error(request, status != 0 ? status : -ENOENT);
 }
 
 static void reply_disk(struct request *request, struct disk *disk)
@@ -202,11 +252,11 @@ static void answer_lookup(struct request *request)
     } else if (strlen(request->name) > NAME_ENTRY_LIMIT) {
         reply_error(request, -ENAMETOOLONG);
     } else if (parent.kind == NODE_STATIC) {
-        static void (*const lookups[])(struct request *) = {[STATIC_ROOT] = lookup_in_root,
-                                                            [STATIC_DISKS] = lookup_in_disks,
-                                                            [STATIC_SNAPSHOTS] = lookup_link,
-                                                            [STATIC_CONTROL] = lookup_in_control,
-                                                            [STATIC_GROUPS] = groups_lookup};
+        static void (*const lookups[])(struct request *) = {
+            [STATIC_ROOT] = lookup_in_root,    [STATIC_DISKS] = lookup_in_disks,
+            [STATIC_SNAPSHOTS] = lookup_link,  [STATIC_CONTROL] = lookup_in_control,
+            [STATIC_GROUPS] = groups_lookup,   [STATIC_REGIONS] = lookup_in_regions,
+            [STATIC_REGION] = lookup_in_region};
         lookups[parent.file](request);
     } else if (parent.group != NULL) {
         groups_lookup_in(request, &parent);
@@ -233,6 +283,11 @@ void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file
     struct stat attributes;
     double life;
     int status = node_find(fs, number, &node);
+    /* `tail -f` does this once a second. */
+    if (status == 0 && node.type != NULL && (node.type->flags & FILE_LIVE) && handles_follow(fs)) {
+        for (struct region *at = NULL; (at = region_next(fs, at)) != NULL;)
+            store_follow(at->store);
+    }
     if (status == 0)
         status = node_tell(fs, &node, &attributes, &life);
     if (status != 0) {
@@ -276,7 +331,9 @@ void op_setattr(fuse_req_t fuse, fuse_ino_t number, struct stat *wanted, int whi
     if (node.type == NULL && (which & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW))) {
         if (node.disk != NULL)
             store_refresh_disk(node.region->store, disk_text(node.disk, DISK_ID));
-        else
+        else if (node.file == STATIC_ROOT)
+            fs_refresh(fs);
+        else if (node.region->store != NULL)
             store_refresh(node.region->store);
         fs_forget_names(fs);
         copies_drop(fs);

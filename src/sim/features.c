@@ -276,15 +276,19 @@ int copy_snapshot(struct api_request *request)
     static const char *const derived[] = {"CopyingToRegions", NULL};
     const char *id = text(request, "SnapshotId", "");
     struct snapshot *snapshot = account_snapshot(request->account, id);
-    int status = snapshot ? check_copy(request, snapshot) : no_snapshot(request, id);
-    json_t *old = snapshot ? json_object_get(snapshot->head.fields, "copies") : NULL;
     json_t *copies;
     json_t *results;
+    json_t *old;
     size_t index;
     json_t *region;
+    int status;
 
+    if (!snapshot)
+        return no_snapshot(request, id);
+    status = check_copy(request, snapshot);
     if (status < 0)
         return status;
+    old = json_object_get(snapshot->head.fields, "copies");
     copies = old ? json_copy(old) : json_array();
     results = json_array();
     json_array_foreach(json_object_get(request->parameters, "DestinationRegions"), index, region)

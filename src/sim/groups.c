@@ -202,7 +202,7 @@ int create_group(struct api_request *request)
 
 /* --- using and ending one ------------------------------------------------------------ */
 
-/* The group as it is shown, if nothing of it is under way: a new reference in *shown. */
+/* The group as it is shown, a new reference in *shown or NULL; refused while it is under way. */
 static int find_settled(struct api_request *request, const char *id, const char *unknown,
                         json_t **shown)
 {
@@ -218,8 +218,6 @@ static int find_settled(struct api_request *request, const char *id, const char 
     state = field_text(*shown, "SnapshotGroupState", "");
     if (strcmp(state, "NORMAL") == 0)
         return 0;
-    json_decref(*shown);
-    *shown = NULL;
     return api_refuse(request, "UnsupportedOperation.StateError", "snapshot group `%s` is %s", id,
                       state);
 }

@@ -449,6 +449,10 @@ void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapsho
     int64_t mutated = snapshot_more(snapshot)->mutated, fetched = snapshot_fetched(snapshot);
     if (seemed_settled)
         catalogue_note_value(snapshot->disk, mutated > fetched ? mutated : fetched);
+    if (snapshot->entry_kind != ENTRY_NONE && before->word[0] != '\0' &&
+        strncmp(before->word, snapshot_word(snapshot), sizeof(before->word) - 1) != 0)
+        catalogue_tell(catalogue, CATALOGUE_SNAPSHOT_CHANGED, snapshot->disk, snapshot,
+                       before->word);
     catalogue->generation++;
 }
 

@@ -2,10 +2,12 @@
 /* What the cloud has accepted of ours: shown at once, and kept while listings may lag behind. */
 #include "catalogue_internal.h"
 
+#include "cbsfs/names.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +49,7 @@ struct snapshot *catalogue_created(struct catalogue *catalogue, struct disk *dis
     catalogue_note_status(catalogue, snapshot, &before, wall);
     if (catalogue_assign_entry(catalogue, snapshot, name, true) != 0)
         return NULL; /* it is there, hidden, and the next listing names it */
+    catalogue_tell(catalogue, CATALOGUE_SNAPSHOT_APPEARED, disk, snapshot, NULL);
     return snapshot;
 }
 
@@ -71,6 +74,7 @@ int catalogue_renamed(struct catalogue *catalogue, struct snapshot *snapshot, co
                       int64_t now, int64_t wall)
 {
     struct snapshot_texts texts;
+    char was[NAME_ENTRY_SIZE];
     catalogue_forget_wanted(snapshot);
     int status = snapshot_texts_make(&texts, snapshot->texts, name, NULL,
                                      snapshot_text(snapshot, SNAPSHOT_IMAGES));
@@ -81,9 +85,13 @@ int catalogue_renamed(struct catalogue *catalogue, struct snapshot *snapshot, co
         more->renamed_at = now;
     snapshot_note_former(snapshot, now);
     catalogue_release_entry(catalogue, snapshot, wall);
+    snprintf(was, sizeof(was), "%s", snapshot_text(snapshot, SNAPSHOT_NAME));
     snapshot_texts_use(snapshot, &texts);
     /* Without memory it is hidden until the next listing names it. */
-    return catalogue_assign_entry(catalogue, snapshot, name, true);
+    status = catalogue_assign_entry(catalogue, snapshot, name, true);
+    if (strcmp(was, name) != 0)
+        catalogue_tell(catalogue, CATALOGUE_SNAPSHOT_RENAMED, snapshot->disk, snapshot, was);
+    return status;
 }
 
 int catalogue_rename_later(struct catalogue *catalogue, struct snapshot *snapshot, const char *name,
@@ -109,6 +117,8 @@ void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, i
     struct snapshot_more *more = mark(snapshot, PENDING_DELETE, now);
     if (more != NULL)
         more->deleted_at = now;
+    if (snapshot->entry_kind != ENTRY_NONE)
+        catalogue_tell(catalogue, CATALOGUE_SNAPSHOT_GONE, snapshot->disk, snapshot, NULL);
     catalogue_release_entry(catalogue, snapshot, wall);
     catalogue->generation++;
 }

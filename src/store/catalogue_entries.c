@@ -86,6 +86,13 @@ void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk)
         catalogue->disks_version++; /* it is there for its snapshots */
 }
 
+void catalogue_tell(const struct catalogue *catalogue, enum catalogue_news news,
+                    const struct disk *disk, const struct snapshot *snapshot, const char *was)
+{
+    if (catalogue->news != NULL)
+        catalogue->news(catalogue->news_data, news, disk, snapshot, was);
+}
+
 /* --- freed names --------------------------------------------------------------------------- */
 
 static bool same_freed(const void *value, const void *key)
@@ -292,6 +299,7 @@ void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snaps
 
 int catalogue_name_new(struct catalogue *catalogue, struct disk *disk)
 {
+    bool is_news = catalogue->snapshots_listed != 0 || disk->listed != 0;
     for (size_t i = 0; i < disk->count; i++) {
         struct snapshot *snapshot = disk_snapshot(disk, i);
         if (snapshot->entry_kind != ENTRY_NONE || (snapshot->pending & PENDING_DELETE))
@@ -300,6 +308,8 @@ int catalogue_name_new(struct catalogue *catalogue, struct disk *disk)
                                             snapshot_text(snapshot, SNAPSHOT_NAME), false);
         if (status != 0)
             return status;
+        if (is_news)
+            catalogue_tell(catalogue, CATALOGUE_SNAPSHOT_APPEARED, disk, snapshot, NULL);
     }
     return 0;
 }

@@ -104,10 +104,11 @@ int catalogue_assign_entry(struct catalogue *catalogue, struct snapshot *snapsho
 void catalogue_release_entry(struct catalogue *catalogue, struct snapshot *snapshot, int64_t wall);
 /* Something that was shown as settled has changed at `now` (clock ms), or before. */
 void catalogue_note_value(struct disk *disk, int64_t now);
+/* Tells whoever listens. `snapshot` NULL: of the disk. */
+void catalogue_tell(const struct catalogue *catalogue, enum catalogue_news news,
+                    const struct disk *disk, const struct snapshot *snapshot, const char *was);
 /* It may show other entries than before. */
 void catalogue_touch(struct disk *disk);
-/* Counts a change of what the disk shows. */
-void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
 /* Sees to it that the next entry to be freed can be noted. 0 or -ENOMEM. */
 int catalogue_want_spare_note(struct catalogue *catalogue);
 void catalogue_forget_freed(struct catalogue *catalogue);

@@ -3,12 +3,14 @@
 #include "catalogue_internal.h"
 
 #include "cbsfs/buffer.h"
+#include "cbsfs/names.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
 #include "raw_pages.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +69,8 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
         [DISK_PROJECT] = record->project,
     };
     bool differs;
+    char state[64];
+    snprintf(state, sizeof(state), "%s", disk_text(disk, DISK_STATE));
     if (replace_texts(disk, texts, record->raw, &differs) != 0)
         return -ENOMEM;
     bool progressed = disk->rolling_back != record->rolling_back ||
@@ -99,6 +103,10 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
     }
     if (differs || progressed)
         catalogue->generation++;
+    if (!was_shown && catalogue->disks_listed != 0)
+        catalogue_tell(catalogue, CATALOGUE_DISK_APPEARED, disk, NULL, NULL);
+    else if (was_shown && strncmp(state, record->state, sizeof(state) - 1) != 0)
+        catalogue_tell(catalogue, CATALOGUE_DISK_CHANGED, disk, NULL, state);
     return 0;
 }
 
@@ -106,6 +114,7 @@ void catalogue_disk_is_gone(struct catalogue *catalogue, struct disk *disk, int6
 {
     if (!disk->exists || disk->fetched > asked)
         return;
+    catalogue_tell(catalogue, CATALOGUE_DISK_GONE, disk, NULL, disk_text(disk, DISK_STATE));
     catalogue->disks_version++;
     catalogue_touch(disk);
     disk->exists = false;
@@ -299,6 +308,9 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
     bool differs = false;
     uint32_t place = snapshot->raw;
     int64_t size = snapshot_size(snapshot);
+    char was[NAME_ENTRY_SIZE] = "";
+    if (moves)
+        snprintf(was, sizeof(was), "%s", snapshot_text(snapshot, SNAPSHOT_NAME));
     bool would_surprise = is_surprise(snapshot, record);
     int status = prepare_update(catalogue, snapshot, record, word, is_renamed, !moves, &update);
     if (status == 0)
@@ -325,9 +337,12 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
         catalogue->generation++;
     if (differs && would_surprise)
         catalogue_note_value(snapshot->disk, now);
-    return moves ? catalogue_assign_entry(catalogue, snapshot,
-                                          snapshot_text(snapshot, SNAPSHOT_NAME), false)
-                 : 0;
+    if (moves) {
+        status = catalogue_assign_entry(catalogue, snapshot, snapshot_text(snapshot, SNAPSHOT_NAME),
+                                        false);
+        catalogue_tell(catalogue, CATALOGUE_SNAPSHOT_RENAMED, snapshot->disk, snapshot, was);
+    }
+    return status;
 }
 
 static struct snapshot *add_snapshot(struct catalogue *catalogue,
@@ -430,6 +445,9 @@ void catalogue_snapshot_is_gone(struct catalogue *catalogue, struct snapshot *sn
 {
     if (may_be_missed(snapshot, asked, now))
         return;
+    if (snapshot->entry_kind != ENTRY_NONE)
+        catalogue_tell(catalogue, CATALOGUE_SNAPSHOT_GONE, snapshot->disk, snapshot,
+                       snapshot_word(snapshot));
     catalogue_release_entry(catalogue, snapshot, wall);
     catalogue_remove_snapshot(catalogue, snapshot);
 }

@@ -11,12 +11,14 @@
 #include "cbsfs/fields.h"
 #include "cbsfs/log.h"
 #include "cbsfs/timestamp.h"
+#include "news.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct failure {
+    uint64_t number;                                /* of all there ever were in this mount */
     int64_t time;                                   /* seconds */
     char *disk_id, *snapshot_id, *path, *operation; /* ids NULL if it concerned none */
     struct cloud_error error;
@@ -45,15 +47,23 @@ static const char *errno_name(int status)
     return name != NULL ? name : "?";
 }
 
-void store_fail(struct store *store, const char *disk_id, const char *snapshot_id, const char *path,
-                const char *operation, const struct cloud_error *error)
+void failure_note(struct store *store, const char *disk_id, const char *snapshot_id,
+                  const char *path, const char *operation, const struct cloud_error *error)
 {
-    log_warning("%s %s: %s%s%s %s%s%s", operation, path, errno_name(error->status),
-                error->code[0] != '\0' ? " " : "", error->code, error->message,
-                error->request_id[0] != '\0' ? " RequestId " : "", error->request_id);
+    static uint64_t number;
+    /* Two formats: many refusals of our own must not keep the log from what the cloud says. */
+    if (error->http_status == 0 && error->code[0] == '\0' && error->outcome == CLOUD_REFUSED)
+        log_warning("%s %s: %s: %s", operation, path, errno_name(error->status), error->message);
+    else
+        log_warning("%s %s: %s%s%s %s%s%s", operation, path, errno_name(error->status),
+                    error->code[0] != '\0' ? " " : "", error->code, error->message,
+                    error->request_id[0] != '\0' ? " RequestId " : "", error->request_id);
+    if (error->status < 0 && -error->status < ERRNO_COUNT)
+        store->failed_by_errno[-error->status]++;
     struct failure *failure = calloc(1, sizeof(*failure));
     if (failure == NULL)
         return; /* the caller has its errno, the log has the line */
+    failure->number = ++number;
     failure->time = client_server_time(store->client);
     failure->error = *error;
     if (copy_text(&failure->disk_id, disk_id) != 0 ||
@@ -65,6 +75,13 @@ void store_fail(struct store *store, const char *disk_id, const char *snapshot_i
     free_failure(store->failures[store->failure_next]);
     store->failures[store->failure_next] = failure;
     store->failure_next = (store->failure_next + 1) % FAILURE_COUNT;
+}
+
+void store_fail(struct store *store, const char *disk_id, const char *snapshot_id, const char *path,
+                const char *operation, const struct cloud_error *error)
+{
+    failure_note(store, disk_id, snapshot_id, path, operation, error);
+    news_failed(store, disk_id, snapshot_id, path, operation, error);
 }
 
 int store_refuse(struct store *store, const char *disk_id, const char *snapshot_id,
@@ -150,13 +167,38 @@ static void put_json_line(const struct failure *failure, struct buffer *out)
     json_decref(object);
 }
 
+/* The first behind number `after` of one store, or NULL. Numbers rise with the ring's places. */
+static const struct failure *next_of(const struct store *store, uint64_t after)
+{
+    size_t low = 0, high = FAILURE_COUNT;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct failure *at = store->failures[(store->failure_next + middle) % FAILURE_COUNT];
+        if (at == NULL || at->number <= after)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < FAILURE_COUNT ? store->failures[(store->failure_next + low) % FAILURE_COUNT]
+                               : NULL;
+}
+
 int store_put_errors(const struct store *store, struct buffer *out)
 {
-    for (size_t i = 0; i < FAILURE_COUNT; i++) {
-        const struct failure *failure = store->failures[(store->failure_next + i) % FAILURE_COUNT];
+    const struct failure *failure = NULL;
+    do {
+        uint64_t after = failure != NULL ? failure->number : 0;
+        const struct store *at = store;
+        failure = NULL;
+        do {
+            const struct failure *its = next_of(at, after);
+            if (its != NULL && (failure == NULL || its->number < failure->number))
+                failure = its;
+            at = at->beside;
+        } while (at != store);
         if (failure != NULL)
             put_json_line(failure, out);
-    }
+    } while (failure != NULL);
     return out->error;
 }
 

@@ -486,8 +486,14 @@ static void note_members(struct job *job, int64_t now, int64_t wall)
 /* The disks have a snapshot more, each of which only a listing shows. */
 static void outdate_disks(struct job *job)
 {
-    for (size_t i = 0; i < job->order.member_count; i++)
+    struct catalogue *catalogue = &job->store->catalogue;
+    for (size_t i = 0; i < job->order.member_count; i++) {
+        struct disk *disk = catalogue_disk(catalogue, job->order.members[i].disk_id);
         store_refresh_disk(job->store, job->order.members[i].disk_id);
+        if (disk != NULL)
+            catalogue_entries_changed(catalogue, disk);
+    }
+    catalogue->generation++;
 }
 
 bool feature_accepted(struct job *job, const char *id, int64_t now, int64_t wall)
@@ -510,6 +516,8 @@ bool feature_accepted(struct job *job, const char *id, int64_t now, int64_t wall
         return true;
     case CLOUD_CREATE_DISK:
         store->disks_outdated = now;
+        store->catalogue.disks_version++;
+        store->catalogue.generation++;
         return true;
     case CLOUD_CREATE_GROUP:
         lists_group_made(store, id, job->name, wall);

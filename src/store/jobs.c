@@ -12,6 +12,7 @@
 #include "cbsfs/log.h"
 #include "cbsfs/names.h"
 #include "cbsfs/provider.h"
+#include "news.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -187,6 +188,7 @@ struct job *job_new(struct store *store, enum cloud_verb verb, const char *disk_
     trim_jobs(store);
     job->next = store->jobs;
     store->jobs = job;
+    news_job_begun(job);
     return job;
 }
 
@@ -196,8 +198,9 @@ void job_answer(struct job *job, int status)
     job->done = NULL;
     job->status = status;
     if (status != 0)
-        store_fail(job->store, job->disk_id, job->snapshot_id[0] != '\0' ? job->snapshot_id : NULL,
-                   job->path, job_verb_name(job->verb), &job->error);
+        failure_note(job->store, job->disk_id,
+                     job->snapshot_id[0] != '\0' ? job->snapshot_id : NULL, job->path,
+                     job_verb_name(job->verb), &job->error);
     if (done != NULL)
         done(job->data, &(struct job_result){.status = status,
                                              .id = job->created_id != NULL ? job->created_id
@@ -213,9 +216,10 @@ void job_finish(struct job *job, enum job_state state, int status)
         later_give_up(job);
     loop_timer_stop(job->store->loop, &job->timer);
     store_unwait(&job->waiter);
-    if (told)
-        job->status = status;
-    else
+    job->status = status;
+    news_job_told(job, told || job->was_told);
+    job->was_told = true;
+    if (!told)
         job_answer(job, status);
 }
 
@@ -225,6 +229,7 @@ bool job_cancel(struct job *job)
     if (job->state != JOB_SENDING || job->failed_at != 0 || job->call == NULL ||
         client_call_is_sent(job->call))
         return false;
+    news_job_cancelled(job);
     job_remove(job);
     return true;
 }
@@ -237,8 +242,12 @@ void job_forget(struct job *job)
 unsigned store_running_jobs(const struct store *store)
 {
     unsigned count = 0;
-    for (const struct job *job = store->jobs; job != NULL; job = job->next)
-        count += job->state == JOB_SENDING || job->state == JOB_SETTLING;
+    const struct store *at = store;
+    do {
+        for (const struct job *job = at->jobs; job != NULL; job = job->next)
+            count += job->state == JOB_SENDING || job->state == JOB_SETTLING;
+        at = at->beside;
+    } while (at != store);
     return count;
 }
 
@@ -369,7 +378,7 @@ int job_send(struct job *job)
         .stop_instance = job->stop,
         .start_instance = job->start,
     };
-    /* Copied by the client. */
+    /* Borrowed: the client keeps copies. */
     struct cloud_member *members = calloc(order->member_count + 1, sizeof(*members));
     const char **disks = calloc(order->member_count + 1, sizeof(*disks));
     int status = members != NULL && disks != NULL ? 0 : -ENOMEM;

@@ -59,6 +59,7 @@ struct job {
     struct store_waiter waiter;
     struct loop_timer timer;
     struct cloud_error error;
+    bool was_told;                                             /* the outcome is not the first */
     int status;                                                /* what the caller is told */
     void (*done)(void *data, const struct job_result *result); /* NULL: nobody waits any more */
     void *data;

@@ -165,7 +165,7 @@ static void tell_failed_deletion(struct store *store, const struct snapshot *sna
     char path[200];
     if ((snapshot->pending & PENDING_DELETE) == 0)
         return;
-    snprintf(path, sizeof(path), "disks/%s/snapshots/%s", disk, id);
+    snprintf(path, sizeof(path), "%sdisks/%s/snapshots/%s", store->settings.prefix, disk, id);
     cloud_error_set(&error, -EREMOTEIO, CLOUD_REFUSED, CLOUD_FINAL, "",
                     "the cloud accepted the deletion and could not carry it out: the snapshot is "
                     "still there");
@@ -305,13 +305,14 @@ static void record_failure(struct listing *listing)
     if (!news || listing->error.status == 0)
         return;
     failed->recorded = now;
-    char path[160] = "disks";
+    char path[200];
     bool of_snapshots = listing->verb == CLOUD_DESCRIBE_SNAPSHOTS;
     if (listing->disk_id != NULL)
-        snprintf(path, sizeof(path), "disks/%s%s", listing->disk_id,
+        snprintf(path, sizeof(path), "%sdisks/%s%s", store->settings.prefix, listing->disk_id,
                  of_snapshots ? "/snapshots" : "");
-    else if (of_snapshots)
-        snprintf(path, sizeof(path), "snapshots");
+    else
+        snprintf(path, sizeof(path), "%s%s", store->settings.prefix,
+                 of_snapshots ? "snapshots" : "disks");
     store_fail(store, listing->disk_id, NULL, path, "look", &listing->error);
 }
 

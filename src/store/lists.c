@@ -15,6 +15,7 @@
 #include "cbsfs/provider.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,7 +203,7 @@ static int lay_over(struct list *list)
     return 0;
 }
 
-/* What was done to it last counts. */
+/* What was done to it before counts no longer. */
 static void drop_overlay(struct list *list, const char *id)
 {
     for (struct overlay **at = &list->overlays; *at != NULL; at = &(*at)->next) {
@@ -218,9 +219,9 @@ static void drop_overlay(struct list *list, const char *id)
 /* Takes `made`. */
 static void add_overlay(struct list *list, const char *id, json_t *made)
 {
+    drop_overlay(list, id);
     struct overlay *overlay = calloc(1, sizeof(*overlay));
     char *copy = strdup(id);
-    drop_overlay(list, id);
     if (overlay == NULL || copy == NULL) {
         /* Nothing is shown of it before the cloud does. */
         free(overlay);
@@ -303,8 +304,9 @@ static void end(struct list *list, int status, const struct cloud_error *error)
                             status == -ENOMEM ? "out of memory" : "an endless list");
             error = &memory;
         }
-        store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path_of(list->verb), "look",
-                   error);
+        char path[160];
+        snprintf(path, sizeof(path), "%s%s", store->settings.prefix, path_of(list->verb));
+        store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path, "look", error);
     }
     list->coming = NULL;
     waiters_wake(&list->waiters, status);

@@ -93,7 +93,8 @@ static int take_disks(struct poll_chunk *chunk, const struct cloud_answer *answe
 static bool is_wanted(const struct store *store)
 {
     return store->catalogue.progress != NULL &&
-           (store->poll.waiting != NULL || store->poll.looking != NULL || store->watchers > 0);
+           (store->poll.waiting != NULL || store->poll.looking != NULL || store->watchers > 0 ||
+            clock_now() < store->poll.followed);
 }
 
 void poll_schedule(struct store *store)

@@ -133,17 +133,27 @@ static void put_job(const struct job *job, struct buffer *out)
     json_decref(object);
 }
 
+/* The oldest behind number `after`, of this store and those beside it, or NULL. */
+static const struct job *next_job(const struct store *store, int64_t after)
+{
+    const struct job *next = NULL;
+    const struct store *at = store;
+    do {
+        for (const struct job *job = at->jobs; job != NULL && job->number > after;
+             job = job->next) {
+            if (next == NULL || job->number < next->number)
+                next = job;
+        }
+        at = at->beside;
+    } while (at != store);
+    return next;
+}
+
 int store_put_jobs(const struct store *store, struct buffer *out)
 {
-    size_t count = 0;
-    for (const struct job *job = store->jobs; job != NULL; job = job->next)
-        count++;
-    /* Oldest first, as a log reads; the list is newest first. */
-    for (size_t wanted = count; wanted > 0; wanted--) {
-        const struct job *job = store->jobs;
-        for (size_t at = 1; at < wanted; at++)
-            job = job->next;
+    /* Oldest first, as a log reads; the lists are newest first. */
+    const struct job *job = NULL;
+    while ((job = next_job(store, job != NULL ? job->number : 0)) != NULL)
         put_job(job, out);
-    }
     return out->error;
 }

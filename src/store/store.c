@@ -11,6 +11,7 @@
 
 #include "cbsfs/clock.h"
 #include "cbsfs/names.h"
+#include "news.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -304,6 +305,12 @@ void store_watch(struct store *store, int change)
         poll_schedule(store);
 }
 
+void store_follow(struct store *store)
+{
+    store->poll.followed = clock_now() + FOLLOW_TIME;
+    poll_schedule(store);
+}
+
 const struct catalogue *store_catalogue(const struct store *store)
 {
     return &store->catalogue;
@@ -335,6 +342,21 @@ static void poll_is_due(void *data)
         poll_schedule(data);
 }
 
+/* `other` NULL: alone. */
+static void stand_beside(struct store *store, struct store *other)
+{
+    store->beside = other != NULL ? other->beside : store;
+    store->beside_previous = other != NULL ? other : store;
+    store->beside->beside_previous = store;
+    store->beside_previous->beside = store;
+}
+
+static void stand_alone(struct store *store)
+{
+    store->beside->beside_previous = store->beside_previous;
+    store->beside_previous->beside = store->beside;
+}
+
 struct store *store_new(struct loop *loop, struct client *client,
                         const struct store_settings *settings)
 {
@@ -345,9 +367,13 @@ struct store *store_new(struct loop *loop, struct client *client,
     store->client = client;
     store->provider = client_provider(client);
     store->settings = *settings;
+    if (store->settings.prefix == NULL)
+        store->settings.prefix = "";
+    stand_beside(store, settings->beside);
     store->poll.timer.fire = poll_is_due;
     store->poll.timer.data = store;
     catalogue_init(&store->catalogue, store->provider);
+    news_begin(store);
     return store;
 }
 
@@ -355,6 +381,8 @@ void store_free(struct store *store)
 {
     if (store == NULL)
         return;
+    stand_alone(store);
+    news_end(store);
     jobs_drop(store);
     poll_drop(store);
     listings_drop(store);

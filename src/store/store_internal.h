@@ -9,6 +9,8 @@
 
 /* While something is in progress its status is never older than this, ms (design 4). */
 #define POLL_INTERVAL 2000
+/* Who follows the events looks at them more often than this, ms. */
+#define FOLLOW_TIME 5000
 
 struct failure;
 struct list;
@@ -38,9 +40,12 @@ struct poll_round {
     struct poll_chunk *chunks;
     struct store_waiter listing; /* where a listing is cheaper than asking by id */
     struct loop_timer timer;
+    int64_t followed; /* clock ms until which somebody wants to hear of it */
 };
 
 #define FAILURE_COUNT 1024
+#define JOB_OUTCOMES  3
+#define ERRNO_COUNT   134 /* Linux has no larger one */
 
 struct store {
     struct loop *loop;
@@ -68,10 +73,14 @@ struct store {
     void (*changed)(void *data);
     void *changed_data;
 
+    uint64_t outcomes[CLOUD_VERB_COUNT][JOB_OUTCOMES]; /* told first: done, failed, unknown */
+    uint64_t failed_by_errno[ERRNO_COUNT];
+    int64_t throttled_told;                  /* clock ms: when the last event of it was; 0: none */
     struct list *lists;                      /* newest first, see lists.c */
     struct job *jobs;                        /* newest first */
     struct failure *failures[FAILURE_COUNT]; /* ring */
     size_t failure_next;
+    struct store *beside, *beside_previous; /* ring of those of one mount; itself if it is alone */
 };
 
 void waiter_add(struct store_waiter **list, struct store_waiter *waiter);
@@ -112,6 +121,9 @@ void poll_check_settled(struct store *store);
 void store_changed(struct store *store);
 void jobs_catalogue_changed(struct store *store);
 void jobs_drop(struct store *store);
+/* As store_fail(), for a change: what becomes of those is told as an event of theirs. */
+void failure_note(struct store *store, const char *disk_id, const char *snapshot_id,
+                  const char *path, const char *operation, const struct cloud_error *error);
 void failures_drop(struct store *store);
 /* A member of a line of `.cbsfs/errors` or `jobs`, harmless to terminals. Without memory it is
  * left out. */

@@ -32,9 +32,9 @@ SECRET_KEY = "simulator"
 
 CONNECTIONS = 8     # kept alive for the next call: CONNECTION_LIMIT of main.c
 BASE_SOCKETS = 1    # syslog's, from the first line in the background on
-# Bytes: libraries, connections and a full journal of failures; one disk or snapshot.  Coarse, as it holds
+# Bytes: libraries, connections, a full journal of failures and of events; one disk or snapshot.  Coarse, as it holds
 # for every mount; test_memory.py is the fine one.
-MEMORY, MEMORY_EACH = 4 << 20, 2048
+MEMORY, MEMORY_EACH = 6 << 20, 2048
 LEFTOVER_TIME = 15  # seconds: a change on the wire ends within the mount's timeout
 
 # What a daemon must never write, whatever a test does to it.
@@ -150,7 +150,9 @@ class Simulator(Daemon):
     def __init__(self, directory, *arguments, port=0, secret_key=SECRET_KEY):
         super().__init__(directory)
         self.secret_key = secret_key
-        self.arguments = [*providers.SIMULATOR, *map(str, arguments)]
+        # One region: what another costs or does is what test_regions.py is about.
+        regions = [] if "--region" in arguments else ["--region", REGION]
+        self.arguments = [*providers.SIMULATOR, *regions, *map(str, arguments)]
         self.serial = 0
         self.spare_disks = []
         self.port = port
@@ -285,12 +287,13 @@ class Mount(Daemon):
     """One kernel mount.  The constructor returns when it is mounted, or raises with cbsfs's own words."""
 
     program = CBSFS
+    place = "mnt"
 
     def __init__(self, directory, simulator, *options, source=True, background=False, endpoint=None,
                  environment=None, arguments=()):
         super().__init__(directory)
         self.simulator = simulator
-        self.point = os.path.join(directory, "mnt")
+        self.point = os.path.join(directory, self.place)
         self.home = os.path.join(directory, "home")
         os.makedirs(self.point, exist_ok=True)
         os.makedirs(self.home, exist_ok=True)

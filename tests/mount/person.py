@@ -34,12 +34,14 @@ class Person:
     """A user without any right beyond his own. `home` can be reached by everybody and is his."""
 
     def __init__(self, name="nobody"):
-        entry = pwd.getpwnam(name)
-        self.name, self.uid, self.gid = name, entry.pw_uid, entry.pw_gid
+        entry = pwd.getpwnam(name) if name else pwd.getpwuid(os.geteuid())
+        self.name, self.uid, self.gid = entry.pw_name, entry.pw_uid, entry.pw_gid
         self.home = public_directory("cbsfs-person-")
         os.chown(self.home, self.uid, self.gid)
 
     def words(self, *argv):
+        if self.uid == os.geteuid():
+            return list(argv)
         return ["setpriv", f"--reuid={self.uid}", f"--regid={self.gid}", "--clear-groups", "--", *argv]
 
     def run(self, *argv, **keywords):
@@ -66,7 +68,7 @@ class PersonalMount(Mount):
         if not os.path.exists(self.program):
             shutil.copy(CBSFS, self.program)
         # Sanitizers write what they find here.
-        for name in ("", "mnt", "home"):
+        for name in ("", self.place, "home"):
             path = os.path.join(directory, name)
             os.makedirs(path, exist_ok=True)
             os.chown(path, person.uid, person.gid)
@@ -125,10 +127,15 @@ def require_root():
         pytest.skip(NEEDS_ROOT)
 
 
-def personal_mount(stage, simulator, person, *options, **keywords):
+def somebody():
+    """Somebody who is not root: another user, or for lack of the right to become one whoever runs the tests."""
+    return Person("nobody" if os.geteuid() == 0 else None)
+
+
+def personal_mount(stage, simulator, person, *options, kind=PersonalMount, name=None, **keywords):
     """A mount of the person's, which the stage ends."""
-    mount = PersonalMount.__new__(PersonalMount)
-    directory = person.directory(f"mount{len(stage.daemons)}")
+    mount = kind.__new__(kind)
+    directory = person.directory(name or f"mount{len(stage.daemons)}")
     stage.daemons.append(mount)
     mount.__init__(directory, simulator, *options, person=person, **keywords)
     return mount

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from commands import wait_until
-from desktop import FileManager, Screen
+from desktop import PCManFM, Screen
 from test_costs import account, bound, some_disk
 
 
@@ -21,7 +21,7 @@ def browse(own, tmp_path):
     managers = []
 
     def opened(directory):
-        managers.append(FileManager(screen, tmp_path / "desktop", album, directory))
+        managers.append(PCManFM(screen, tmp_path / "desktop", album, directory))
         return managers[-1]
 
     yield opened

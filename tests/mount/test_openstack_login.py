@@ -210,6 +210,7 @@ def test_clouds_yaml(cloud, user, how):
         config = user.read(".cbsfs", "config")
         assert "credentials clouds.yaml cloud lab in ~/.config/openstack/clouds.yaml\n" in config
         assert "region RegionOne\n" in config and PASSWORD not in config
+        assert run("findmnt", "-n", "-o", "SOURCE", user.point).out == "cbsfs:lab@RegionOne\n"
 
 
 def test_application_credential_and_secure_yaml(cloud, user):

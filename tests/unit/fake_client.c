@@ -576,6 +576,20 @@ void client_get_stats(const struct client *client, struct client_stats *stats)
     *stats = (struct client_stats){.latency_last = -1};
 }
 
+void client_get_rate(const struct client *client, enum cloud_verb verb, struct client_rate *rate)
+{
+    (void)client, (void)verb;
+    *rate = (struct client_rate){.limit = 20, .pace = 20};
+}
+
+void client_on_news(struct client *client,
+                    void (*news)(void *data, enum client_news news,
+                                 const struct cloud_error *error),
+                    void *data)
+{
+    (void)client, (void)news, (void)data;
+}
+
 const struct provider *client_provider(const struct client *client)
 {
     (void)client;

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person with Thunar, the file manager of Xfce: it deletes the files of a directory before the directory.
+
+The screenshots go to $CBSFS_SCREENSHOTS if that is set.
+"""
+import pytest
+
+import manager_cases
+from commands import wait_until
+from desktop import Thunar
+from manager_cases import at_a_desk
+
+pytestmark = [pytest.mark.limit(120), pytest.mark.only("tencent"), pytest.mark.without_valgrind("a person's patience")]
+
+
+def test_browse_and_read(own):
+    manager_cases.browse_and_read(own, Thunar)
+
+
+def test_a_new_folder(own):
+    manager_cases.make_and_watch(own, Thunar)
+
+
+def test_a_refused_folder(own):
+    manager_cases.refused_by_quota(own, Thunar)
+
+
+def test_rename(own):
+    with at_a_desk(own, "allow_delete") as desk:
+        window = desk.open_snapshots(Thunar)
+        with desk.paying(ModifySnapshotAttribute=1):
+            manager_cases.rename(desk, window)
+
+
+def test_deleting_file_by_file_loses_nothing(own):
+    """It removes what is in a snapshot's directory first; that is refused, and told, and the snapshot stays."""
+    with at_a_desk(own, "allow_delete") as desk:
+        window = desk.open_snapshots(Thunar)
+        with desk.paying():
+            window.select("nightly")
+            window.leave_search()
+            window.command("shift+Delete")
+            wait_until(lambda: "EPERM" in desk.mount.read(desk.mount.disk(manager_cases.DISK, "error")), 10)
+            window.screen.settle(window.still_for)
+            window.photograph("thunar-not-deleted")
+            # Skip All, as somebody may who wants to be rid of the question: the directory itself is refused then.
+            window.click_first_button("Attention")
+            window.wait_for("snapshots")
+            assert desk.names() == manager_cases.NAMES
