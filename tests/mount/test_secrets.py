@@ -170,7 +170,7 @@ def verbs_that_succeed(mount):
     assert_done(shell('echo 1 > "$1"', mount.snapshot(mount.other, "first", "rollback")))
     assert_done(run("rmdir", mount.snapshot(disk, "second")))
     assert_done(run("mv", mount.snapshot(disk, "first"), mount.snapshot(disk, "third")))
-    assert_done(run("ls", "-R", mount.point))
+    assert_done(run("ls", "-R", mount.path("disks"), mount.path("snapshots")))
     return disk
 
 

@@ -531,6 +531,13 @@ static void test_region_is_optional_for_openstack(void **state)
     assert_string_equal(fuse_words(&options), " -ofsname=cbsfs:lab@openstack -osubtype=cbsfs");
     options_free(&options);
 
+    /* What was found is told as what was given is, which comes first. */
+    assert_int_equal(parse(&options, "/m -o provider=openstack"), 0);
+    options.found_profile = strdup("lab");
+    assert_int_equal(options_complete(&options, "RegionOne", reason, sizeof(reason)), 0);
+    assert_string_equal(fuse_words(&options), " -ofsname=cbsfs:lab@RegionOne -osubtype=cbsfs");
+    options_free(&options);
+
     assert_int_equal(parse(&options, "/m -o provider=evs"), 0);
     assert_int_equal(options_complete(&options, "eu-de", reason, sizeof(reason)), 0);
     assert_string_equal(options.region, "eu-de");
