@@ -27,7 +27,7 @@ struct region {
     bool is_listed;         /* in regions/ */
     struct store *store;    /* NULL: nobody has entered it */
     uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
-    struct directory_told told_disks, told_snapshots;
+    struct directory_told told_disks, told_snapshots, told_groups;
 };
 
 /* As many as an inode number can tell apart. */

@@ -7,7 +7,10 @@ import os
 import re
 import uuid
 
-CHANGES = ("CreateSnapshot", "ApplySnapshot", "ModifySnapshotAttribute", "DeleteSnapshots")
+CHANGES = ("CreateSnapshot", "ApplySnapshot", "ModifySnapshotAttribute", "DeleteSnapshots",
+           # Of API 3.0 only:
+           "ModifySnapshotsSharePermission", "CopySnapshotCrossRegions", "CreateDisks", "CreateSnapshotGroup",
+           "ApplySnapshotGroup", "DeleteSnapshotGroup")
 PROVIDER = os.environ.get("CBSFS_TEST_PROVIDER", "tencent")
 OWN_NAMES = {"tencent": {},
              "qcloud": {"DescribeDisks": ["DescribeCbsStorages"], "ModifySnapshotAttribute": ["ModifySnapshot"],

@@ -18,6 +18,8 @@ struct client_call {
     struct cloud_call call;
     char *ids[FAKE_IDS];
     char disk_id[32], snapshot_id[32], name[128], new_id[32], marker[32];
+    char account[40], region[64], group_id[32], zone[32], type[32], token[72];
+    json_t *list;
     int64_t execute_at, answer_at;
     struct fake_script script;
     bool is_sent, is_executed;
@@ -123,6 +125,7 @@ static const struct provider usual_provider = {
     .creating_state = "CREATING",
     .default_names = default_names,
     .action = action,
+    .put_feature = fake_put_feature,
 };
 
 struct provider fake_store_provider;
@@ -170,7 +173,7 @@ struct fake_snapshot *fake_find(const char *id)
     return NULL;
 }
 
-static struct fake_disk *find_disk(const char *id)
+struct fake_disk *fake_find_disk(const char *id)
 {
     for (size_t i = 0; i < fake.disk_count; i++) {
         if (strcmp(fake.disks[i].id, id) == 0)
@@ -278,7 +281,7 @@ static void change(struct client_call *call)
         snapshot->percent = 0;
         break;
     case CLOUD_APPLY_SNAPSHOT: {
-        struct fake_disk *disk = find_disk(call->disk_id);
+        struct fake_disk *disk = fake_find_disk(call->disk_id);
         snprintf(snapshot->word, sizeof(snapshot->word), "ROLLBACKING");
         if (disk != NULL)
             disk->rolling_back = true;
@@ -308,9 +311,14 @@ static void execute(struct client_call *call)
     if (fake.before != NULL)
         fake.before(&call->call);
     fake.executed[call->call.verb]++;
-    if (!cloud_verb_is_change(call->call.verb))
+    if (call->call.verb >= CLOUD_DESCRIBE_SHARES && call->call.verb < CLOUD_FIRST_CHANGE)
+        call->list = fake_list(&call->call, &call->total);
+    else if (!cloud_verb_is_change(call->call.verb))
         describe(call);
-    else if (call->call.verb == CLOUD_CREATE_SNAPSHOT || fake_find(call->snapshot_id) != NULL)
+    else if (call->call.verb >= CLOUD_EXPIRE_SNAPSHOT) {
+        if (!fake_change_feature(&call->call, call->new_id))
+            call->script = (struct fake_script){FATE_REFUSED, -ENOENT};
+    } else if (call->call.verb == CLOUD_CREATE_SNAPSHOT || fake_find(call->snapshot_id) != NULL)
         change(call);
     else
         call->script = (struct fake_script){FATE_REFUSED, -ENOENT};
@@ -321,6 +329,7 @@ static void execute(struct client_call *call)
 static void fill_snapshots(const struct client_call *call, struct cloud_answer *answer)
 {
     answer->snapshots = calloc(call->count + 1, sizeof(*answer->snapshots));
+    answer->extra = json_array();
     for (size_t i = 0; i < call->count; i++) {
         const struct fake_snapshot *from = &call->snapshots[i];
         answer->snapshots[i] = (struct snapshot_record){
@@ -334,12 +343,22 @@ static void fill_snapshots(const struct client_call *call, struct cloud_answer *
             .zone = "zone-1",
             .size = 10,
             .created = from->created,
-            .expires = TIMESTAMP_NONE,
+            .expires = from->expires != 0 ? from->expires : TIMESTAMP_NONE,
             .percent = from->percent,
             .image_count = from->images,
             .deletion_failed = from->deletion_failed,
+            .shared_in = from->shared_in,
+            .shared_out = fake_is_shared(from->id, NULL),
+            .copying_away = from->copying[0] != '\0',
             .raw = raw,
         };
+        if (from->of_system)
+            answer->snapshots[i].usage = "SYSTEM_DISK";
+        if (from->copying[0] == '\0')
+            continue;
+        json_t *own = fake_raw(from);
+        answer->snapshots[i].raw = own;
+        json_array_append_new(answer->extra, own);
     }
 }
 
@@ -355,7 +374,8 @@ static void fill_disks(const struct client_call *call, struct cloud_answer *answ
             .usage = "DATA_DISK",
             .type = "SSD",
             .zone = "zone-1",
-            .instance = "",
+            .instance = from->instance,
+            .attached = from->instance[0] != '\0',
             .charge_type = "",
             .project = "",
             .size = 10,
@@ -410,8 +430,14 @@ static void free_call(struct client_call *call)
     fake.in_flight--;
     for (size_t i = 0; i < call->call.id_count; i++)
         free(call->ids[i]);
+    for (size_t i = 0; i < call->call.member_count; i++) {
+        free((char *)call->call.members[i].snapshot_id);
+        free((char *)call->call.members[i].disk_id);
+    }
+    free((struct cloud_member *)call->call.members);
     free(call->disks);
     free(call->snapshots);
+    json_decref(call->list);
     free(call);
 }
 
@@ -427,6 +453,7 @@ static void answer_call(struct client_call *call)
             fill_disks(call, &answer);
         else if (call->call.verb == CLOUD_DESCRIBE_SNAPSHOTS)
             fill_snapshots(call, &answer);
+        answer.list = json_incref(call->list);
         if (call->is_full && answer.count > 0)
             answer.next = call->snapshots[answer.count - 1].id;
         if (fake.spoil != NULL)
@@ -458,6 +485,31 @@ static int64_t answer_time(const struct client_call *call, int64_t latency, int6
     return is_question && fake.silent ? deadline : fake.now + latency;
 }
 
+static const char *copy_text(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from != NULL ? from : "");
+    return from != NULL ? to : NULL;
+}
+
+static void copy_feature(struct client_call *copy, const struct cloud_call *call)
+{
+    struct cloud_call *its = &copy->call;
+    its->account = copy_text(copy->account, sizeof(copy->account), call->account);
+    its->region = copy_text(copy->region, sizeof(copy->region), call->region);
+    its->group_id = copy_text(copy->group_id, sizeof(copy->group_id), call->group_id);
+    its->zone = copy_text(copy->zone, sizeof(copy->zone), call->zone);
+    its->type = copy_text(copy->type, sizeof(copy->type), call->type);
+    its->token = copy_text(copy->token, sizeof(copy->token), call->token);
+    struct cloud_member *members = calloc(call->member_count + 1, sizeof(*members));
+    if (members == NULL)
+        abort();
+    for (size_t i = 0; i < call->member_count; i++) {
+        members[i].snapshot_id = strdup(call->members[i].snapshot_id);
+        members[i].disk_id = strdup(call->members[i].disk_id);
+    }
+    its->members = members;
+}
+
 int client_submit(struct client *client, const struct cloud_call *call, int64_t deadline,
                   enum client_turn turn, void (*done)(void *data, struct cloud_answer *answer),
                   void *data, struct client_call **handle)
@@ -480,6 +532,7 @@ int client_submit(struct client *client, const struct cloud_call *call, int64_t 
     copy->call.marker = call->marker ? copy->marker : NULL;
     copy->call.name = copy->name;
     copy->call.snapshot_id = copy->snapshot_id;
+    copy_feature(copy, call);
     unsigned nth = fake.calls[call->verb]++;
     if (nth < FAKE_FATES)
         copy->script = fake.script[call->verb][nth];

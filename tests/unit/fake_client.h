@@ -28,18 +28,33 @@
 #define FAKE_EPOCH  1700000000 /* seconds: the wall clock when the clock says 0 */
 #define FAKE_START  1000       /* ms: the clock at set-up */
 #define FAKE_LEGION 400        /* records of one kind at most */
+#define FAKE_FEW    300        /* groups, shares or orders of disks at most */
 
 struct fake_disk {
-    char id[32], name[64];
+    char id[32], name[64], instance[32];
     unsigned percent;
     bool rolling_back;
 };
 
 struct fake_snapshot {
     char id[32], disk[32], name[128], word[24];
-    int64_t created;
+    int64_t created, expires; /* expires 0: never */
     unsigned percent, images;
-    bool deletion_failed;
+    bool deletion_failed, shared_in, of_system;
+    char copying[32]; /* the region that it is being copied to, or "" */
+};
+
+/* See fake_features.c. */
+struct fake_group {
+    char id[32], name[64], word[24], members[FAKE_IDS][32];
+    int64_t created;
+    size_t count;
+};
+struct fake_share {
+    char snapshot[32], account[32];
+};
+struct fake_disk_order {
+    char token[72], disk[32];
 };
 
 /* What becomes of a call. */
@@ -65,6 +80,10 @@ struct fake_cloud {
     struct fake_disk disks[FAKE_LEGION];
     struct fake_snapshot snapshots[FAKE_LEGION];
     size_t disk_count, snapshot_count;
+    struct fake_group groups[FAKE_FEW];
+    struct fake_share shares[FAKE_FEW];
+    struct fake_disk_order disk_orders[FAKE_FEW];
+    size_t group_count, share_count, disk_order_count, policies;
     /* Of the first calls of each verb since the calls were last forgotten. */
     struct fake_script script[CLOUD_VERB_COUNT][FAKE_FATES];
     unsigned calls[CLOUD_VERB_COUNT];    /* submitted */
@@ -110,6 +129,19 @@ struct fake_snapshot *fake_add_snapshot(const char *id, const char *disk, const 
 void fake_add_many(size_t count);
 struct fake_snapshot *fake_find(const char *id);
 void fake_remove(const char *id);
+struct fake_group *fake_add_group(const char *id, const char *name, int64_t created);
+struct fake_group *fake_find_group(const char *id);
+void fake_remove_group(const char *id);
+bool fake_is_shared(const char *snapshot, const char *account);
+struct fake_disk *fake_find_disk(const char *id);
+/* Carries out a change of fake_features.c. Writes the new id, "" if it makes nothing. False: what
+ * it is about is not there. */
+bool fake_change_feature(const struct cloud_call *call, char new_id[32]);
+/* What a describe answers that is answered with a list: one page of it, and how many there are. */
+json_t *fake_list(const struct cloud_call *call, int64_t *total);
+/* The cloud's own record, as put_feature() of this provider reads it. */
+json_t *fake_raw(const struct fake_snapshot *snapshot);
+int fake_put_feature(const json_t *raw, enum snapshot_feature feature, struct buffer *out);
 void fake_forget_calls(void);
 void fake_fate(enum cloud_verb verb, unsigned nth, enum fake_fate fate, int status);
 
@@ -133,6 +165,8 @@ struct order {
     int64_t at;
 };
 void order_done(void *data, const struct job_result *result);
+/* Runs until `done` where `status`, of the order, says that it is on its way. */
+int order_finish(struct order *order, int status);
 /* Each runs until `done`, and returns its status or that of the refusal. */
 int make(struct order *order, const char *disk, const char *name);
 int roll_back(struct order *order, const char *snapshot);

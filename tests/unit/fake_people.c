@@ -42,7 +42,7 @@ void order_done(void *data, const struct job_result *result)
     snprintf(order->id, sizeof(order->id), "%s", result->id);
 }
 
-static int finish(struct order *order, int status)
+int order_finish(struct order *order, int status)
 {
     if (status != 0)
         return status;
@@ -55,29 +55,29 @@ static int finish(struct order *order, int status)
 int make(struct order *order, const char *disk, const char *name)
 {
     *order = (struct order){.done = 0};
-    return finish(order,
-                  store_create(store, disk, name, "path/made", order_done, order, &order->job));
+    return order_finish(
+        order, store_create(store, disk, name, "path/made", order_done, order, &order->job));
 }
 
 int roll_back(struct order *order, const char *snapshot)
 {
     *order = (struct order){.done = 0};
-    return finish(order, store_rollback(store, snapshot, false, false, "path/rolled", order_done,
-                                        order, &order->job));
+    return order_finish(order, store_rollback(store, snapshot, false, false, "path/rolled",
+                                              order_done, order, &order->job));
 }
 
 int move(struct order *order, const char *snapshot, const char *name)
 {
     *order = (struct order){.done = 0};
-    return finish(
+    return order_finish(
         order, store_rename(store, snapshot, name, "path/moved", order_done, order, &order->job));
 }
 
 int delete (struct order *order, const char *snapshot)
 {
     *order = (struct order){.done = 0};
-    return finish(order,
-                  store_delete(store, snapshot, "path/deleted", order_done, order, &order->job));
+    return order_finish(
+        order, store_delete(store, snapshot, "path/deleted", order_done, order, &order->job));
 }
 
 const struct snapshot *known(const char *id)
