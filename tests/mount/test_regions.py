@@ -181,6 +181,20 @@ def test_a_region_that_comes_later(own):
     assert all(os.stat(there(mount, name)).st_ino == number for name, number in numbers.items())
 
 
+def test_more_regions_than_can_be_told_apart(own):
+    """None has that many; if one had, those that are shown would be as they should."""
+    names = [f"ap-place{i}" for i in range(70)]
+    sim = own.simulator("--region", ",".join([HOME, *names]), "--disks", 1)
+    mount = own.mount(sim, LONG)
+    shown = mount.list("regions")
+    assert len(shown) == 63 and set(shown) < set(names)
+    assert len({os.stat(there(mount, name)).st_ino for name in shown}) == 63
+    left_out = min(set(names) - set(shown))
+    assert_refused(run("ls", there(mount, left_out)), errno.ENOENT)
+    assert f"{left_out} is not shown" in mount.stderr()
+    assert mount.list("regions", shown[62], "disks") == []
+
+
 # --- nothing of one region slows another --------------------------------------------------------------
 
 
