@@ -255,8 +255,11 @@ static int start(struct program *program)
     if (status == 0)
         status = open_client(program);
     if (status == 0 && !options->lazy)
+        log_progress("asking %s ...", *options->region != '\0' ? options->region : "the cloud");
+    if (status == 0 && !options->lazy)
         status = probe_run(program->loop, program->client, options,
                            (int64_t)options->timeout * 1000, program->line, sizeof(program->line));
+    log_progress("%s", "");
     if (status == 0)
         status = open_fs(program);
     if (status == 0)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `cbsfs --check`: what a mount needs, tried one after another, a line each with PASS or FAIL and
- * what helps.  Costs two API calls and changes nothing.
+ * `cbsfs --check`: what a mount needs, tried one after another, a line each with PASS or FAIL, and
+ * below each FAIL what helps.  WARN is for what a mount can do without (a permission that only some
+ * of its files need), SKIP for what was not tried; neither counts as a failure.  Costs one API call
+ * for each describe that the cloud has and changes nothing.
  */
 #ifndef CBSFS_CHECK_H
 #define CBSFS_CHECK_H
@@ -25,7 +27,7 @@ struct check_subject {
 };
 
 /* Runs every check, running the loop as needed, and prints the table. Returns the number of FAIL
- * lines. Bounded by three times options->timeout. */
+ * lines. Bounded by eight times options->timeout. */
 unsigned check_run(const struct check_subject *subject, FILE *out);
 
 #endif

@@ -46,7 +46,7 @@ enum rollback_mode {
 /* Every pointer is owned by the struct. */
 struct options {
     enum options_action action;
-    char *mountpoint;                /* as given; NULL for check, help and version */
+    char *mountpoint; /* as given; NULL for help and version, and for a check without it */
     const struct provider *provider; /* never NULL after a mount, demo or check was parsed */
     char *region;                    /* NULL: not given; options_complete() then fills it */
     char *profile;                   /* NULL: not given */

@@ -29,6 +29,11 @@ int probe_run(struct loop *loop, struct client *client, const struct options *op
 int probe_ask(struct loop *loop, struct client *client, enum cloud_verb verb, int64_t timeout,
               struct cloud_error *error);
 
+/* The parts of that: what was said (one line of printable text), and what helps ("" if nothing is
+ * known to). */
+void probe_describe(const struct cloud_error *error, char *line, size_t size);
+const char *probe_remedy(const struct cloud_error *error, const struct options *options);
+
 /* What a failure means and what helps, as one line of printable text without newline. */
 void probe_explain(const struct cloud_error *error, const struct options *options, char *line,
                    size_t size);

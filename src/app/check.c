@@ -1,41 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cbsfs/check.h"
+/* The table, and the credentials in it; the other rows are those of check_cloud.c and
+ * check_machine.c. */
+#include "check_parts.h"
 
 #include "cbsfs/client.h"
 #include "cbsfs/clock.h"
 #include "cbsfs/credentials.h"
-#include "cbsfs/daemon.h"
+#include "cbsfs/log.h"
 #include "cbsfs/loop.h"
 #include "cbsfs/options.h"
-#include "cbsfs/probe.h"
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define REASON_SIZE 512
-#define CLOCK_TOLERANCE                                                                            \
-    300 /* seconds that a signature may be off (tencent-cbs facts section 2)                       \
-         */
+#define NAME_WIDTH 32 /* the longest action and a blank */
 
-struct table {
-    FILE *out;
-    unsigned failures;
+static const struct {
+    const char *word, *colour;
+} verdicts[] = {
+    [CHECK_PASS] = {"PASS", "32"},
+    [CHECK_FAIL] = {"FAIL", "1;31"},
+    [CHECK_WARN] = {"WARN", "33"},
+    [CHECK_SKIP] = {"SKIP", "2"},
 };
 
-static void __attribute__((format(printf, 4, 5)))
-put_row(struct table *table, bool passed, const char *name, const char *format, ...)
+/* As https://no-color.org has it. */
+static bool wants_colour(FILE *out)
+{
+    const char *none = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return (none == NULL || *none == '\0') && terminal != NULL && strcmp(terminal, "dumb") != 0 &&
+           fileno(out) >= 0 && isatty(fileno(out));
+}
+
+void check_begin(const char *name)
+{
+    log_progress("trying %s ...", name);
+}
+
+void check_put(struct check_table *table, enum check_verdict verdict, const char *name,
+               const char *remedy, const char *format, ...)
 {
     va_list arguments;
 
-    fprintf(table->out, "%s  %-18s ", passed ? "PASS" : "FAIL", name);
+    log_progress("%s", "");
+    if (table->is_coloured)
+        fprintf(table->out, "\033[%sm%s\033[m", verdicts[verdict].colour, verdicts[verdict].word);
+    else
+        fputs(verdicts[verdict].word, table->out);
+    fprintf(table->out, "  %-*s ", NAME_WIDTH, name);
     va_start(arguments, format);
     vfprintf(table->out, format, arguments);
     va_end(arguments);
     fputc('\n', table->out);
-    if (!passed)
-        table->failures++;
+    if (remedy != NULL && *remedy != '\0')
+        fprintf(table->out, "      %*s %s\n", NAME_WIDTH, "remedy:", remedy);
+    fflush(table->out);
+    table->failures += verdict == CHECK_FAIL;
 }
 
 /* --- credentials --------------------------------------------------------------------- */
@@ -84,124 +108,89 @@ static int get_credential(const struct check_subject *subject, struct credential
     return result;
 }
 
-static bool check_credentials(const struct check_subject *subject, struct table *table)
+/* ", mode 0600" of the file that `origin` names, or nothing. */
+static void describe_mode(const char *origin, char *text, size_t size)
+{
+    char path[4096];
+    struct stat status;
+    const char *file = strncmp(origin, "file ", 5) == 0 ? origin + 5 : NULL;
+    const char *home = getenv("HOME");
+
+    *text = '\0';
+    if (file == NULL)
+        return;
+    if (strncmp(file, "~/", 2) == 0 && home != NULL)
+        snprintf(path, sizeof(path), "%s%s", home, file + 1);
+    else
+        snprintf(path, sizeof(path), "%s", file);
+    path[strcspn(path, " ,")] = '\0';
+    if (stat(path, &status) == 0)
+        snprintf(text, size, ", mode %04o", (unsigned)(status.st_mode & 07777));
+}
+
+static const char *credential_remedy(const struct check_subject *subject, int status)
+{
+    bool openstack = options_speak_openstack(subject->options);
+
+    switch (status) {
+    case -EACCES:
+        return "make the file yours and nobody else's: chown and chmod 600";
+    case -EKEYEXPIRED:
+        return "fetch a new temporary credential, and mount with one that can be renewed";
+    case -EOPNOTSUPP:
+        return "choose another profile, or put an id and a key into it";
+    case -ETIMEDOUT:
+    case -EHOSTUNREACH:
+    case -ECONNREFUSED:
+        return openstack ? "is Keystone's address (OS_AUTH_URL) right, and the network up?"
+                         : "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or write "
+                           "~/.tencentcloud/credentials";
+    default:
+        return openstack ? "set OS_CLOUD or the OS_* variables (openstack's RC file), see "
+                           "cbsfs(1)"
+                         : "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or run: tccli "
+                           "configure";
+    }
+}
+
+static bool check_credentials(const struct check_subject *subject, struct check_table *table)
 {
     struct credential credential;
     struct cloud_error error;
+    char id[16] = "", mode[32] = "";
 
+    check_begin("credentials");
     credential_init(&credential);
     cloud_error_set(&error, 0, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s", "");
     int result = get_credential(subject, &credential, &error);
     const char *origin = subject->credentials_origin != NULL
                              ? subject->credentials_origin(subject->origin_data)
                              : NULL;
-    char id[16] = "";
-    if (result == 0)
+    if (origin == NULL)
+        origin = "found";
+    if (result == 0) {
         credentials_mask(credential.secret_id, id, sizeof(id));
-    if (result == 0)
-        put_row(table, true, "credentials", "%s, id %s%s", origin != NULL ? origin : "found", id,
-                credential.token != NULL ? ", temporary" : "");
-    else
-        put_row(table, false, "credentials", "%s",
-                error.message[0] != '\0' ? error.message : strerror(-result));
+        describe_mode(origin, mode, sizeof(mode));
+        check_put(table, CHECK_PASS, "credentials", NULL, "%s%s, id %s%s", origin, mode, id,
+                  credential.token != NULL ? ", temporary" : "");
+    } else {
+        check_put(table, CHECK_FAIL, "credentials", credential_remedy(subject, result), "%s",
+                  error.message[0] != '\0' ? error.message : strerror(-result));
+    }
     credential_free(&credential);
     return result == 0;
 }
 
-/* --- the cloud ----------------------------------------------------------------------- */
-
-static void check_clock(const struct check_subject *subject, struct table *table,
-                        const struct cloud_error *error)
-{
-    struct client_stats stats;
-
-    client_get_stats(subject->client, &stats);
-    long long offset = (long long)stats.clock_offset;
-    if (error->remedy == CLOUD_CLOCK || offset > CLOCK_TOLERANCE || offset < -CLOCK_TOLERANCE)
-        put_row(table, false, "clock", "%lld s off the server's; set it: timedatectl set-ntp true",
-                offset);
-    else
-        put_row(table, true, "clock", "%+lld s off the server's", offset);
-}
-
-static void check_answer(const struct check_subject *subject, struct table *table, const char *name,
-                         const struct cloud_error *error)
-{
-    char reason[REASON_SIZE];
-
-    if (error->status == 0) {
-        put_row(table, true, name, "allowed");
-        return;
-    }
-    probe_explain(error, subject->options, reason, sizeof(reason));
-    put_row(table, false, name, "%s", reason);
-}
-
-/* One question tells of host, TLS, clock, region and permission; the second is only for the other
- * permission, and is left out when the first did not get through. */
-static void check_cloud(const struct check_subject *subject, struct table *table)
-{
-    int64_t timeout = 1000LL * subject->options->timeout;
-    struct cloud_error error;
-    char reason[REASON_SIZE];
-    const struct provider *provider = subject->options->provider;
-    bool openstack = options_speak_openstack(subject->options);
-
-    if (subject->client == NULL || subject->options->region == NULL) {
-        put_row(table, false, "region", "none; give one: cbsfs --check %s",
-                openstack ? "eu-de" : "ap-guangzhou");
-        return;
-    }
-    probe_ask(subject->loop, subject->client, CLOUD_DESCRIBE_DISKS, timeout, &error);
-    if (error.http_status == 0 && error.status != 0) {
-        probe_explain(&error, subject->options, reason, sizeof(reason));
-        put_row(table, false, "endpoint", "%s", reason);
-        return;
-    }
-    put_row(table, true, "endpoint", "%s",
-            subject->options->endpoint != NULL ? subject->options->endpoint
-            : openstack                        ? "reached"
-                                               : "reached over TLS");
-    check_clock(subject, table, &error);
-    if (strstr(error.code, "Region") != NULL) {
-        put_row(table, false, "region", "%s is not a region there", subject->options->region);
-        return;
-    }
-    if (error.status == -EKEYREJECTED || error.status == -EKEYEXPIRED) {
-        check_answer(subject, table, openstack ? "token" : "key", &error);
-        return;
-    }
-    put_row(table, true, openstack ? "token" : "key", "accepted");
-    if (*subject->options->region != '\0')
-        put_row(table, true, "region", "%s", subject->options->region);
-    check_answer(subject, table, provider->action(CLOUD_DESCRIBE_DISKS), &error);
-    probe_ask(subject->loop, subject->client, CLOUD_DESCRIBE_SNAPSHOTS, timeout, &error);
-    check_answer(subject, table, provider->action(CLOUD_DESCRIBE_SNAPSHOTS), &error);
-}
-
-/* --- this machine -------------------------------------------------------------------- */
-
-static void check_machine(struct table *table)
-{
-    char reason[REASON_SIZE];
-
-    if (daemon_check_fuse_device(reason, sizeof(reason)) == 0)
-        put_row(table, true, "/dev/fuse", "can be opened");
-    else
-        put_row(table, false, "/dev/fuse", "%s", reason);
-    if (daemon_check_fusermount(reason, sizeof(reason)) == 0)
-        put_row(table, true, "fusermount3", "installed");
-    else
-        put_row(table, false, "fusermount3", "%s", reason);
-}
-
 unsigned check_run(const struct check_subject *subject, FILE *out)
 {
-    struct table table = {.out = out};
+    struct check_table table = {.out = out, .is_coloured = wants_colour(out)};
+    const char *config = subject->options->config;
 
+    check_put(&table, CHECK_PASS, "configuration", NULL, "%s",
+              config != NULL ? config : "no file (~/.config/cbsfs/config, /etc/cbsfs.conf)");
     if (check_credentials(subject, &table))
         check_cloud(subject, &table);
-    check_machine(&table);
+    check_machine(subject, &table);
     fprintf(out, "%u failed\n", table.failures);
     return table.failures;
 }

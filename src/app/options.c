@@ -286,9 +286,11 @@ static int understand_words(struct hearing *hearing)
     char *source = NULL;
 
     if (options->action == OPTIONS_CHECK) {
-        if (count > 1)
-            return fail(hearing, "--check takes [SOURCE] only; see cbsfs --help");
-        source = count == 1 ? hearing->words[0] : NULL;
+        source = count >= 1 ? hearing->words[0] : NULL;
+        if (count == 2) {
+            options->mountpoint = hearing->words[1];
+            hearing->words[1] = NULL;
+        }
     } else if (count == 0) {
         return fail(hearing,
                     "no mountpoint; usage: cbsfs [[PROFILE@]REGION] MOUNTPOINT [-o OPT,...]");

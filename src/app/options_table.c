@@ -418,7 +418,7 @@ void options_print_help(FILE *out)
 {
     fputs("usage: cbsfs [SOURCE] MOUNTPOINT [-o OPT[,OPT...]]\n"
           "       cbsfs --demo MOUNTPOINT\n"
-          "       cbsfs --check [SOURCE]\n"
+          "       cbsfs --check [SOURCE [MOUNTPOINT]]\n"
           "       cbsfs --clean MOUNTPOINT\n"
           "       cbsfs --help | --version\n"
           "\n"

@@ -76,7 +76,7 @@ static const char *openstack_remedy(const struct cloud_error *error, const struc
 }
 
 /* What helps; "" when the server's own words must do. */
-static const char *remedy(const struct cloud_error *error, const struct options *options)
+const char *probe_remedy(const struct cloud_error *error, const struct options *options)
 {
     const char *other = options_speak_openstack(options) ? openstack_remedy(error, options) : NULL;
 
@@ -144,7 +144,7 @@ static void put_where(struct buffer *text, const struct options *options)
 static void put_why(struct buffer *text, const struct cloud_error *error,
                     const struct options *options)
 {
-    const char *help = remedy(error, options);
+    const char *help = probe_remedy(error, options);
 
     buffer_puts(text, *help != '\0' ? help : strerror(-error->status));
     if (error->code[0] == '\0' && error->message[0] == '\0')
@@ -154,6 +154,25 @@ static void put_why(struct buffer *text, const struct cloud_error *error,
     buffer_puts(text, error->code[0] != '\0' && error->message[0] != '\0' ? ": " : "");
     buffer_put_printable(text, error->message);
     buffer_puts(text, "]");
+}
+
+void probe_describe(const struct cloud_error *error, char *line, size_t size)
+{
+    struct buffer text;
+
+    buffer_init(&text, 0);
+    buffer_put_printable(&text, error->code);
+    buffer_puts(&text, error->code[0] != '\0' && error->message[0] != '\0' ? ": " : "");
+    buffer_put_printable(&text, error->message);
+    if (text.length == 0)
+        buffer_puts(&text, strerror(-error->status));
+    if (error->request_id[0] != '\0') {
+        buffer_puts(&text, " (RequestId ");
+        buffer_put_printable(&text, error->request_id);
+        buffer_puts(&text, ")");
+    }
+    snprintf(line, size, "%s", text.error == 0 ? text.data : strerror(-error->status));
+    buffer_free(&text);
 }
 
 void probe_explain(const struct cloud_error *error, const struct options *options, char *line,

@@ -32,6 +32,13 @@ static bool is_static(const struct node *directory, unsigned file)
     return directory->kind == NODE_STATIC && directory->file == file;
 }
 
+/* Those that lists.c knows of as a whole. */
+static bool is_list(const struct node *directory, enum store_want *want)
+{
+    *want = is_static(directory, STATIC_REGIONS) ? WANT_REGIONS : WANT_GROUPS;
+    return is_static(directory, STATIC_REGIONS) || is_static(directory, STATIC_GROUPS);
+}
+
 /* NULL for directories whose entries are always the same. */
 static struct directory_told *told_of(const struct node *directory)
 {
@@ -41,6 +48,8 @@ static struct directory_told *told_of(const struct node *directory)
         return &directory->region->told_snapshots;
     if (is_static(directory, STATIC_REGIONS))
         return &directory->region->fs->told_regions;
+    if (is_static(directory, STATIC_GROUPS))
+        return &directory->region->told_groups;
     return directory->kind == NODE_DISK ? &directory->disk->told[directory->file == DISK_SNAPSHOTS]
                                         : NULL;
 }
@@ -50,6 +59,8 @@ static uint64_t version_of(const struct node *directory)
 {
     if (is_static(directory, STATIC_REGIONS))
         return directory->region->fs->regions_version;
+    if (is_static(directory, STATIC_GROUPS))
+        return store_list_version(directory->region->store, WANT_GROUPS, "");
     const struct catalogue *catalogue = store_catalogue(directory->region->store);
     if (is_static(directory, STATIC_DISKS))
         return catalogue->disks_version;
@@ -79,8 +90,9 @@ static int64_t asked_of(const struct node *directory)
 {
     enum store_want other, want = wants_of(directory, &other);
     const struct store *store = directory->region->store;
-    if (is_static(directory, STATIC_REGIONS))
-        return store_list_asked(store, WANT_REGIONS, "");
+    enum store_want list;
+    if (is_list(directory, &list))
+        return store_list_asked(store, list, "");
     return store_asked(store, want, directory->disk) + store_asked(store, other, directory->disk);
 }
 
@@ -89,8 +101,9 @@ static int64_t life_of(const struct node *directory)
 {
     enum store_want other, want = wants_of(directory, &other);
     const struct store *store = directory->region->store;
-    if (is_static(directory, STATIC_REGIONS))
-        return store_list_life(store, WANT_REGIONS, "");
+    enum store_want list;
+    if (is_list(directory, &list))
+        return store_list_life(store, list, "");
     int64_t life = store_life(store, want, directory->disk);
     int64_t also = store_life(store, other, directory->disk);
     return life < also ? life : also;
@@ -119,16 +132,15 @@ static void take_back(struct fs *fs, const struct node *directory, struct direct
     node_untell(fs, node_own_number(directory));
 }
 
-static bool lists_groups(const struct node *directory)
+static bool lists_members(const struct node *directory)
 {
-    return is_static(directory, STATIC_GROUPS) ||
-           (directory->kind == NODE_GROUP && directory->file == GROUP_SNAPSHOTS);
+    return directory->kind == NODE_GROUP && directory->file == GROUP_SNAPSHOTS;
 }
 
-/* There are few of them, and nobody lists them all day: each list that was asked for is another
+/* There are few groups, and nobody lists them all day: each list that was asked for is another
  * stamp, and while what is known is too old each question about it is. */
-static double tell_groups(struct fs *fs, const struct node *directory, double life,
-                          long *nanoseconds)
+static double tell_members(struct fs *fs, const struct node *directory, double life,
+                           long *nanoseconds)
 {
     const struct store *store = directory->region->store;
     double most = (double)store_list_life(store, WANT_GROUPS, "") / 1000.0;
@@ -144,8 +156,8 @@ static double tell_groups(struct fs *fs, const struct node *directory, double li
 double copy_tell(struct fs *fs, const struct node *directory, double life, long *nanoseconds)
 {
     struct directory_told *told = told_of(directory);
-    if (told == NULL && lists_groups(directory) && fs->keeps_directories)
-        return tell_groups(fs, directory, life, nanoseconds);
+    if (told == NULL && lists_members(directory) && fs->keeps_directories)
+        return tell_members(fs, directory, life, nanoseconds);
     if (told == NULL || !fs->keeps_directories)
         return life;
     judge(fs, directory, told);
@@ -199,6 +211,8 @@ static void end_static_copies(struct region *region, bool always)
     end_copy(region->fs, &directory, &region->told_disks, always);
     node_of_static(region, STATIC_SNAPSHOTS, &directory);
     end_copy(region->fs, &directory, &region->told_snapshots, always);
+    node_of_static(region, STATIC_GROUPS, &directory);
+    end_copy(region->fs, &directory, &region->told_groups, always);
 }
 
 void copies_changed(struct region *region)

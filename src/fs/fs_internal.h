@@ -27,7 +27,7 @@ struct region {
     bool is_listed;         /* in regions/ */
     struct store *store;    /* NULL: nobody has entered it */
     uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
-    struct directory_told told_disks, told_snapshots;
+    struct directory_told told_disks, told_snapshots, told_groups;
 };
 
 /* As many as an inode number can tell apart. */
@@ -164,6 +164,7 @@ int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
 int stats_render(struct fs *fs, const struct node *node, struct buffer *out);
 int metrics_render(struct fs *fs, const struct node *node, struct buffer *out);
 int events_before_render(struct fs *fs, const struct node *node, struct buffer *out);
+int readme_render(struct fs *fs, const struct node *node, struct buffer *out);
 int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
 int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
 enum { POLICIES_IDS, POLICIES_WHOLE };

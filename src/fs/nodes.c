@@ -265,7 +265,7 @@ static void static_path(const struct node *node, char *path, size_t size)
     if (node->file == STATIC_HOME)
         snprintf(path, size, "regions/%s", node->region->id);
     else if (node->file == STATIC_REFUSED)
-        snprintf(path, size, "regions/%s", node->type->name);
+        snprintf(path, size, "regions/%s", refused_file.name);
     else if (node->type != NULL)
         snprintf(path, size, "%s%s", node->type == static_files ? "" : ".cbsfs/", node->type->name);
     else

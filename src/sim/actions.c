@@ -312,7 +312,7 @@ int action_perform(struct api_request *request, const struct http_request *http)
         return late_add(request, action);
     if (status == 0)
         status = action->run(request);
-    if (status == 0 && action->changes)
+    if (status == 0 && action->changes && !request->unchanged)
         traffic_change(&request->sim->traffic, action->name, region);
     return status;
 }

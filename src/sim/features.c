@@ -303,6 +303,7 @@ int copy_snapshot(struct api_request *request)
         json_decref(results);
         return status;
     }
+    request->unchanged = json_array_size(copies) == json_array_size(old);
     if (json_object_set_new(request->reply, "SnapshotCopyResultSet", results) < 0) {
         json_decref(copies);
         return -ENOMEM;

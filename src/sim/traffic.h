@@ -16,7 +16,7 @@ struct window {
     size_t capacity;
 };
 
-#define TRAFFIC_WINDOWS 256 /* of actions, in all and in each region */
+#define TRAFFIC_WINDOWS 1024 /* of actions, in all and in each region */
 
 struct traffic {
     json_t *requests; /* action: how many came in */

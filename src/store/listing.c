@@ -222,6 +222,7 @@ static int take_page(struct listing *listing, const struct page *page,
      * and then there is no end. */
     if (answer->count > 0 && answer->unreadable == 0 && listing->records == before)
         listing->at_end = true;
+    listing_show_progress(listing);
     return status == 0 ? take_marker(listing, answer) : status;
 }
 
@@ -333,6 +334,7 @@ static void finish(struct listing *listing)
         record_failure(listing);
     }
     store->listings_done++;
+    log_progress("%s", "");
     struct listing **at = &store->listings;
     while (*at != listing)
         at = &(*at)->next;

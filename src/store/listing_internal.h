@@ -52,6 +52,10 @@ struct listing {
     struct cloud_error error; /* what the cloud said, if that was it */
 };
 
+/* How far it is, for a person at the terminal of a mount in the foreground; nothing of one that
+ * takes a page only. */
+void listing_show_progress(const struct listing *listing);
+
 /* Takes the figures of a page in, before its records are counted. */
 void listing_note_totals(struct listing *listing, const struct page *page,
                          const struct cloud_answer *answer);

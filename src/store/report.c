@@ -82,6 +82,7 @@ int store_put_stats(const struct store *store, struct buffer *out)
     put_age(out, "snapshots_age", store->catalogue.snapshots_listed);
     buffer_printf(out, "ttl %" PRId64 "\n", store->settings.ttl / 1000);
     buffer_printf(out, "stale %d\n", store->failed[0].failed != 0 || store->failed[1].failed != 0);
+    listings_put_progress(store, out);
     buffer_printf(out, "listings %" PRIu64 "\npasses_repeated %" PRIu64 "\n", store->listings_done,
                   store->passes_repeated);
     put_calls(store, &stats, out);

@@ -96,6 +96,8 @@ int listing_want(struct store *store, enum cloud_verb verb, const char *disk_id,
 bool listing_is_under_way(const struct store *store, enum cloud_verb verb, const char *disk_id,
                           bool by_id, int64_t since);
 void listings_drop(struct store *store);
+/* A line for each that takes more than a page. */
+void listings_put_progress(const struct store *store, struct buffer *out);
 
 /* As store_want(), for the wants that lists.c answers; `id` "" where none is meant. `since`: only
  * what was asked for at this clock ms or later will do; 0: what is fresh enough. */

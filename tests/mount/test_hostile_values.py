@@ -9,7 +9,7 @@ import pytest
 
 from commands import assert_done, run, shell
 from harness import CBSFS, clean_environment
-from tree import contents
+from tree import MANY_LINES, contents
 
 pytestmark = pytest.mark.only("tencent")  # its servers and faults are in the words of API 3.0
 
@@ -47,7 +47,7 @@ def assert_harmless(found):
         name = os.path.basename(path)
         if path.endswith(".json"):
             json.loads(text)
-        elif text.endswith("\n") and "/.cbsfs/" not in path and name not in ("rollback", "error"):
+        elif text.endswith("\n") and "/.cbsfs/" not in path and name not in MANY_LINES:
             assert text.count("\n") == 1, (path, ascii(text[:300]))
 
 
@@ -116,7 +116,8 @@ def test_a_refusal_in_such_words(mnt, sim, what):
     keys = [line.split(" ", 1)[0] for line in mnt.read(mnt.path(".cbsfs", "stats")).splitlines()]
     assert len(keys) == len(set(keys))
     lines = mnt.stderr().splitlines()[logged:]
-    assert len(lines) == 2 and all(line.startswith("cbsfs: ") and not HIDDEN.search(line) for line in lines)
+    # Who says much of one kind is cut short in the log.
+    assert len(lines) <= 2 and all(line.startswith("cbsfs: ") and not HIDDEN.search(line) for line in lines)
 
 
 @pytest.mark.parametrize("what", ["colour", "lines", "C1", "override", "NUL", "a line of errors", "long", "format"])

@@ -325,7 +325,7 @@ def test_check(cloud, user):
     assert "tokenT" not in child.stdout and PASSWORD not in child.stdout
     cloud.role = "none"
     child = user.cbsfs("--check", **variables(cloud))
-    assert child.returncode == 1 and re.search(r"^FAIL  ListVolumes .*role reader", child.stdout, re.M), child.stdout
+    assert child.returncode == 1 and re.search(r"^FAIL  ListVolumes .*\n +remedy: .*role reader", child.stdout, re.M), child.stdout
     child = user.cbsfs("--check")
     assert child.returncode == 1 and re.search(r"^FAIL  credentials +no credentials: neither OS_CLOUD", child.stdout, re.M)
 

@@ -267,7 +267,7 @@ def test_he_ends_it_himself(stage, sim, somebody):
     with open_device():
         mount = personal_mount(stage, sim, somebody, background=True)
     # The device is needed for mounting only.
-    assert somebody.run("ls", mount.point).out.split() == ["README", "disks", "snapshots"]
+    assert somebody.run("ls", mount.point).out.split() == ["README", "disks", "groups", "regions", "snapshots"]
     assert_done(somebody.run("fusermount3", "-u", mount.point))
     wait_until(lambda: not mount.is_running(), 10, "the end of the daemon")
     stage.daemons.remove(mount)
@@ -361,7 +361,7 @@ $SOMEBODY fusermount3 -u "$point"
 
 
 @pytest.mark.parametrize("option, seen", [
-    ("allow_other", ["README", "disks", "snapshots", "root comes in"]), ("allow_root", ["root comes in"])])
+    ("allow_other", ["README", "disks", "groups", "regions", "snapshots", "root comes in"]), ("allow_root", ["root comes in"])])
 def test_others_in_a_mount_that_somebody_made(with_fuse_conf, sim, disk, option, seen):
     """With allow_other they may look, with allow_root nobody but root."""
     with sim.counting() as count:

@@ -62,7 +62,7 @@ def test_symlinks_cannot_be_unlinked(mnt, one):
 
 
 @pytest.mark.parametrize("relative", [
-    "disks/DISK/name", "disks/DISK/snapshots/one/name", "disks/DISK/snapshots/one/status", "disks/DISK/disk.json",
+    "disks/DISK/name", "disks/DISK/snapshots/one/id", "disks/DISK/snapshots/one/status", "disks/DISK/disk.json",
     "README"])
 def test_values_cannot_be_written(mnt, sim, one, relative):
     path = place(mnt, one, relative)

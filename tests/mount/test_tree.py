@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tree (design 3): what is where, one value a file, exact sizes, stable inodes, times."""
+import errno
 import json
 import os
 from datetime import timedelta
 
 import pytest
 
-from commands import assert_done, beijing, now, rfc3339, run, shell, wait_until
+from commands import assert_done, assert_refused, beijing, now, rfc3339, run, shell, wait_until
 from harness import CBSFS
 from providers import QUOTA
 
@@ -29,8 +30,15 @@ def entries(mnt, *find_arguments):
 def test_root(mnt):
     listed = set(lines(run("ls", "-A", mnt.point)))
     assert {"README", "disks", "snapshots"} <= listed
-    assert listed <= {"README", "disks", "snapshots", "regions"}
+    assert listed <= {"README", "disks", "snapshots", "groups", "regions"}
     assert "snapshots" in mnt.read(mnt.path("README"))
+
+
+@pytest.mark.only("qcloud", "openstack", "evs")
+def test_no_regions_where_the_cloud_does_not_tell_them(mnt):
+    assert "regions" not in mnt.list()
+    assert "regions/" not in mnt.read(mnt.path("README"))
+    assert_refused(run("ls", mnt.path("regions")), errno.ENOENT)
 
 
 def test_control_directory_is_there_but_not_listed(mnt):
@@ -241,7 +249,8 @@ def test_modes(mnt, disk):
         elif kind == "d" and path != mnt.path("snapshots"):
             parts = os.path.relpath(path, mnt.point).split("/")
             of_snapshots = parts[0] == "disks" and len(parts) in (3, 4) and parts[2] == "snapshots"
-            assert mode == (0o755 if of_snapshots else 0o555), path
+            of_groups = parts[0] == "groups" and len(parts) < 3
+            assert mode == (0o755 if of_snapshots or of_groups else 0o555), path
         else:
             assert kind in "dl", path
 

@@ -4,6 +4,9 @@ import json
 
 from commands import assert_done, run
 
+# Files of disks and snapshots that are no single value and no JSON: dry runs, reasons, lists.
+MANY_LINES = {"rollback", "error", "copy_to", "new_disk", "tags", "images"}
+
 READ_ALL = """
 import json, os, sys
 found = {}

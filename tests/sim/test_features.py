@@ -168,6 +168,9 @@ def test_what_one_region_refuses_is_told_inside_of_a_success(new):
         ("ap-nowhere", "InvalidParameterValue", False), ("ap-singapore", "Success", True),
         ("ap-guangzhou", "InvalidParameterValue", False)]
     assert "ap-nowhere" in results[0]["Message"]
+    assert client.stats()["changes"] == {"CopySnapshotCrossRegions": 1}
+    assert copy(client, "ap-nowhere")[0]["Code"] == "InvalidParameterValue"
+    assert client.stats()["changes"] == {"CopySnapshotCrossRegions": 1} and client.stats()["errors"] == {}
     assert snapshot(Client(client.port, region="ap-singapore"), results[1]["SnapshotId"])["SnapshotName"] == "每日"
 
 
@@ -226,7 +229,7 @@ def test_an_order_whose_answer_was_lost_is_not_carried_out_twice(new):
     with pytest.raises(OSError):
         client.call("CreateDisks", ORDER)
     assert len(client.call("CreateDisks", ORDER)["DiskIdSet"]) == 1
-    assert len(disks(client)) == 5
+    assert len(disks(client)) == 5 and client.stats()["changes"] == {"CreateDisks": 1}
 
 
 def test_without_a_token_each_order_counts(new):

@@ -9,7 +9,9 @@ import time
 import pytest
 
 from commands import assert_done, finish, run, shell, start, wait_until
-from subject import MODES, Problems, needs_library, numbers, report, simulator, subject  # noqa: F401 (fixtures)
+from harness import REGION
+from stage import Stage
+from subject import MODES, Problems, Subject, needs_library, numbers, report, simulator, subject  # noqa: F401 (fixtures)
 
 pytestmark = needs_library
 
@@ -328,3 +330,55 @@ def test_operation(subject, simulator, kind, mode):  # noqa: F811
     if not died and leaked > 0:
         problems.append(f"{leaked} blocks leaked in {tried} operations")
     report(f"{kind.__name__.lower()} ({mode})", tried, total, problems)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_entering_a_region(tmp_path, mode):
+    """Once in the life of a mount: so each number has a mount of its own."""
+    stage = Stage(tmp_path / "simulator")
+    region = "ap-beijing"
+    problems = Problems()
+
+    def launch():
+        victim.launch()
+        assert victim.wait(), victim.words()
+
+    def enter():
+        return run("ls", victim.path("regions", region, "disks"), timeout=LIMIT)
+
+    def enters_again():
+        return enter().out == f"{disk}\n" and run("ls", victim.path("regions")).out == f"{region}\n"
+
+    try:
+        cloud = stage.simulator("--region", f"{REGION},{region}", "--rate", "0")
+        record = cloud.disk_record()
+        disk = record["DiskId"]
+        cloud.patch(region=region, disks={disk: record})
+        victim = Subject(str(tmp_path), cloud)
+        launch()
+        victim.allocations.fail(0)
+        assert enter().out == f"{disk}\n"
+        total = victim.allocations.count
+        assert enters_again() and victim.stop() == 0
+        left = victim.allocations.live
+        tried = 0
+        for number in numbers(total):
+            tried += 1
+            launch()
+            victim.allocations.fail(number, mode)
+            result = enter()
+            victim.allocations.fail(0)
+            if result.status == 0 and result.out != f"{disk}\n":
+                problems.append(f"allocation {number}: {result}")
+            try:
+                wait_until(enters_again, 10)
+            except AssertionError:
+                problems.append(f"allocation {number}: not usable any more: {enter()} {victim.words()}")
+            status = victim.stop()
+            if status != 0 or victim.allocations.live > left:
+                problems.append(f"allocation {number}: ended with {status}, {victim.allocations.live - left} more blocks")
+        report(f"entering a region ({mode})", tried, total, problems)
+    finally:
+        victim.clear()
+        problems_of_simulator = stage.close()
+    assert not problems_of_simulator

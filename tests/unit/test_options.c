@@ -265,7 +265,7 @@ static void test_refused(void **state)
         {"--demo", "no mountpoint"},
         {"--demo ap-guangzhou /m", "--demo takes a MOUNTPOINT only"},
         {"--demo /m -o endpoint=https://h", "not with --demo"},
-        {"--check ap-guangzhou /m", "--check takes [SOURCE] only"},
+        {"--check ap-guangzhou /m more", "more: one word too many"},
         {"/m -o config=/nonexistent/cbsfs", "/nonexistent/cbsfs: cannot read it"},
     };
 
@@ -529,6 +529,13 @@ static void test_region_is_optional_for_openstack(void **state)
     assert_string_equal(options.region, "");
     assert_string_equal(options.profile, "lab");
     assert_string_equal(fuse_words(&options), " -ofsname=cbsfs:lab@openstack -osubtype=cbsfs");
+    options_free(&options);
+
+    /* What was found is told as what was given is, which comes first. */
+    assert_int_equal(parse(&options, "/m -o provider=openstack"), 0);
+    options.found_profile = strdup("lab");
+    assert_int_equal(options_complete(&options, "RegionOne", reason, sizeof(reason)), 0);
+    assert_string_equal(fuse_words(&options), " -ofsname=cbsfs:lab@RegionOne -osubtype=cbsfs");
     options_free(&options);
 
     assert_int_equal(parse(&options, "/m -o provider=evs"), 0);

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`cbsfs --check`: one row for each cause, and below each that fails what helps."""
+import os
+import pty
+import re
+import signal
+import subprocess
+
+import pytest
+
+from commands import assert_done, run, wait_until
+from harness import CBSFS, SECRET_ID, SECRET_KEY, clean_environment
+
+pytestmark = pytest.mark.only("tencent")
+
+SIMULATOR = ("--disks", "2", "--snapshots", "2")
+
+
+class Check:
+    """Somebody who types it, in a home of his own."""
+
+    def __init__(self, home, endpoint):
+        self.home, self.endpoint = str(home), endpoint
+
+    def environment(self, **variables):
+        return clean_environment(self.home, self.home, {"TENCENTCLOUD_SECRET_ID": SECRET_ID,
+                                                        "TENCENTCLOUD_SECRET_KEY": SECRET_KEY, **variables})
+
+    def words(self, *words, endpoint=None, options=()):
+        option = ",".join([f"endpoint={endpoint or self.endpoint}", "timeout=3", *options])
+        return [CBSFS, "--check", *(words or ("ap-guangzhou",)), "-o", option]
+
+    def run(self, *words, endpoint=None, options=(), **variables):
+        child = subprocess.run(self.words(*words, endpoint=endpoint, options=options), capture_output=True, text=True,
+                               timeout=60, env=self.environment(**variables), check=False)
+        return Table(child)
+
+    def at_terminal(self, **variables):
+        """Everything that a terminal gets."""
+        master, slave = pty.openpty()
+        with subprocess.Popen(self.words(), stdin=slave, stdout=slave, stderr=slave, text=True,
+                              env=self.environment(**{"TERM": "xterm", **variables})) as child:
+            os.close(slave)
+            text = b""
+            try:
+                while piece := os.read(master, 4096):
+                    text += piece
+            except OSError:
+                pass
+            os.close(master)
+            assert child.wait() == 0, text
+        return text.decode()
+
+
+class Table:
+    def __init__(self, child):
+        self.status, self.text, self.err = child.returncode, child.stdout, child.stderr
+        self.rows, last = {}, None
+        for line in child.stdout.splitlines()[:-1]:
+            row = re.fullmatch(r"(PASS|FAIL|WARN|SKIP)  (\S.{31}) (.+)", line)
+            remedy = re.fullmatch(r" {31}remedy: (\S.*)", line)
+            assert row or remedy, f"{line!r}\n{child.stdout}{child.stderr}"
+            if row:
+                last = row[2].strip()
+                # What others have left on this machine is not of this test.
+                if not (last.endswith("mount") and row[1] == "WARN"):
+                    self.rows[last] = [row[1], row[3], None]
+            elif last in self.rows:
+                self.rows[last][2] = remedy[1]
+        failed = [name for name, row in self.rows.items() if row[0] == "FAIL"]
+        assert child.stdout.splitlines()[-1] == f"{len(failed)} failed"
+        assert self.status == (1 if failed else 0)
+        self.failed = failed
+        for name in failed:
+            assert self.rows[name][2], f"no remedy for {name}: {child.stdout}"
+
+    def __getitem__(self, name):
+        return self.rows[name]
+
+
+@pytest.fixture
+def check(sim, tmp_path):
+    return Check(tmp_path, sim.endpoint)
+
+
+def test_all_is_well(check, sim):
+    with sim.counting() as count:
+        table = check.run()
+    assert not table.failed and table.err == ""
+    assert list(table.rows)[:8] == ["configuration", "credentials", "endpoint", "DNS", "connection", "clock", "key", "region"]
+    asked = ["DescribeDisks", "DescribeSnapshots", "DescribeSnapshotSharePermission", "DescribeSnapshotGroups",
+             "DescribeAutoSnapshotPolicies", "DescribeRegions"]
+    assert all(table[action][:2] == ["PASS", "allowed"] for action in asked)
+    assert count.total == len(asked) and count.change_requests == 0
+    assert table["changes"][0] == "SKIP" and "CreateSnapshot" in table["changes"][1]
+    assert table["/dev/fuse"][0] == table["fusermount3"][0] == "PASS"
+    assert "\033" not in table.text and SECRET_KEY not in table.text
+
+
+def test_which_credentials(check):
+    without = {"TENCENTCLOUD_SECRET_ID": None, "TENCENTCLOUD_SECRET_KEY": None}
+    row = check.run(CBSFS_METADATA_ENDPOINT="http://127.0.0.1:9", **without)["credentials"]
+    assert row[0] == "FAIL" and "TENCENTCLOUD_SECRET_ID" in row[1] and "~/.tccli/default.credential" in row[1]
+    assert "tccli configure" in row[2]
+    folder = os.path.join(check.home, ".tencentcloud")
+    os.makedirs(folder)
+    path = os.path.join(folder, "credentials")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"[default]\nsecret_id = {SECRET_ID}\nsecret_key = {SECRET_KEY}\n")
+    os.chmod(path, 0o644)
+    row = check.run(**without)["credentials"]
+    assert row[0] == "FAIL" and path.split("/")[-2] in row[1] and "chmod 600" in row[2]
+    os.chmod(path, 0o600)
+    row = check.run(**without)["credentials"]
+    assert row[0] == "PASS" and "mode 0600" in row[1] and ".tencentcloud/credentials" in row[1]
+
+
+def test_a_wrong_key(check):
+    table = check.run(TENCENTCLOUD_SECRET_KEY="wrong")
+    assert table.failed == ["key"] and "AuthFailure.SignatureFailure" in table["key"][1]
+    assert "RequestId" in table["key"][1] and "secret id or key" in table["key"][2]
+    assert "DescribeDisks" not in table.rows
+
+
+@pytest.mark.parametrize("endpoint, row, remedy", [
+    ("https://no-such-host.invalid", "DNS", "resolv.conf"),
+    ("http://127.0.0.1:9", "connection", "nothing listens there"),
+    ("https://127.0.0.1:PORT", "TLS", "certificates")])
+def test_what_is_in_the_way(check, sim, endpoint, row, remedy):
+    table = check.run(endpoint=endpoint.replace("PORT", str(sim.port)))
+    assert table.failed == [row] and remedy in table[row][2]
+    before = ["DNS", "connection", "TLS"]
+    assert all(table[name][0] == "PASS" for name in before[:before.index(row)])
+    assert "key" not in table.rows and table["/dev/fuse"][0] == "PASS"
+
+
+def test_a_clock_that_is_wrong(own, tmp_path):
+    sim = own.simulator()
+    sim.faults({"action": "*", "kind": "clock", "seconds": 3600, "times": 0})
+    table = Check(tmp_path, sim.endpoint).run()
+    assert table.failed == ["clock"] and "timedatectl" in table["clock"][2] and "3600 s" in table["clock"][1]
+
+
+def test_permissions_one_by_one(check, sim):
+    sim.faults(*({"action": action, "kind": "error", "code": "UnauthorizedOperation", "message": "no", "times": 0}
+                 for action in ("DescribeSnapshots", "DescribeSnapshotGroups")))
+    table = check.run()
+    assert table.failed == ["DescribeSnapshots"]
+    assert "name/cvm:DescribeSnapshots" in table["DescribeSnapshots"][2]
+    # Only some files need this one; the exit status is about mounting.
+    assert table["DescribeSnapshotGroups"][0] == "WARN" and "name/cvm:DescribeSnapshotGroups" in table["DescribeSnapshotGroups"][2]
+    assert table["DescribeSnapshotSharePermission"][0] == "SKIP" and table["DescribeRegions"][0] == "PASS"
+
+
+def test_a_region_that_is_none(check, sim):
+    sim.fault("DescribeDisks", "error", code="UnsupportedRegion", message="no such region", times=0)
+    assert check.run().failed == ["region"]
+
+
+def test_the_place(check, tmp_path):
+    gone, file = tmp_path / "gone", tmp_path / "file"
+    table = check.run("ap-guangzhou", str(gone))
+    assert table.failed == ["mountpoint"] and "mkdir -p" in table["mountpoint"][2]
+    file.write_text("")
+    assert check.run("ap-guangzhou", str(file)).failed == ["mountpoint"]
+    assert not check.run("ap-guangzhou", str(tmp_path)).failed
+    child = subprocess.run([CBSFS, "--check", "a", "b", "c"], capture_output=True, text=True, check=False)
+    assert child.returncode == 1 and "one word too many" in child.stderr
+
+
+def test_a_mount_that_was_left(own, tmp_path):
+    sim = own.simulator()
+    mount = own.mount(sim)
+    here = Check(tmp_path, sim.endpoint)
+    assert not here.run("ap-guangzhou", mount.point).failed
+    # One that does not answer holds nobody up.
+    os.kill(mount.pid, signal.SIGSTOP)
+    try:
+        table = here.run("ap-guangzhou", mount.point)
+        assert table.failed == ["silent mount"] and mount.point in table["silent mount"][1]
+    finally:
+        os.kill(mount.pid, signal.SIGCONT)
+    own.daemons.remove(mount)
+    mount.kill()
+    mount.process.wait()
+    try:
+        table = here.run("ap-guangzhou", mount.point)
+        assert table.failed == ["stale mount"] and mount.point in table["stale mount"][2]
+        assert not here.run("ap-guangzhou").failed  # elsewhere it hinders nobody
+        assert_done(run("sh", "-c", table["stale mount"][2]))
+    finally:
+        run("fusermount3", "-uz", mount.point)
+    wait_until(lambda: not mount.is_mounted(), 5)
+    assert not here.run("ap-guangzhou", mount.point).failed
+
+
+# --- at a terminal ------------------------------------------------------------------------------------------------
+
+def test_colour_and_progress_at_a_terminal(check, sim):
+    sim.fault("DescribeSnapshots", "delay", ms=300, times=0)
+    text = check.at_terminal()
+    assert "\033[32mPASS\033[m  DescribeDisks" in text
+    assert "trying DescribeSnapshots ..." in text
+    # Each is taken away before what is known is written.
+    shown = [piece for piece in re.split("\r\033\\[K", text) if piece]
+    assert not any("trying" in line and "PASS" in line for piece in shown for line in piece.splitlines())
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colour_where_none_is_wanted(check, variables):
+    text = check.at_terminal(**variables)
+    assert re.search("^PASS  DescribeDisks", text, re.MULTILINE) and "\033[32m" not in text
