@@ -164,6 +164,7 @@ int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
 int stats_render(struct fs *fs, const struct node *node, struct buffer *out);
 int metrics_render(struct fs *fs, const struct node *node, struct buffer *out);
 int events_before_render(struct fs *fs, const struct node *node, struct buffer *out);
+int readme_render(struct fs *fs, const struct node *node, struct buffer *out);
 int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
 int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
 enum { POLICIES_IDS, POLICIES_WHOLE };
