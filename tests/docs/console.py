@@ -41,7 +41,7 @@ Step = namedtuple("Step", "line kind words output")
 NOT_RUN = {
     r"contrib/(check|coverage|bench|install-dependencies)\b": "it is what runs this, or what that runs",
     r"(VALGRIND_WHOLE=1|TORTURE_SECONDS=0|CI=true) contrib/check": "it is what runs this, for longer",
-    r"contrib/demo\b": "test_the_first_commands_are_run",
+    r"contrib/demo\b": "tests/docs/test_demo.py runs it",
     r"tests/\S+( |$)": "contrib/check runs it",
     r"git clone ": "needs the network",
     r"(sudo|apt|apt-get|systemctl|journalctl) ": "changes or asks the system's own services; tests/system tries what it can",
