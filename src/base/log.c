@@ -99,11 +99,11 @@ uint64_t log_lost(void)
 void log_find_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");
-    uintmax_t device, inode;
     struct stat status;
-    state.is_journal = stream != NULL && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
-                       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
-                       status.st_ino == inode;
+    char *rest;
+    state.is_journal = stream != NULL && fstat(STDERR_FILENO, &status) == 0 &&
+                       strtoumax(stream, &rest, 10) == status.st_dev && *rest == ':' &&
+                       strtoumax(rest + 1, &rest, 10) == status.st_ino && *rest == '\0';
 }
 
 void log_begin_service(void)

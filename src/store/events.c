@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,13 @@ struct events {
     struct kind kinds[KINDS];
     struct events_reader *readers;
     int64_t number, last;
+    bool is_spoilt; /* the line that is being made */
 };
+
+size_t events_memory(const struct events *events)
+{
+    return events != NULL ? events->now.space + events->before.space : 0;
+}
 
 struct events *events_new(void)
 {
@@ -117,39 +124,46 @@ static void append(struct events *events, const char *line)
     now->length += length + 1;
 }
 
-static void put_text(json_t *object, const char *key, const char *value)
+/* A line with a member missing would be another one: it is lost as a whole. */
+static void put_new(struct events *events, json_t *object, const char *key, json_t *value)
+{
+    events->is_spoilt |= json_object_set_new(object, key, value) != 0;
+}
+
+static void put_text(struct events *events, json_t *object, const char *key, const char *value)
 {
     struct buffer clean;
     buffer_init(&clean, 0);
-    if (buffer_put_printable(&clean, value) == 0)
-        json_object_set_new(object, key, json_string(clean.data));
+    (void)buffer_put_printable(&clean, value);
+    put_new(events, object, key, clean.error == 0 ? json_string(clean.data) : NULL);
     buffer_free(&clean);
 }
 
-static void put_member(json_t *object, const char *key, const char *value)
+static void put_member(struct events *events, json_t *object, const char *key, const char *value)
 {
     if (key[0] == '#')
-        json_object_set_new(object, key + 1, json_integer(strtoll(value, NULL, 10)));
+        put_new(events, object, key + 1, json_integer(strtoll(value, NULL, 10)));
     else
-        put_text(object, key, value);
+        put_text(events, object, key, value);
 }
 
 static json_t *begin_line(struct events *events, int64_t time, const char *name)
 {
     char text[TIMESTAMP_SIZE];
     json_t *object = json_object();
+    events->is_spoilt = object == NULL;
     timestamp_format(time, text);
     /* Counted whether or not it can be told. */
-    json_object_set_new(object, "number", json_integer((json_int_t)++events->number));
-    put_text(object, "time", text);
-    put_text(object, "event", name);
+    put_new(events, object, "number", json_integer((json_int_t)++events->number));
+    put_text(events, object, "time", text);
+    put_text(events, object, "event", name);
     events->last = time;
     return object;
 }
 
 static void end_line(struct events *events, json_t *object)
 {
-    char *line = object != NULL ? fields_print(object) : NULL;
+    char *line = events->is_spoilt ? NULL : fields_print(object);
     if (line != NULL)
         append(events, line);
     free(line);
@@ -173,8 +187,8 @@ static struct kind *find_kind(struct events *events, const char *name)
 static void tell_left_out(struct events *events, struct kind *kind)
 {
     json_t *object = begin_line(events, events->last, "left_out");
-    put_text(object, "of", kind->name);
-    json_object_set_new(object, "count", json_integer((json_int_t)kind->left_out));
+    put_text(events, object, "of", kind->name);
+    put_new(events, object, "count", json_integer((json_int_t)kind->left_out));
     kind->left_out = 0;
     end_line(events, object);
 }
@@ -221,7 +235,7 @@ void events_add(struct events *events, int64_t time, const char *name, ...)
          key = va_arg(arguments, const char *)) {
         const char *value = va_arg(arguments, const char *);
         if (value != NULL && value[0] != '\0')
-            put_member(object, key, value);
+            put_member(events, object, key, value);
     }
     va_end(arguments);
     end_line(events, object);

@@ -179,6 +179,24 @@ def test_a_credential_that_is_refused(own):
                events(mount, event="credential_accepted"), 15, "the credential is accepted again")
 
 
+@pytest.mark.only("tencent")
+def test_another_region(own):
+    sim = own.simulator("--region", "ap-guangzhou,ap-beijing", "--disks", 1)
+    mount = own.mount(sim, "ttl=1")
+    record = sim.disk_record()
+    disk = record["DiskId"]
+    sim.patch(region="ap-beijing", disks={disk: record})
+    there = mount.path("regions", "ap-beijing", "disks", disk, "snapshots")
+    assert assert_done(run("ls", there)).out == ""
+    assert [event["event"] for event in events(mount)] == ["mounted"]
+    assert_done(run("mkdir", os.path.join(there, "one")))
+    appeared = wait_for_event(mount, event="snapshot_appeared", disk=disk)
+    assert appeared["region"] == "ap-beijing"
+    assert appeared["path"] == f"regions/ap-beijing/disks/{disk}/snapshots/one"
+    assert wait_for_event(mount, event="job_accepted", disk=disk)["path"] == appeared["path"]
+    assert_done(run("cat", os.path.join(there, "one", "wait")))
+
+
 # --- following ----------------------------------------------------------------------------------------------------
 
 def test_a_listing_is_not_disturbed(mnt):

@@ -8,9 +8,11 @@
 
 #include "../../src/app/credentials_parts.h"
 #include "cbsfs/buffer.h"
+#include "cbsfs/events.h"
 #include "cbsfs/fields.h"
 #include "cbsfs/http.h"
 #include "cbsfs/keystone.h"
+#include "cbsfs/mount_helper.h"
 #include "cbsfs/openstack_settings.h"
 #include "cbsfs/options.h"
 #include "cbsfs/timestamp.h"
@@ -493,6 +495,28 @@ static void options_are_parsed(void **state)
     close(file);
 }
 
+static int translate_words(void)
+{
+    static char program[] = "mount.fuse.cbsfs", region[] = "ap-guangzhou", point[] = "/mnt";
+    static char o[] = "-o", list[] = "rw,_netdev";
+    char *words[] = {program, region, point, o, list, NULL};
+    struct mount_helper helper;
+    char reason[256];
+    int status = mount_helper_translate(&helper, 5, words, reason, sizeof(reason));
+    if (status == 0)
+        assert_string_equal(helper.words[6], "fsname=ap-guangzhou");
+    else
+        assert_null(helper.words);
+    mount_helper_free(&helper);
+    return status;
+}
+
+static void mounts_words_are_translated(void **state)
+{
+    (void)state;
+    torture(translate_words);
+}
+
 static char json_path[64], ini_path[64];
 
 static int read_files(void)
@@ -601,16 +625,63 @@ static void credential_files_are_read(void **state)
     close(ini);
 }
 
+/* --- events -------------------------------------------------------------------------------------
+ */
+
+/* A line is there as a whole, or not at all. */
+static int tell_and_follow(void)
+{
+    struct events *events = events_new();
+    struct events_reader reader = {0};
+    const char *bytes;
+    size_t at = 0, length;
+    if (events == NULL)
+        return -ENOMEM;
+    events_open(events, &reader);
+    for (int i = 0; i < 40; i++)
+        events_add(events, i, "told", "path", "disks/disk-1\n", "#job", "7", "message",
+                   "a text that is long enough for the first piece of memory to be too small for "
+                   "all of these lines, so that it has to grow while somebody reads along",
+                   (char *)NULL);
+    while ((length = events_read(&reader, at, 1 << 20, &bytes)) > 0) {
+        for (const char *line = bytes, *end; line < bytes + length; line = end + 1) {
+            end = memchr(line, '\n', (size_t)(bytes + length - line));
+            assert_non_null(end);
+            assert_memory_equal(line, "{\"number\":", 10);
+            assert_memory_equal(end - 10, "ds along\"}", 10);
+            assert_non_null(memmem(line, (size_t)(end - line), "\"job\":7,\"message\":", 18));
+        }
+        at += length;
+    }
+    events_close(&reader);
+    events_free(events);
+    return 0;
+}
+
+static void events_are_told(void **state)
+{
+    (void)state;
+    torture(tell_and_follow);
+}
+
 int main(void)
 {
     torture_begin();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_listing_is_decoded),  cmocka_unit_test(lists_are_decoded),
-        cmocka_unit_test(a_record_is_printed),   cmocka_unit_test(a_record_is_parsed),
-        cmocka_unit_test(calls_are_encoded),     cmocka_unit_test(the_catalogue_learns_and_changes),
-        cmocka_unit_test(a_freed_name_is_noted), WORLD_TEST(the_store_asks_and_changes),
-        cmocka_unit_test(options_are_parsed),    cmocka_unit_test(credential_files_are_read),
-        cmocka_unit_test(clouds_are_read),       cmocka_unit_test(a_login_is_encoded_and_decoded),
+        cmocka_unit_test(a_listing_is_decoded),
+        cmocka_unit_test(lists_are_decoded),
+        cmocka_unit_test(a_record_is_printed),
+        cmocka_unit_test(a_record_is_parsed),
+        cmocka_unit_test(calls_are_encoded),
+        cmocka_unit_test(the_catalogue_learns_and_changes),
+        cmocka_unit_test(a_freed_name_is_noted),
+        WORLD_TEST(the_store_asks_and_changes),
+        cmocka_unit_test(options_are_parsed),
+        cmocka_unit_test(mounts_words_are_translated),
+        cmocka_unit_test(credential_files_are_read),
+        cmocka_unit_test(events_are_told),
+        cmocka_unit_test(clouds_are_read),
+        cmocka_unit_test(a_login_is_encoded_and_decoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,7 +185,8 @@ static void test_without_credentials(void **state)
     (void)state;
     assert_non_null(subject.loop);
     char *text = check(&subject, &failures);
-    assert_non_null(strstr(text, "FAIL  credentials                      no credentials anywhere\n"));
+    assert_non_null(
+        strstr(text, "FAIL  credentials                      no credentials anywhere\n"));
     assert_null(strstr(text, "endpoint"));
     assert_true(failures >= 1);
     assert_int_equal(count(text, "FAIL  "), failures);
@@ -244,7 +245,8 @@ static void test_without_a_cloud(void **state)
                                     .credentials_origin = origin,
                                     .origin_data = (char[]){"a test"}};
     char *text = check(&subject, &failures);
-    assert_non_null(strstr(text, "PASS  credentials                      a test, id AKID...wxyz\n"));
+    assert_non_null(
+        strstr(text, "PASS  credentials                      a test, id AKID...wxyz\n"));
     assert_non_null(strstr(text, "PASS  DNS"));
     assert_non_null(strstr(text, "FAIL  connection"));
     assert_null(strstr(text, "TLS"));
