@@ -96,10 +96,12 @@ _cbsfs() {
             if [ "$places" -eq 0 ] && [[ $kind == mount || $kind == check ]]; then
                 mapfile -t COMPREPLY < <(compgen -W "$(_cbsfs_sources)" -- "$current")
             fi
-            if [ "$kind" != check ] && { [ "$places" -eq 0 ] || [ "$kind$places" = mount1 ]; }; then
+            case $kind$places in
+            mount0 | demo0 | clean0 | mount1 | check1)
                 compopt -o filenames
                 mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -d -- "$current")
-            fi
+                ;;
+            esac
             ;;
         esac
     fi

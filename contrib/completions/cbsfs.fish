@@ -87,4 +87,4 @@ complete -c cbsfs -s d -d 'show what the kernel asks'
 complete -c cbsfs -s o -x -a '(__cbsfs_options)' -d options
 complete -c cbsfs -n '__cbsfs_places 0; and not __fish_seen_argument -l demo -l clean' -a '(__cbsfs_sources)' -d source
 complete -c cbsfs -n '__cbsfs_places 0; and not __fish_seen_argument -l check' -a '(__fish_complete_directories)'
-complete -c cbsfs -n '__cbsfs_places 1; and not __fish_seen_argument -l check -l demo -l clean' -a '(__fish_complete_directories)'
+complete -c cbsfs -n '__cbsfs_places 1; and not __fish_seen_argument -l demo -l clean' -a '(__fish_complete_directories)'

@@ -66,6 +66,8 @@ size_t events_read(struct events_reader *reader, size_t offset, size_t size, con
 size_t events_size(struct events *events);
 /* Appends what was in `events` before it began anew. 0 or the buffer's error. */
 int events_put_before(const struct events *events, struct buffer *out);
+/* Bytes that are allocated for both; grows in large steps. */
+size_t events_memory(const struct events *events);
 /* Seconds; 0: none yet. */
 int64_t events_last(const struct events *events);
 

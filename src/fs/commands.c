@@ -27,6 +27,7 @@
 
 const char *command_line(const char *text, char *line, size_t size)
 {
+    text += strspn(text, " \t");
     size_t length = strcspn(text, "\n");
     if (text[length] != '\0' && text[length + strspn(text + length, "\r\n")] != '\0')
         return "a command is one line";

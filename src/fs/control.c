@@ -20,9 +20,11 @@ int fs_refuse(struct fs *fs, const struct node *node, const char *name, const ch
         size_t used = strlen(path);
         snprintf(path + used, sizeof(path) - used, "%s%s", used > 0 ? "/" : "", name);
     }
+    const char *id = node->snapshot != NULL ? snapshot_text(node->snapshot, SNAPSHOT_ID)
+                     : node->group != NULL  ? groups_id(node)
+                                            : NULL;
     return store_refuse(region->store, node->disk != NULL ? disk_text(node->disk, DISK_ID) : NULL,
-                        node->snapshot != NULL ? snapshot_text(node->snapshot, SNAPSHOT_ID) : NULL,
-                        path, operation, status, reason);
+                        id, path, operation, status, reason);
 }
 
 /* --- rollback: 1 | yes | DISK-ID, then stop and start -------------------------------- */

@@ -25,7 +25,8 @@ int stats_render(struct fs *fs, const struct node *node, struct buffer *out)
                   fs->requests);
     /* What is allocated, whatever of it malloc has from the kernel: a leak shows here first. */
     struct mallinfo2 memory = mallinfo2();
-    return buffer_printf(out, "memory %zu\n", memory.uordblks + memory.hblkhd);
+    return buffer_printf(out, "memory %zu\nmemory_events %zu\n", memory.uordblks + memory.hblkhd,
+                         events_memory(fs->settings.events));
 }
 
 int events_before_render(struct fs *fs, const struct node *node, struct buffer *out)

@@ -322,40 +322,6 @@ static int render_refused(struct fs *fs, const struct node *node, struct buffer 
 
 /* --- the mount's own ----------------------------------------------------------------- */
 
-static int readme(struct fs *fs, const struct node *node, struct buffer *out)
-{
-    return buffer_printf(
-        out,
-        "This is %s, mounted by cbsfs. A directory is a snapshot.\n"
-        "\n"
-        "disks/ID/                     one disk; also as disks/NAME when no other disk has that "
-        "name\n"
-        "disks/ID/snapshots/           its snapshots, each a directory named after it\n"
-        "disks/ID/latest               the newest that is ready\n"
-        "snapshots/ID                  every snapshot by its id\n"
-        "%s"
-        ".cbsfs/                       (not listed) stats, metrics, events, errors, jobs, config, "
-        "refresh, "
-        "log_level\n"
-        "\n"
-        "make one                      mkdir disks/ID/snapshots/before-upgrade\n"
-        "how far it is                 cat disks/ID/snapshots/before-upgrade/status\n"
-        "wait until it is ready        cat disks/ID/snapshots/before-upgrade/wait\n"
-        "what a rollback would do      cat disks/ID/snapshots/before-upgrade/rollback\n"
-        "roll the disk back to it      cat disks/ID/id > "
-        "disks/ID/snapshots/before-upgrade/rollback\n"
-        "rename it                     mv disks/ID/snapshots/before-upgrade "
-        "disks/ID/snapshots/kept\n"
-        "delete it                     rmdir disks/ID/snapshots/kept   (mounted with -o "
-        "allow_delete)\n"
-        "why something failed          cat disks/ID/error\n"
-        "look again at once            echo 1 > .cbsfs/refresh\n",
-        store_provider(node->region->store)->title,
-        fs->shows_regions
-            ? "regions/REGION/               disks/ and snapshots/ of another region\n"
-            : "");
-}
-
 static int control_version(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
@@ -462,7 +428,7 @@ _Static_assert(SNAPSHOT_FILES + sizeof(snapshot_files) / sizeof(snapshot_files[0
                "a snapshot's files have numbers");
 
 const struct file static_files[] = {
-    {"README", 0, readme, 0},
+    {"README", 0, readme_render, 0},
     {"version", 0, control_version, 0},
     {"config", 0, control_config, 0},
     {"stats", FILE_VOLATILE, stats_render, 0},

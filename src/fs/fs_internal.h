@@ -164,6 +164,7 @@ int rollback_render(struct fs *fs, const struct node *node, struct buffer *out);
 int stats_render(struct fs *fs, const struct node *node, struct buffer *out);
 int metrics_render(struct fs *fs, const struct node *node, struct buffer *out);
 int events_before_render(struct fs *fs, const struct node *node, struct buffer *out);
+int readme_render(struct fs *fs, const struct node *node, struct buffer *out);
 int feature_render(struct fs *fs, const struct node *node, struct buffer *out);
 int shares_render(struct fs *fs, const struct node *node, struct buffer *out);
 enum { POLICIES_IDS, POLICIES_WHOLE };
@@ -268,6 +269,7 @@ int groups_find(struct region *region, enum node_kind kind, uint64_t key, unsign
 void groups_path(const struct node *node, char *path, size_t size);
 /* When it was made: seconds, or TIMESTAMP_NONE. */
 int64_t groups_time(const struct node *node);
+const char *groups_id(const struct node *node);
 /* The operations, of groups/ and of what is in it. */
 void groups_lookup(struct request *request);
 void groups_lookup_in(struct request *request, const struct node *parent);

@@ -148,6 +148,11 @@ void groups_path(const struct node *node, char *path, size_t size)
              last[0] != '\0' ? "/" : "", last);
 }
 
+const char *groups_id(const struct node *node)
+{
+    return text_of(node->group, "id");
+}
+
 int64_t groups_time(const struct node *node)
 {
     return created_of(node->group);

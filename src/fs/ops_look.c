@@ -57,36 +57,42 @@ static void lookup_in_control(struct request *request)
     reply_error(request, -ENOENT);
 }
 
+static void reply_static(struct request *request, struct region *region, unsigned file)
+{
+    struct node node;
+    node_of_static(region, file, &node);
+    reply_entry(request, &node);
+}
+
 static void lookup_in_regions(struct request *request)
 {
     struct fs *fs = request->fs;
-    struct node node;
+    struct region *home = region_home(fs), *region = region_named(fs, request->name);
+    if (strcmp(request->name, home->id) == 0) {
+        reply_static(request, home, STATIC_HOME);
+        return;
+    }
+    if (request->name[0] == '.') {
+        reply_error(request, -ENOENT);
+        return;
+    }
     int status = 0;
-    if (strcmp(request->name, region_home(fs)->id) == 0) {
-        node_of_static(region_home(fs), STATIC_HOME, &node);
-        reply_entry(request, &node);
-        return;
-    }
-    struct region *region = region_named(fs, request->name);
-    if (regions_are_refused(fs) && strcmp(request->name, refused_file.name) == 0) {
-        node_of_static(region_home(fs), STATIC_REFUSED, &node);
-        reply_entry(request, &node);
-        return;
-    }
-    if (region == NULL && request->name[0] != '.') {
+    /* One that was told of once stays. */
+    if (region == NULL) {
         if (request_wait(request, WANT_REGIONS, NULL))
             return;
+        regions_note_refusal(fs, request->status);
         status = regions_learn(fs);
         region = region_named(fs, request->name);
     }
-    if (region != NULL) {
-        node_of_static(region, STATIC_REGION, &node);
-        reply_entry(request, &node);
-    } else if (status != 0) {
+    if (region != NULL)
+        reply_static(request, region, STATIC_REGION);
+    else if (regions_are_refused(fs) && strcmp(request->name, refused_file.name) == 0)
+        reply_static(request, home, STATIC_REFUSED);
+    else if (status != 0)
         reply_error(request, status);
-    } else {
+    else
         reply_missing(request);
-    }
 }
 
 /* Nothing is asked of the region before somebody looks into these. */

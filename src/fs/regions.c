@@ -89,11 +89,11 @@ static int add_named(struct fs *fs, const char *id)
     if (strcmp(id, region_home(fs)->id) == 0 || region_named(fs, id) != NULL)
         return 0;
     unsigned number = free_number(fs, id);
-    if (number == 0) {
+    if (number != 0)
+        return add(fs, number, id);
+    if (fs->regions_asked == 0)
         log_warning("region %s is not shown: there are more than %d", id, REGION_COUNT);
-        return 0;
-    }
-    return add(fs, number, id);
+    return 0;
 }
 
 static const char *id_of(const json_t *item)

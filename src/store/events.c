@@ -49,6 +49,11 @@ struct events {
     bool is_spoilt; /* the line that is being made */
 };
 
+size_t events_memory(const struct events *events)
+{
+    return events != NULL ? events->now.space + events->before.space : 0;
+}
+
 struct events *events_new(void)
 {
     return calloc(1, sizeof(struct events));

@@ -325,7 +325,8 @@ static int take(struct list *list, const struct cloud_answer *answer)
         if (json_array_append(list->coming, item) != 0)
             return -ENOMEM;
     }
-    list->seen += (unsigned)json_array_size(answer->list);
+    /* A record that cannot be read has its place all the same. */
+    list->seen += (unsigned)(json_array_size(answer->list) + answer->unreadable);
     return list->seen > ITEMS_MOST ? -EPROTO : 0;
 }
 
@@ -349,7 +350,7 @@ static void answered(void *data, struct cloud_answer *answer)
     struct list *list = data;
     list->call = NULL;
     int status = answer->error.status;
-    size_t brought = json_array_size(answer->list);
+    size_t brought = json_array_size(answer->list) + answer->unreadable;
     bool more = status == 0 && begins_again(list, answer);
     if (status == 0 && !more) {
         status = take(list, answer);

@@ -8,10 +8,9 @@ import subprocess
 
 import pytest
 
-from console import Shell, matches, steps
+from console import CBSFS, REPOSITORY, Shell, documents, in_sentences, matches, not_run, steps
+from surroundings import surroundings, unmount
 
-REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CBSFS = os.environ.get("CBSFS", os.path.join(REPOSITORY, "build", "cbsfs"))
 PAGES = ["README.md", "CHANGELOG.md", *sorted(os.path.relpath(page, REPOSITORY)
                                               for page in glob.glob(os.path.join(REPOSITORY, "docs", "*.md")))]
 MANUAL = "docs/cbsfs.1"
@@ -22,29 +21,52 @@ def read(page):
         return file.read()
 
 
-def unmount(directory):
-    with open("/proc/self/mounts", encoding="utf-8") as table:
-        points = [line.split()[1] for line in table if line.split()[1].startswith(directory)]
-    for point in points:
-        subprocess.run(["fusermount3", "-u", "-z", point], check=False)
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/semantics.md"])
+@pytest.mark.parametrize("page", [page for page in documents() if steps(page)])
 def test_commands_print_what_is_written(page, tmp_path):
-    commands = steps(os.path.join(REPOSITORY, page))
-    assert len(commands) > 5, "the page shows no commands: are its blocks marked `console`?"
-    shell = Shell(str(tmp_path), os.path.dirname(os.path.abspath(CBSFS)))
-    wrong = []
-    try:
-        for step in commands:
-            printed = shell.run(step.command)
+    with surroundings(str(tmp_path)) as place:
+        wrong = []
+        for step in steps(page):
+            if step.kind == "file":
+                place.write(step.words)
+                continue
+            command = "\n".join(step.words)
+            printed = place.shell.run(command)
             if not matches(step.output, printed):
-                wrong.append("\n".join([f"{page}:{step.line}: $ {step.command}", "written:", *step.output,
+                wrong.append("\n".join([f"{page}:{step.line}: $ {command}", "written:", *step.output,
                                         "printed:", *printed]))
-    finally:
-        shell.end()
-        unmount(str(tmp_path))
     assert not wrong, "\n\n".join(wrong)
+
+
+@pytest.mark.parametrize("page", documents())
+def test_no_command_stands_where_it_is_not_run(page):
+    assert not_run(page) == []
+
+
+def test_commands_in_sentences_are_run_somewhere():
+    """Where a word in capitals stands for anything, and what is in brackets may be left out."""
+    run = [" ".join(step.words) for page in documents() for step in steps(page) if step.kind == "command"]
+    missing = []
+    for page in documents():
+        for line, code in in_sentences(page) if page.endswith(".md") else []:
+            code = re.sub(r" \[.*", "", code)
+            pattern = re.sub(r"\b[A-Z]{2,}\b|\\\.\\\.\\\.", r"\\S+", re.escape(code))
+            if not any(re.search(pattern, command) for command in run):
+                missing.append(f"{page}:{line}: {code}")
+    assert not missing
+
+
+def test_the_first_commands_are_run(tmp_path):
+    """contrib/demo, with the build that the other tests have."""
+    directory = tmp_path / "cbs-demo"
+    environment = {**os.environ, "HOME": str(tmp_path), "CBSFS_BUILD": os.path.dirname(os.path.abspath(CBSFS))}
+    try:
+        result = subprocess.run([os.path.join(REPOSITORY, "contrib", "demo"), directory], env=environment, timeout=300,
+                                stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "ROLLBACKING" in result.stdout and "before-migration" in result.stdout
+        assert os.path.ismount(directory)
+    finally:
+        unmount(str(tmp_path))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -69,7 +91,7 @@ def test_every_option_is_described():
 
 
 def test_every_file_of_the_tree_is_described(tmp_path):
-    shell = Shell(str(tmp_path), os.path.dirname(os.path.abspath(CBSFS)))
+    shell = Shell(str(tmp_path))
     try:
         assert shell.run("mkdir m && cbsfs --demo m") == []
         names = shell.run("ls m m/.cbsfs m/disks/pg-data m/disks/pg-data/snapshots/nightly | grep -v :")

@@ -58,13 +58,13 @@ class Account:
     """One simulator, one mount, one disk with one snapshot named `good`."""
 
     def __init__(self, stage, timeout=TIMEOUT, arguments=("--create-time", "0.2", "--rollback-time", "30"),
-                 gated=False):
+                 gated=False, options=()):
         self.timeout = timeout
         self.simulator = stage.simulator("--rate", "0", *arguments)
         self.disk = self.simulator.add_disk()
         self.good = self.simulator.add_snapshot(self.disk, "good")
         self.gate = Gate(self.simulator.port) if gated else None
-        self.mount = stage.mount(self.simulator, "ttl=30", f"timeout={timeout}", "allow_delete",
+        self.mount = stage.mount(self.simulator, "ttl=30", f"timeout={timeout}", "allow_delete", *options,
                                  endpoint=f"http://127.0.0.1:{self.gate.port}" if gated else None)
         self.mount.snapshots(self.disk)
         self.began = time.monotonic()

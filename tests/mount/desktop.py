@@ -157,10 +157,10 @@ sidebar-width=200
 [org/xfce/mousepad/preferences/window]
 remember-position=true
 [org/xfce/mousepad/state/window]
-width=uint32 560
-height=uint32 200
-left=uint32 420
-top=uint32 400
+width=uint32 660
+height=uint32 330
+left=uint32 340
+top=uint32 270
 """,
     ".config/xfce4/xfconf/xfce-perchannel-xml/thunar.xml": """<?xml version="1.0" encoding="UTF-8"?>
 <channel name="thunar" version="1.0">

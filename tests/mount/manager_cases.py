@@ -88,7 +88,7 @@ def browse_and_read(own, manager):
 
 def make_and_watch(own, manager):
     """A new folder is a snapshot under way, with the name that the person gave, and a text viewer tells how far it is."""
-    with at_a_desk(own, simulator=("--create-time", "8")) as desk:
+    with at_a_desk(own, simulator=("--create-time", "600")) as desk:
         window = desk.open_snapshots(manager)
         renames = {"ModifySnapshotAttribute": 1} if manager.names_later else {}
         with desk.paying(CreateSnapshot=1, **renames):
@@ -99,6 +99,8 @@ def make_and_watch(own, manager):
             window.photograph(f"{manager.program}-new-folder")
             window.open("before lunch")
             assert window.read("status", f"{manager.program}-creating").startswith("CREATING ")
+            snapshot = desk.mount.value(desk.mount.snapshot(DISK, "before lunch", "id"))
+            desk.sim.patch(snapshots={snapshot: {"SnapshotState": "NORMAL", "Percent": 100}})
             wait_until(lambda: desk.status("before lunch") == "NORMAL 100\n", 20)
             # A rename that was remembered is sent by now.
             wait_until(lambda: sent_name(desk.sim) == "before lunch", 10)

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import signal
+import sys
 
 import pytest
 
@@ -180,6 +181,20 @@ def test_a_region_that_comes_later(own):
     assert all(os.stat(there(mount, name)).st_ino == number for name, number in numbers.items())
 
 
+def test_more_regions_than_can_be_told_apart(own):
+    """None has that many; if one had, those that are shown would be as they should."""
+    names = [f"ap-place{i}" for i in range(70)]
+    sim = own.simulator("--region", ",".join([HOME, *names]), "--disks", 1)
+    mount = own.mount(sim, LONG)
+    shown = mount.list("regions")
+    assert len(shown) == 63 and set(shown) < set(names)
+    assert len({os.stat(there(mount, name)).st_ino for name in shown}) == 63
+    left_out = min(set(names) - set(shown))
+    assert_refused(run("ls", there(mount, left_out)), errno.ENOENT)
+    assert f"{left_out} is not shown" in mount.stderr()
+    assert mount.list("regions", shown[62], "disks") == []
+
+
 # --- nothing of one region slows another --------------------------------------------------------------
 
 
@@ -307,19 +322,31 @@ def test_ro(own):
     assert not changed(sim, BEIJING)
 
 
+POLLER = """
+import os, select, sys
+status = os.open(sys.argv[1], os.O_RDONLY)
+os.read(status, 100)
+poll = select.poll()
+poll.register(status, select.POLLPRI)
+sys.exit(0 if poll.poll(20000) else 1)
+"""
+
+
 def test_progress_is_polled_where_it_is(own):
     sim = account(own)
     disk, _ = fill(sim, BEIJING)
     mount = own.mount(sim, LONG)
     sim.patch(region=BEIJING, snapshots={(slow := sim.snapshot_record(disk, "slow", SnapshotState="CREATING",
                                                                       Percent=5))["SnapshotId"]: slow})
-    waiter = start("cat", there(mount, BEIJING, "disks", disk, "snapshots", "slow", "wait"))
-    wait_until(lambda: mount.stats().get("parked") == "1", 10, "the waiter")
+    path = there(mount, BEIJING, "disks", disk, "snapshots", "slow")
+    waiter, poller = start("cat", f"{path}/wait"), start(sys.executable, "-c", POLLER, f"{path}/status")
+    wait_until(lambda: (mount.stats()["parked"], mount.stats()["polls"]) == ("1", "1"), 10, "both")
     before = calls(sim, HOME)
     polls = asked(sim, BEIJING)["DescribeSnapshots"]
     wait_until(lambda: asked(sim, BEIJING)["DescribeSnapshots"] > polls, 10, "a poll")
     sim.patch(region=BEIJING, snapshots={slow["SnapshotId"]: {"SnapshotState": "NORMAL", "Percent": 100}})
     assert finish(waiter, 15).out == "NORMAL 100\n"
+    assert finish(poller, 15).status == 0
     assert calls(sim, HOME) == before
 
 
@@ -368,9 +395,10 @@ def test_an_account_that_may_not_ask_for_regions(own):
     sim = account(own)
     sim.fault("DescribeRegions", "error", code="UnauthorizedOperation", message="you may not", times=0)
     mount = own.mount(sim, LONG)
-    assert_done(run("find", mount.point, "-type", "f", "-exec", "cat", "{}", "+", timeout=60))
+    assert "EACCES" in mount.read(mount.path("regions", "error"))
     assert mount.list("regions") == ["error"]
     assert "region:DescribeRegions" in mount.read(mount.path("regions", "error"))
+    assert_done(run("find", mount.point, "-type", "f", "-exec", "cat", "{}", "+", timeout=60))
     assert_refused(run("ls", there(mount, BEIJING)), errno.EACCES)
     last = errors(mount)[-1]
     assert (last["path"], last["errno"], last["code"]) == ("regions", "EACCES", "UnauthorizedOperation")

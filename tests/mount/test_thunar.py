@@ -47,3 +47,27 @@ def test_deleting_file_by_file_loses_nothing(own):
             window.click_first_button("Attention")
             window.wait_for("snapshots")
             assert desk.names() == manager_cases.NAMES
+
+
+def test_a_rollback_in_a_text_editor(own):
+    """The dry run is what it opens; saved with a blank more it is refused, with another text that means it, it is done."""
+    with at_a_desk(own, simulator=("--rollback-time", "60")) as desk:
+        window = desk.open(Thunar, "disks", manager_cases.DISK, "snapshots", "before-upgrade")
+        with desk.paying():
+            window.select("rollback")
+            window.dialog("Return")
+            window.photograph("thunar-dry-run")
+            window.screen.keys("key", "space")
+            window.dialog("ctrl+s")
+            window.photograph("thunar-dry-run-refused")
+            assert "EINVAL" in desk.mount.read(desk.mount.disk(manager_cases.DISK, "error"))
+            window.screen.keys("key", "Escape")
+            wait_until(lambda: len(window.screen.titles()) == 2, 20, "the end of the dialog")
+        with desk.paying(ApplySnapshot=1):
+            window.screen.keys("key", "ctrl+a")
+            window.screen.keys("type", "--delay", "20", "yes")
+            window.screen.keys("key", "ctrl+s")
+            wait_until(lambda: desk.status("before-upgrade").startswith("ROLLBACKING "), 10)
+            window.screen.settle(window.still_for)
+            window.photograph("thunar-rolling-back")
+            assert len(window.screen.titles()) == 2, "the editor has nothing to complain of"

@@ -120,7 +120,8 @@ def test_sources(complete, shell):
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_mount_points(complete, shell):
-    for line in ("cbsfs ap-guangzhou mn", "cbsfs --demo mn", "cbsfs --clean mn", "cbsfs mn"):
+    for line in ("cbsfs ap-guangzhou mn", "cbsfs --demo mn", "cbsfs --clean mn", "cbsfs mn",
+                 "cbsfs --check ap-guangzhou mn"):
         assert {word.rstrip("/") for word in complete(shell, line)} == {"mnt"}, line
 
 

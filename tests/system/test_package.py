@@ -137,8 +137,35 @@ def test_install_use_and_purge(scenario):
     assert purged == ""
 
 
+def test_a_user_mounts_by_a_line_of_fstab(scenario):
+    """mount(8) gives up root's rights before it runs the helper, and the keys are the user's own."""
+    out = scenario(r"""
+        inside useradd -m -s /bin/sh me
+        inside cbsfs-sim --port 0 --port-file /run/package/port >/dev/null 2>&1 &
+        simulator=$!
+        trap 'kill $simulator; umount -l "$root/home/me/cbs" 2>/dev/null || true' EXIT
+        for round in $(seq 100); do [ -s "$root/run/package/port" ] && break; sleep 0.05; done
+        echo "endpoint = http://127.0.0.1:$(cat "$root/run/package/port")" >>"$root/etc/cbsfs.conf"
+        echo "work@ap-guangzhou /home/me/cbs fuse.cbsfs noauto,user 0 0" >"$root/etc/fstab"
+        as_me() { inside su me -c "$1"; }
+        as_me 'mkdir -p ~/cbs ~/.tencentcloud; umask 077
+            printf "[work]\nsecret_id = AKIDSIMULATOR\nsecret_key = simulator\n" >~/.tencentcloud/credentials'
+        as_me 'mount ~/cbs; ls -d ~/cbs/README; stat -c %U ~/cbs/disks; findmnt -n -o SOURCE,OPTIONS ~/cbs'
+        ! inside ls /home/me/cbs 2>&1
+        as_me 'umount ~/cbs'
+        inside findmnt /home/me/cbs || echo gone
+    """)
+    lines = out.splitlines()
+    assert lines[:2] == ["/home/me/cbs/README", "me"]
+    assert lines[2].startswith("work@ap-guangzhou ") and "nosuid,nodev" in lines[2]
+    assert lines[3:] == ["ls: cannot access '/home/me/cbs': Permission denied", "gone"]
+
+
 def test_systemd_takes_the_installed_units(scenario):
     out = scenario(r"""
-        inside systemd-analyze verify --recursive-errors=no /usr/lib/systemd/system/cbsfs@.service 2>&1 | grep cbsfs || echo fine
+        for kind in system user; do
+            XDG_RUNTIME_DIR=/run inside systemd-analyze verify "--$kind" --recursive-errors=no \
+                "/usr/lib/systemd/$kind/cbsfs@.service" 2>&1 | grep cbsfs || echo fine
+        done
     """)
-    assert out == "fine\n"
+    assert out == "fine\nfine\n"

@@ -12,6 +12,7 @@
 #include "cbsfs/fields.h"
 #include "cbsfs/http.h"
 #include "cbsfs/keystone.h"
+#include "cbsfs/mount_helper.h"
 #include "cbsfs/openstack_settings.h"
 #include "cbsfs/options.h"
 #include "cbsfs/timestamp.h"
@@ -494,6 +495,28 @@ static void options_are_parsed(void **state)
     close(file);
 }
 
+static int translate_words(void)
+{
+    static char program[] = "mount.fuse.cbsfs", region[] = "ap-guangzhou", point[] = "/mnt";
+    static char o[] = "-o", list[] = "rw,_netdev";
+    char *words[] = {program, region, point, o, list, NULL};
+    struct mount_helper helper;
+    char reason[256];
+    int status = mount_helper_translate(&helper, 5, words, reason, sizeof(reason));
+    if (status == 0)
+        assert_string_equal(helper.words[6], "fsname=ap-guangzhou");
+    else
+        assert_null(helper.words);
+    mount_helper_free(&helper);
+    return status;
+}
+
+static void mounts_words_are_translated(void **state)
+{
+    (void)state;
+    torture(translate_words);
+}
+
 static char json_path[64], ini_path[64];
 
 static int read_files(void)
@@ -654,6 +677,7 @@ int main(void)
         cmocka_unit_test(a_freed_name_is_noted),
         WORLD_TEST(the_store_asks_and_changes),
         cmocka_unit_test(options_are_parsed),
+        cmocka_unit_test(mounts_words_are_translated),
         cmocka_unit_test(credential_files_are_read),
         cmocka_unit_test(events_are_told),
         cmocka_unit_test(clouds_are_read),

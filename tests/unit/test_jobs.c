@@ -355,18 +355,57 @@ static void test_errors_kept(void **state)
     buffer_free(&out);
 }
 
+static void test_stores_side_by_side(void **state)
+{
+    (void)state;
+    const struct store_settings settings = {
+        .ttl = 1000, .timeout = 1000, .prefix = "regions/elsewhere/", .beside = store};
+    struct store *other = store_new(NULL, NULL, &settings),
+                 *third = store_new(NULL, NULL, &settings);
+    struct store *turns[] = {other, store, third, store, other, other, third};
+    char path[16], expected[64] = "", found[64] = "";
+    assert_true(other != NULL && third != NULL);
+    for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+        snprintf(path, sizeof(path), "path-%zu", i);
+        store_refuse(turns[i], NULL, NULL, path, "look", -EPERM, "no");
+        snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected), "%zu", i);
+    }
+    /* In the order in which it happened, whoever is asked. */
+    const char *text = shown(store_put_errors);
+    for (const char *at = text; (at = strstr(at, "path-")) != NULL; at++)
+        strncat(found, at + strlen("path-"), 1);
+    assert_string_equal(found, expected);
+    store_free(third);
+    assert_null(strstr(shown(store_put_errors), "path-2"));
+    assert_non_null(strstr(shown(store_put_errors), "path-5"));
+    struct order order = {.done = 0};
+    assert_int_equal(store_create(store, DISK, "new", "p", order_done, &order, &order.job), 0);
+    assert_int_equal(store_running_jobs(other), 1);
+    store_free(other);
+    assert_non_null(strstr(shown(store_put_errors), "path-3"));
+}
+
 int main(void)
 {
 #define JOBS_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, fake_world_tear_down)
     const struct CMUnitTest tests[] = {
-        JOBS_TEST(test_create),         JOBS_TEST(test_create_refused_here),
-        JOBS_TEST(test_refused_there),  JOBS_TEST(test_never_sent),
-        JOBS_TEST(test_rollback),       JOBS_TEST(test_rollback_refused_here),
-        JOBS_TEST(test_rename),         JOBS_TEST(test_delete),
-        JOBS_TEST(test_slow_deletions), JOBS_TEST(test_slow_deletion_sent_again),
-        JOBS_TEST(test_cancel),         JOBS_TEST(test_no_cancel_of_a_repetition),
-        JOBS_TEST(test_forget),         JOBS_TEST(test_dropped),
-        JOBS_TEST(test_jobs_kept),      JOBS_TEST(test_errors_kept),
+        JOBS_TEST(test_create),
+        JOBS_TEST(test_create_refused_here),
+        JOBS_TEST(test_refused_there),
+        JOBS_TEST(test_never_sent),
+        JOBS_TEST(test_rollback),
+        JOBS_TEST(test_rollback_refused_here),
+        JOBS_TEST(test_rename),
+        JOBS_TEST(test_delete),
+        JOBS_TEST(test_slow_deletions),
+        JOBS_TEST(test_slow_deletion_sent_again),
+        JOBS_TEST(test_cancel),
+        JOBS_TEST(test_no_cancel_of_a_repetition),
+        JOBS_TEST(test_forget),
+        JOBS_TEST(test_dropped),
+        JOBS_TEST(test_jobs_kept),
+        JOBS_TEST(test_errors_kept),
+        JOBS_TEST(test_stores_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
