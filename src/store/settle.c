@@ -174,12 +174,19 @@ static void not_found(struct job *job, bool looked)
     }
 }
 
+/* It has happened. What follows from it must not find it out a second time. */
+static void found(struct job *job, const char *id)
+{
+    job->state = JOB_SETTLING;
+    job_accepted(job, id);
+}
+
 static void looked(void *data, int status)
 {
     struct job *job = data;
     const char *id = status == 0 ? evidence(job) : NULL;
     if (id != NULL)
-        job_accepted(job, id);
+        found(job, id);
     else
         not_found(job, status == 0);
 }
@@ -219,10 +226,8 @@ void job_look_again(struct job *job)
     /* That something is absent only the listing for this job tells. */
     bool is_deletion = job->verb == CLOUD_DELETE_SNAPSHOT || job->verb == CLOUD_DELETE_GROUP;
     const char *id = !is_deletion ? evidence(job) : NULL;
-    if (id == NULL)
-        return;
-    job->state = JOB_SETTLING; /* what follows from it does not come here again */
-    job_accepted(job, id);
+    if (id != NULL)
+        found(job, id);
 }
 
 void job_settle(struct job *job)
