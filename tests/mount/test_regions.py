@@ -118,18 +118,21 @@ def test_a_crawl_of_one_region(own):
 
 
 @pytest.mark.core
-def test_a_crawl_of_the_root_costs_each_region_its_pages(own):
+def test_a_crawl_of_the_root_costs_each_region_its_pages(own, tmp_path):
     sim = account(own)
-    fill(sim, BEIJING, 2, 60)
+    filled = fill(sim, BEIJING, 2, 60)
     mount = own.mount(sim, LONG)
     with sim.counting() as count:
         for _ in range(2):
             assert_done(run("find", mount.point, "-type", "f", "-exec", "cat", "{}", "+", timeout=60))
             assert_done(run("du", "-s", mount.point))
+        assert_done(run("cp", "-r", mount.point, tmp_path / "copy", timeout=60))
+        assert_done(shell('set -o pipefail; tar -C "$1" -cf - . | cat >/dev/null', mount.point, timeout=60))
     assert count.requests.pop("DescribeRegions") == 1
     most = sum(math.ceil(disks / 100) + math.ceil(snapshots / 100) + 2 for disks, snapshots in ((3, 6), (2, 120), (1, 1)))
     assert count.total <= most, count.requests
     assert count.changes == 0
+    assert sorted(os.listdir(tmp_path / "copy" / "regions" / BEIJING / "disks")) == sorted(filled)
 
 
 @pytest.mark.core
