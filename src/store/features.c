@@ -486,6 +486,7 @@ static void note_members(struct job *job, int64_t now, int64_t wall)
 /* The disks have a snapshot more, each of which only a listing shows. */
 static void outdate_disks(struct job *job)
 {
+    job->store->snapshots_outdated = clock_now();
     struct catalogue *catalogue = &job->store->catalogue;
     for (size_t i = 0; i < job->order.member_count; i++) {
         struct disk *disk = catalogue_disk(catalogue, job->order.members[i].disk_id);

@@ -298,6 +298,42 @@ static void test_rollback_seen_late(void **state)
     assert_int_equal(fake.calls[CLOUD_APPLY_GROUP], 1);
 }
 
+static unsigned snapshots_asked(void)
+{
+    return fake.calls[CLOUD_DESCRIBE_SNAPSHOTS];
+}
+
+/* Made elsewhere, of snapshots that are younger than the listing: that is read again, once. */
+static void test_links_lead_somewhere(void **state)
+{
+    (void)state;
+    world_reopen(NULL);
+    assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    world_run(20000);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    struct fake_group *group = fake_add_group("group-theirs", "theirs", world_wall() - FAKE_EPOCH);
+    snprintf(group->members[group->count++], 32, "snap-theirs");
+    snprintf(group->members[group->count++], 32, "snap-nowhere");
+    fake_add_snapshot("snap-theirs", ONE, "theirs", world_wall() - FAKE_EPOCH);
+    world_run(11000);
+    unsigned asked = snapshots_asked();
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_int_equal(snapshots_asked(), asked);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(look(WANT_GROUPS, NULL), 0);
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_non_null(known("snap-theirs"));
+        assert_int_equal(snapshots_asked(), asked + 1);
+    }
+    /* One that is nowhere is not looked for again and again. */
+    world_run(31000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    }
+    assert_int_equal(snapshots_asked(), asked + 2);
+}
+
 int main(void)
 {
 #define GROUP_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, fake_world_tear_down)
@@ -314,6 +350,7 @@ int main(void)
         GROUP_TEST(test_made_late),
         GROUP_TEST(test_not_the_one_before),
         GROUP_TEST(test_rollback_seen_late),
+        GROUP_TEST(test_links_lead_somewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
