@@ -4,9 +4,10 @@
  *
  * The file is only ever appended to, until it has EVENTS_LIMIT bytes. Then it begins anew, as a
  * log does that is rotated by copying and truncating, and what was in it is `events.1`. It is
- * shorter then than anybody remembers it, which is what `tail -f` takes for a truncation; and it
- * begins with what those who were near its end had not read yet, so that they miss nothing and
- * read nothing twice.
+ * shorter then than anybody remembers it, which is what `tail -f` takes for a truncation.  Whoever
+ * follows it shall miss nothing and read nothing twice: so from EVENTS_ENOUGH on it begins anew as
+ * soon as all of them have read all, and if that does not come to pass it begins with what they
+ * have not read.
  *
  * In memory only, and asks nobody.  Without memory a line is lost; the numbers tell.
  */
@@ -22,8 +23,12 @@
 #define EVENTS_BURST 500
 /* The same for "refused": `rm -r` is refused for each file. */
 #define EVENTS_REFUSED_BURST 20
-/* Whoever is so near the end, bytes, follows the file. */
-#define EVENTS_NEAR (64 * 1024)
+#define EVENTS_ENOUGH        (EVENTS_LIMIT / 2)
+/* The file begins anew with so much at most, so that it is certainly shorter. */
+#define EVENTS_KEPT (EVENTS_LIMIT / 4)
+/* Whoever has it open for so long, ms, and has read what was there two or three seconds ago,
+ * follows it. */
+#define EVENTS_FOLLOWED 1000
 
 struct buffer;
 struct events;
@@ -32,6 +37,7 @@ struct events;
 struct events_reader {
     struct events *events;
     size_t position; /* where the next read is expected */
+    int64_t opened;  /* clock ms */
     struct events_reader *next, **link;
 };
 
@@ -52,9 +58,11 @@ void events_add(struct events *events, int64_t time, const char *name, ...)
 void events_open(struct events *events, struct events_reader *reader);
 /* Harmless when it is not open. */
 void events_close(struct events_reader *reader);
-/* What is at `offset`, at most `size` bytes: *bytes until the next event. How many. */
+/* What is at `offset`, at most `size` bytes: *bytes until the next call of any of these. How many.
+ */
 size_t events_read(struct events_reader *reader, size_t offset, size_t size, const char **bytes);
-/* Of `events` as it is now. Tells first of what has been left out, if its second is over. */
+/* Of `events` as it is now. Tells first of what has been left out, if its second is over; and
+ * begins anew if there is enough and all has been read. */
 size_t events_size(struct events *events);
 /* Appends what was in `events` before it began anew. 0 or the buffer's error. */
 int events_put_before(const struct events *events, struct buffer *out);

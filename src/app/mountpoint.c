@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <mntent.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -102,6 +103,27 @@ out:
     return result;
 }
 
+/* As root: within the directory as it is now, so that nobody who may change the names above it can
+ * have something else unmounted. */
+static int detach_as_root(const char *path)
+{
+    char copy[PATH_MAX], entry[PATH_MAX + 32];
+    int result = 0;
+
+    if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
+        return -ENAMETOOLONG;
+    int directory = open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return -errno;
+    snprintf(entry, sizeof(entry), "/proc/self/fd/%d/%s", directory, strrchr(path, '/') + 1);
+    if (!is_dead(entry))
+        result = -EBUSY;
+    else if (umount2(entry, MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
+        result = -errno;
+    close(directory);
+    return result;
+}
+
 /* Detached, so that whoever still has a place in it does not keep it there. */
 static int detach(const char *path)
 {
@@ -110,7 +132,7 @@ static int detach(const char *path)
     int status;
 
     if (geteuid() == 0)
-        return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) != 0 ? -errno : 0;
+        return detach_as_root(path);
     int result = -posix_spawnp(&child, words[0], NULL, NULL, (char *const *)words, environ);
     if (result != 0)
         return result;

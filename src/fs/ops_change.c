@@ -378,11 +378,21 @@ void op_unlink(fuse_req_t fuse, fuse_ino_t parent, const char *name)
     refuse(fuse, parent, name, "unlink", "the files here show what is, they cannot be removed");
 }
 
+/* An editor tries a hidden file beside the one that it saves, and does without: nobody has asked
+ * for it, and its refusal would hide the reason of the last change that somebody did ask for. */
+static void refuse_file(fuse_req_t fuse, fuse_ino_t parent, const char *name)
+{
+    if (name[0] == '.')
+        fuse_reply_err(fuse, EPERM);
+    else
+        refuse(fuse, parent, name, "create", "files cannot be made here");
+}
+
 void op_mknod(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
     (void)mode;
     (void)device;
-    refuse(fuse, parent, name, "create", "files cannot be made here");
+    refuse_file(fuse, parent, name);
 }
 
 void op_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode,
@@ -390,7 +400,7 @@ void op_create(fuse_req_t fuse, fuse_ino_t parent, const char *name, mode_t mode
 {
     (void)mode;
     (void)file;
-    refuse(fuse, parent, name, "create", "files cannot be made here");
+    refuse_file(fuse, parent, name);
 }
 
 void op_symlink(fuse_req_t fuse, const char *target, fuse_ino_t parent, const char *name)

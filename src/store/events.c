@@ -31,8 +31,18 @@ struct kind {
     uint64_t left_out;
 };
 
+/* How long the file was, clock ms. */
+struct mark {
+    int64_t at;
+    size_t length;
+};
+
+#define MARKS     3
+#define MARK_TIME 1000 /* ms between them */
+
 struct events {
     struct lines now, before;
+    struct mark marks[MARKS]; /* the last first */
     struct kind kinds[KINDS];
     struct events_reader *readers;
     int64_t number, last;
@@ -60,15 +70,31 @@ void events_free(struct events *events)
 
 /* --- beginning anew ------------------------------------------------------------------ */
 
-/* From where on there may be somebody who has not read it yet, the start of a line. */
-static size_t first_unread(const struct events *events)
+static void take_mark(struct events *events, int64_t now)
+{
+    if (events->marks[0].at != 0 && now - events->marks[0].at < MARK_TIME)
+        return;
+    memmove(events->marks + 1, events->marks, (MARKS - 1) * sizeof(events->marks[0]));
+    events->marks[0] = (struct mark){.at = now, .length = events->now.length};
+}
+
+static bool follows(const struct events *events, const struct events_reader *reader, int64_t now)
+{
+    return now - reader->opened >= EVENTS_FOLLOWED &&
+           reader->position >= events->marks[MARKS - 1].length;
+}
+
+/* From where on somebody has not read it who follows it, the start of a line. */
+static size_t first_unread(const struct events *events, int64_t time)
 {
     const struct lines *now = &events->now;
     size_t first = now->length;
     for (const struct events_reader *at = events->readers; at != NULL; at = at->next) {
-        if (at->position < first && at->position + EVENTS_NEAR >= now->length)
+        if (at->position < first && follows(events, at, time))
             first = at->position;
     }
+    if (first + EVENTS_KEPT < now->length)
+        first = now->length - EVENTS_KEPT;
     while (first > 0 && now->text[first - 1] != '\n')
         first--;
     return first;
@@ -76,7 +102,7 @@ static size_t first_unread(const struct events *events)
 
 static void begin_anew(struct events *events)
 {
-    size_t first = first_unread(events), kept = events->now.length - first;
+    size_t first = first_unread(events, clock_now()), kept = events->now.length - first;
     struct lines old = events->now, fresh = events->before;
     if (fresh.space < kept) {
         char *text = realloc(fresh.text, kept);
@@ -92,6 +118,8 @@ static void begin_anew(struct events *events)
     events->before = old;
     for (struct events_reader *at = events->readers; at != NULL; at = at->next)
         at->position = at->position > first && kept > 0 ? at->position - first : 0;
+    for (size_t i = 0; i < MARKS; i++)
+        events->marks[i].length = 0;
 }
 
 /* --- adding -------------------------------------------------------------------------- */
@@ -116,6 +144,7 @@ static void append(struct events *events, const char *line)
     size_t length = strlen(line);
     if (events->now.length + length + 1 > EVENTS_LIMIT)
         begin_anew(events);
+    take_mark(events, clock_now());
     struct lines *now = &events->now;
     if (make_room(now, length + 1) != 0)
         return;
@@ -247,6 +276,7 @@ void events_open(struct events *events, struct events_reader *reader)
 {
     reader->events = events;
     reader->position = 0;
+    reader->opened = clock_now();
     reader->next = events->readers;
     reader->link = &events->readers;
     if (events->readers != NULL)
@@ -275,9 +305,22 @@ size_t events_read(struct events_reader *reader, size_t offset, size_t size, con
     return length;
 }
 
+/* `tail` asks for the size and reads that far, and no further. */
+static void begin_anew_if_read(struct events *events, int64_t now)
+{
+    bool is_followed = false;
+    for (const struct events_reader *at = events->readers; at != NULL; at = at->next)
+        is_followed |= follows(events, at, now);
+    if (is_followed && events->now.length >= EVENTS_ENOUGH &&
+        first_unread(events, now) == events->now.length)
+        begin_anew(events);
+}
+
 size_t events_size(struct events *events)
 {
-    tell_all_left_out(events, clock_now());
+    int64_t now = clock_now();
+    tell_all_left_out(events, now);
+    begin_anew_if_read(events, now);
     return events->now.length;
 }
 

@@ -10,7 +10,7 @@
 /* While something is in progress its status is never older than this, ms (design 4). */
 #define POLL_INTERVAL 2000
 /* Who follows the events looks at them more often than this, ms. */
-#define FOLLOW_TIME 5000
+#define FOLLOW_TIME 3000
 
 struct failure;
 struct list;

@@ -41,7 +41,7 @@ Step = namedtuple("Step", "line kind words output")
 NOT_RUN = {
     r"contrib/(check|coverage|bench|install-dependencies)\b": "it is what runs this, or what that runs",
     r"(VALGRIND_WHOLE=1|TORTURE_SECONDS=0|CI=true) contrib/check": "it is what runs this, for longer",
-    r"contrib/demo\b": "test_the_first_commands_are_run",
+    r"contrib/demo\b": "tests/docs/test_demo.py runs it",
     r"tests/\S+( |$)": "contrib/check runs it",
     r"git clone ": "needs the network",
     r"(sudo|apt|apt-get|systemctl|journalctl) ": "changes or asks the system's own services; tests/system tries what it can",
@@ -49,7 +49,7 @@ NOT_RUN = {
     r"\( trap 'fsfreeze |fsfreeze |timeout 20 mkdir /mnt/cbs.* \)$": "freezes a file system; tests/system does",
     r"mount |umount |findmnt ": "root's business; tests/system mounts so",
     r"\. \./openrc\.sh": "a file of an OpenStack account",
-    r"export OS_": "an OpenStack account",
+    r"export OS_|openstack ": "an OpenStack account",
     r"cbsfs .*provider=(openstack|evs)": "an OpenStack account; tests/openstack and tests/mount have one",
     r"contrib/package-debian": "tests/system builds the package",
 }
@@ -77,7 +77,7 @@ VARIABLE = [
 
 def documents():
     """All pages and manual pages, from the repository's root."""
-    found = glob.glob(os.path.join(REPOSITORY, "docs", "*.md"))
+    found = [path for pattern in ("docs/*.md", "contrib/*/*.md") for path in glob.glob(os.path.join(REPOSITORY, pattern))]
     found += glob.glob(os.path.join(REPOSITORY, "docs", "*.[1-8]"))
     return ["README.md", *sorted(os.path.relpath(path, REPOSITORY) for path in found)]
 

@@ -62,6 +62,10 @@ CHANGES = [
     Case(MAKE, faults=[fault("error", code="InternalError")], options="timeout=1"),
     Case(MAKE, before="kill $simulator; while curl -s $CBSFS_SIM_ENDPOINT/_sim/stats >/dev/null; do sleep 0.1; done"),
     Case(MAKE, faults=refused("SomethingNew")),
+    Case("echo tomorrow > snapshots/nightly/expires"),
+    Case("echo yes > snapshots/nightly/new_disk"),
+    Case("echo +100000000001 > snapshots/sys-base/shared_with", before=f"cd {OTHER}"),
+    Case("mkdir ~/cbs/groups/weekly", error=ALL),
     Case(MAKE, options="ro"),
     Case("dash -c 'echo 1 > snapshots/nightly/rollback'", options="rollback=off"),
 ]

@@ -189,3 +189,12 @@ def test_a_server_cannot_drive_a_terminal(mnt, sim, disk):
     for path in (mnt.disk(disk, "error"), mnt.path(".cbsfs", "errors")):
         text = mnt.read(path)
         assert "red" in text and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+
+
+def test_a_hidden_file_of_an_editor_leaves_the_reason_alone(mnt, disk):
+    assert_refused(run("mkdir", mnt.disk(disk, "snapshots", ".hidden")), errno.EPERM)
+    reason = mnt.read(mnt.disk(disk, "error"))
+    assert_refused(run("touch", mnt.disk(disk, "snapshots", ".goutputstream-0A1B2C")), errno.EPERM)
+    assert mnt.read(mnt.disk(disk, "error")) == reason
+    assert_refused(run("touch", mnt.disk(disk, "snapshots", "file")), errno.EPERM)
+    assert "files cannot be made here" in mnt.read(mnt.disk(disk, "error"))

@@ -296,6 +296,22 @@ def test_jobs_of_all_regions_in_their_order(own):
     assert len({job["job"] for job in jobs}) == 3
 
 
+def test_events_and_figures_say_of_which_region_they_are(own):
+    sim = account(own)
+    disk, _ = fill(sim, BEIJING)
+    mount = own.mount(sim, LONG)
+    path = f"regions/{BEIJING}/disks/{disk}/snapshots/new"
+    assert_done(run("mkdir", mount.path(path)))
+    events = [json.loads(line) for line in mount.read(mount.path(".cbsfs", "events")).splitlines()]
+    told = {event["event"]: event for event in events if event.get("path") == path}
+    assert {"job_begun", "snapshot_appeared", "job_accepted"} <= set(told)
+    assert {event["region"] for event in told.values()} == {BEIJING}
+    metrics = mount.read(mount.path(".cbsfs", "metrics")).splitlines()
+    for region, calls_there in ((HOME, 0), (BEIJING, 1)):
+        assert f'cbsfs_api_calls_total{{region="{region}",action="CreateSnapshot"}} {calls_there}' in metrics
+    assert not [line for line in metrics if SHANGHAI in line], "nobody has looked there"
+
+
 @pytest.mark.core
 def test_a_copy_in_another_region_shows_where_it_went(own):
     """At once, though what is known there is younger than ttl."""

@@ -61,6 +61,8 @@ def test_a_rollback_in_a_text_editor(own):
             window.dialog("ctrl+s")
             window.photograph("thunar-dry-run-refused")
             assert "EINVAL" in desk.mount.read(desk.mount.disk(manager_cases.DISK, "error"))
+            # The file that the editor would rather have written first is nobody's business.
+            assert "goutputstream" not in desk.mount.read(desk.mount.path(".cbsfs", "errors"))
             window.screen.keys("key", "Escape")
             wait_until(lambda: len(window.screen.titles()) == 2, 20, "the end of the dialog")
         with desk.paying(ApplySnapshot=1):

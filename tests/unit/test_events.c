@@ -126,43 +126,94 @@ static void follow(struct events *events, struct follower *follower)
     free(text);
 }
 
-static void test_begins_anew(void **state)
+/* As if it had been open for a while. */
+static void open_long_ago(struct events *events, struct events_reader *reader)
+{
+    events_open(events, reader);
+    reader->opened -= 2 * (int64_t)EVENTS_FOLLOWED;
+}
+
+static void fill(struct events *events, unsigned count)
+{
+    static const char *const kinds[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"};
+    static unsigned number;
+    char filler[1000];
+    memset(filler, 'x', sizeof(filler) - 1);
+    filler[sizeof(filler) - 1] = '\0';
+    for (unsigned i = 0; i < count; i++, number++)
+        events_add(events, number, kinds[number % 11], "filler", filler, (char *)NULL);
+}
+
+/* Those who follow it have read all now and then: it begins anew with nothing. */
+static void test_begins_anew_when_all_is_read(void **state)
 {
     struct events *events = *state;
     struct follower quick = {.at = 0}, slow = {.at = 0};
     struct events_reader idle = {0};
-    char filler[1000];
-    memset(filler, 'x', sizeof(filler) - 1);
-    filler[sizeof(filler) - 1] = '\0';
-    events_open(events, &quick.reader);
-    events_open(events, &slow.reader);
-    events_open(events, &idle); /* who has opened it and read nothing keeps nothing */
     size_t shrunk = 0, before = 0;
-    static const char *const kinds[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"};
-    for (unsigned i = 0; i < 11 * EVENTS_BURST; i++) {
-        events_add(events, i, kinds[i % 11], "filler", filler, (char *)NULL);
+    open_long_ago(events, &quick.reader);
+    open_long_ago(events, &slow.reader);
+    open_long_ago(events, &idle); /* who has read nothing for long keeps nothing */
+    idle.position = 0;
+    for (unsigned i = 0; i < 5000; i++) {
+        fill(events, 1);
         follow(events, &quick);
         if (i % 20 == 0)
             follow(events, &slow);
+        if (i == 0)
+            events_close(&idle);
         size_t size = events_size(events);
-        assert_true(size <= EVENTS_LIMIT);
-        if (size < before) {
-            shrunk++;
-            assert_true(size <= EVENTS_NEAR + 2000);
-        }
+        assert_true(size <= EVENTS_ENOUGH + 30000);
+        shrunk += size < before;
         before = size;
     }
-    assert_in_range(shrunk, 4, 6);
+    assert_in_range(shrunk, 8, 11);
+    events_close(&quick.reader);
+    events_close(&slow.reader);
+}
+
+/* They lag behind: it begins with what they have not read, and so do they. */
+static void test_begins_anew_with_the_rest(void **state)
+{
+    struct events *events = *state;
+    struct follower follower = {.at = 0};
+    open_long_ago(events, &follower.reader);
+    size_t before = 0;
+    unsigned shrunk = 0;
+    for (unsigned i = 0; i < 400; i++) {
+        fill(events, 11);
+        /* Once in a while it is not at the end when the file is full. */
+        if (i % 20 != 19 && follower.reader.position + 200000 > events_size(events))
+            follow(events, &follower);
+        else if (i % 20 == 19)
+            follow(events, &follower);
+        size_t size = events_size(events);
+        assert_true(size <= EVENTS_LIMIT);
+        shrunk += size < before;
+        before = size;
+    }
+    assert_true(shrunk >= 4);
+    events_close(&follower.reader);
+}
+
+static void test_begins_anew_for_nobody(void **state)
+{
+    struct events *events = *state;
     struct buffer old;
+    struct events_reader reader = {0};
+    events_open(events, &reader); /* just now: who reads and goes */
+    fill(events, 700);
+    free(read_from(&reader, 0));
+    assert_true(events_size(events) > EVENTS_ENOUGH);
+    fill(events, 500);
+    assert_true(events_size(events) < EVENTS_ENOUGH);
     buffer_init(&old, 0);
     assert_int_equal(events_put_before(events, &old), 0);
     assert_in_range(old.length, EVENTS_LIMIT - 2000, EVENTS_LIMIT);
     assert_int_equal(old.data[old.length - 1], '\n');
-    assert_int_equal(old.data[0], '{');
+    assert_memory_equal(old.data, "{\"number\":1,", 12);
     buffer_free(&old);
-    events_close(&quick.reader);
-    events_close(&slow.reader);
-    events_close(&idle);
+    events_close(&reader);
 }
 
 int main(void)
@@ -170,7 +221,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_lines, make, drop),
         cmocka_unit_test_setup_teardown(test_burst_is_a_number, make, drop),
-        cmocka_unit_test_setup_teardown(test_begins_anew, make, drop),
+        cmocka_unit_test_setup_teardown(test_begins_anew_when_all_is_read, make, drop),
+        cmocka_unit_test_setup_teardown(test_begins_anew_with_the_rest, make, drop),
+        cmocka_unit_test_setup_teardown(test_begins_anew_for_nobody, make, drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
