@@ -285,6 +285,28 @@ static void test_not_the_one_before(void **state)
     assert_non_null(strstr(shown(store_put_jobs), "\"failed\""));
 }
 
+/* Until it is known, none of its disks is rolled back another way, and nothing of it deleted. */
+static void test_undecided_rollback_holds_its_disks(void **state)
+{
+    (void)state;
+    struct order order;
+    struct fake_group *other = fake_add_group("group-other", "other", -3000);
+    snprintf(other->members[other->count++], 32, "snap-00000002");
+    learn_again();
+    fake_fate(CLOUD_APPLY_GROUP, 0, FATE_LOST_REQUEST, 0);
+    assert_int_equal(roll(&order), -ETIMEDOUT);
+    assert_int_equal(roll_back(&order, "snap-00000001"), -EBUSY);
+    assert_int_equal(roll_back(&order, "snap-00000002"), -EBUSY);
+    assert_int_equal(delete (&order, "snap-00000001"), -EBUSY);
+    assert_int_equal(drop(&order, GROUP), -EBUSY);
+    assert_int_equal(store_rollback_group(store, "group-other", false, false, "p", order_done,
+                                          &order, &order.job),
+                     -EBUSY);
+    assert_int_equal(fake.calls[CLOUD_APPLY_SNAPSHOT] + fake.calls[CLOUD_DELETE_SNAPSHOT], 0);
+    world_run(70000);
+    assert_int_equal(roll_back(&order, "snap-00000001"), 0);
+}
+
 /* Somebody else's rollback, seen in a list from before ours, is not ours. */
 static void test_rollback_seen_late(void **state)
 {
@@ -349,6 +371,7 @@ int main(void)
         GROUP_TEST(test_delete_twice),
         GROUP_TEST(test_made_late),
         GROUP_TEST(test_not_the_one_before),
+        GROUP_TEST(test_undecided_rollback_holds_its_disks),
         GROUP_TEST(test_rollback_seen_late),
         GROUP_TEST(test_links_lead_somewhere),
     };
