@@ -485,6 +485,9 @@ static void made(void *data, const struct job_result *result)
     struct request *request = data;
     request->job = NULL;
     request->status = result->status;
+    /* Its disks, and snapshots/, have more than the kernel has read of them. */
+    if (result->status == 0)
+        copies_drop(request->fs);
     request->answer = result->status == 0 ? answer_made : answer_status;
     request_wake(request);
 }

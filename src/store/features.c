@@ -96,6 +96,17 @@ static const struct job *unfinished(const struct store *store, enum cloud_verb v
     return NULL;
 }
 
+/* To this region; there may be others on their way. */
+static bool unfinished_copy(const struct store *store, const char *snapshot_id, const char *region)
+{
+    for (const struct job *job = store->jobs; job != NULL; job = job->next) {
+        if (!job_is_over(job) && job->verb == CLOUD_COPY_SNAPSHOT &&
+            strcmp(job->snapshot_id, snapshot_id) == 0 && strcmp(job->order.region, region) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool has_line(const char *lines, const char *line)
 {
     size_t length = strlen(line);
@@ -197,8 +208,7 @@ int store_copy(struct store *store, const char *snapshot_id, const char *region,
         return status;
     if (is_copied_to(snapshot, region))
         return refuse(&about, -EBUSY, "it is being copied there already");
-    const struct job *earlier = unfinished(store, CLOUD_COPY_SNAPSHOT, snapshot_id);
-    if (earlier != NULL && strcmp(earlier->order.region, region) == 0)
+    if (unfinished_copy(store, snapshot_id, region))
         return refuse(&about, -EBUSY,
                       "it is not known yet whether an earlier copy there has begun; .cbsfs/jobs "
                       "tells");
@@ -423,7 +433,7 @@ int store_rollback_group(struct store *store, const char *group_id, bool stop, b
     for (size_t i = 0; i < job->order.member_count && status == 0; i++) {
         const struct disk *disk = catalogue_disk(&store->catalogue, job->order.members[i].disk_id);
         if (disk_is_rolling_back(disk) ||
-            unsettled_job(store, CLOUD_APPLY_SNAPSHOT, disk_text(disk, DISK_ID), NULL) != NULL)
+            rollback_is_unsettled(store, disk_text(disk, DISK_ID), job))
             status = -EBUSY;
     }
     if (status != 0)
@@ -432,7 +442,7 @@ int store_rollback_group(struct store *store, const char *group_id, bool stop, b
         return refuse(&about, -EOPNOTSUPP,
                       "one of its snapshots, or the disk of one, is gone or not known");
     if (status == -EBUSY)
-        return refuse(&about, status, "one of its disks is being rolled back");
+        return refuse(&about, status, "one of its disks is, or may be, being rolled back");
     return status != 0 ? status : job_launch(job, done, data, handle);
 }
 
@@ -486,6 +496,7 @@ static void note_members(struct job *job, int64_t now, int64_t wall)
 /* The disks have a snapshot more, each of which only a listing shows. */
 static void outdate_disks(struct job *job)
 {
+    job->store->snapshots_outdated = clock_now();
     struct catalogue *catalogue = &job->store->catalogue;
     for (size_t i = 0; i < job->order.member_count; i++) {
         struct disk *disk = catalogue_disk(catalogue, job->order.members[i].disk_id);

@@ -107,6 +107,9 @@ const char *job_verb_name(enum cloud_verb verb);
 /* A change of this disk whose outcome is not known yet; `name` NULL: whatever its name. */
 const struct job *unsettled_job(const struct store *store, enum cloud_verb verb,
                                 const char *disk_id, const char *name);
+/* A rollback of this disk, alone or with others, whose outcome is not known yet; other than `but`.
+ */
+bool rollback_is_unsettled(const struct store *store, const char *disk_id, const struct job *but);
 /* Sends a new job (NULL: there was no memory for it) and takes it back if that fails. */
 int job_launch(struct job *job, void (*done)(void *data, const struct job_result *result),
                void *data, struct job **handle);

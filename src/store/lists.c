@@ -25,6 +25,8 @@
 #define SINGLES_KEPT 256
 /* How long a listing may lag behind what we did to a group, ms. */
 #define OVERLAY_GRACE 60000
+/* Groups that are compared with those of the list before at most; each with each. */
+#define GROUPS_COMPARED 1000
 /* How often the pages are read at most when something comes or goes meanwhile. */
 #define PASSES_MOST 3
 
@@ -283,12 +285,46 @@ static int ask_page(struct list *list)
                          answered, list, &list->call);
 }
 
+/* A group made elsewhere leads to snapshots that are younger than what is known of those. */
+static bool brings_new_members(const struct list *list)
+{
+    size_t at, place;
+    json_t *group, *id;
+    json_array_foreach(list->coming, at, group)
+    {
+        const json_t *members = json_object_get(group, "snapshots");
+        size_t found = index_of(list->items, json_string_value(json_object_get(group, "id")));
+        const json_t *before = found != SIZE_MAX ? json_array_get(list->items, found) : NULL;
+        if (before != NULL && json_equal(json_object_get(before, "snapshots"), members))
+            continue;
+        json_array_foreach((json_t *)members, place, id)
+        {
+            if (catalogue_snapshot(&list->store->catalogue, json_string_value(id)) == NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Those are asked for again, once, so that the group's links lead somewhere. */
+static void note_new_members(struct list *list)
+{
+    struct store *store = list->store;
+    bool is_comparable = list->items != NULL && json_array_size(list->coming) <= GROUPS_COMPARED;
+    if (is_comparable && store->settings.disks == NULL && store->catalogue.snapshots_listed != 0 &&
+        !listing_is_under_way(store, CLOUD_DESCRIBE_SNAPSHOTS, NULL, false, list->began) &&
+        brings_new_members(list))
+        store->snapshots_outdated = list->began;
+}
+
 static void end(struct list *list, int status, const struct cloud_error *error)
 {
     struct store *store = list->store;
     int64_t now = clock_now();
     list->failed = (struct failed_question){.asked = list->began, .status = status};
     if (status == 0) {
+        if (list->verb == CLOUD_DESCRIBE_GROUPS)
+            note_new_members(list);
         json_decref(list->items);
         list->items = list->coming;
         list->asked = list->began;

@@ -40,6 +40,20 @@ const struct job *unsettled_job(const struct store *store, enum cloud_verb verb,
     return NULL;
 }
 
+bool rollback_is_unsettled(const struct store *store, const char *disk_id, const struct job *but)
+{
+    if (unsettled_job(store, CLOUD_APPLY_SNAPSHOT, disk_id, NULL) != NULL)
+        return true;
+    for (const struct job *job = store->jobs; job != NULL; job = job->next) {
+        for (size_t i = 0; i < job->order.member_count; i++) {
+            if (job != but && !job_is_over(job) && job->verb == CLOUD_APPLY_GROUP &&
+                strcmp(job->order.members[i].disk_id, disk_id) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* The visible snapshot of the disk that has, or is about to have, this name. */
 static const struct snapshot *named(const struct disk *disk, const char *name)
 {
@@ -109,7 +123,7 @@ static int rollback_obstacle(const struct store *store, const struct snapshot *s
         *reason = space;
     } else if (disk_is_rolling_back(disk))
         *reason = "the disk is being rolled back";
-    else if (unsettled_job(store, CLOUD_APPLY_SNAPSHOT, disk_text(disk, DISK_ID), NULL) != NULL)
+    else if (rollback_is_unsettled(store, disk_text(disk, DISK_ID), NULL))
         *reason = "it is not known yet whether an earlier rollback of this disk has begun; "
                   ".cbsfs/jobs tells";
     return *reason != NULL ? -EBUSY : 0;
@@ -160,7 +174,7 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
         snprintf(reason, sizeof(reason), "images are built on it, delete them first: %.400s",
                  snapshot_text(snapshot, SNAPSHOT_IMAGES));
     else if (snapshot_more(snapshot)->wanted_name != NULL ||
-             unsettled_job(store, CLOUD_APPLY_SNAPSHOT, disk_id, NULL) != NULL)
+             rollback_is_unsettled(store, disk_id, NULL))
         snprintf(reason, sizeof(reason), "another change of it is under way");
     if (reason[0] != '\0')
         return store_refuse(store, disk_id, snapshot_id, path, "rmdir", -EBUSY, reason);

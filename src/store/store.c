@@ -86,7 +86,8 @@ int64_t store_life(const struct store *store, enum store_want want, const struct
     int64_t asked = store_asked(store, want, disk);
     bool of_disk = disk != NULL && (want == WANT_DISK || want == WANT_DISK_SNAPSHOTS);
     if (asked == 0 || asked < store->refreshed || (of_disk && asked < disk->refreshed) ||
-        (want == WANT_DISKS && asked <= store->disks_outdated))
+        (want == WANT_DISKS && asked <= store->disks_outdated) ||
+        (want == WANT_SNAPSHOTS && asked <= store->snapshots_outdated))
         return 0;
     int64_t life = asked + store->settings.ttl - clock_now();
     return life > 0 ? life : 0;
@@ -154,6 +155,8 @@ static int want_records(struct store *store, enum store_want want, const char *i
     bool disks = want == WANT_DISKS || want == WANT_DISK;
     if (want == WANT_DISKS)
         since = later(since, store->disks_outdated + 1);
+    if (want == WANT_SNAPSHOTS)
+        since = later(since, store->snapshots_outdated + 1);
     if (question_is_held(&store->failed[!disks], since))
         return store->failed[!disks].status;
     /* Who asks what somebody is asking already is not crawling. */

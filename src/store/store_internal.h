@@ -56,8 +56,9 @@ struct store {
 
     struct listing *listings; /* under way */
     uint64_t serial;
-    int64_t refreshed;      /* clock ms: what was asked before this is not fresh */
-    int64_t disks_outdated; /* clock ms: the list of disks has one more since */
+    int64_t refreshed;          /* clock ms: what was asked before this is not fresh */
+    int64_t disks_outdated;     /* clock ms: the list of disks has one more since */
+    int64_t snapshots_outdated; /* the same of snapshots, which a group has brought */
     int64_t
         single_disk; /* clock ms of the last question about one disk, see the essay of store.c */
     int64_t single_snapshots;

@@ -106,3 +106,24 @@ def test_a_token_that_ends_early_costs_one_login(mnt, sim, disk):
         assert_done(run("mkdir", mnt.snapshot(disk, "new")))
     assert count.requests["CreateSnapshot"] == 2 and count.executed["CreateSnapshot"] == 1
     assert sim.control("GET", "/_sim/stats")["requests"]["CreateToken"] == logins + 1
+
+
+def test_what_this_cloud_lacks(mnt, sim, disk):
+    """It is refused with the reason, and everything can be read all the same."""
+    mnt.add_snapshot(disk, "good")
+    with sim.counting() as count:
+        for name, text in (("expires", "+30d"), ("shared_with", "+1"), ("copy_to", "eu-nl"), ("name", "good")):
+            path = mnt.snapshot(disk, "good", name)
+            result = shell('echo "$2" > "$1"', path, text)
+            if name == "name":
+                assert_done(result)
+            else:
+                assert_refused(result, errno.EOPNOTSUPP)
+                said = mnt.read(mnt.snapshot(disk, "good", "error"))
+                assert f"operation: {name}\n" in said and "errno: EOPNOTSUPP" in said
+            assert mnt.read(path)
+        assert_refused(shell('echo yes > "$1"', mnt.snapshot(disk, "good", "new_disk")), errno.EPERM)
+        assert mnt.read(mnt.disk(disk, "policies")).startswith("# ")
+        assert "groups" not in mnt.list() and run("ls", mnt.path("groups")).status == 2
+        assert_done(run("cp", "-r", mnt.snapshot(disk, "good"), mnt.home))
+    assert count.changes == 0

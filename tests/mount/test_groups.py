@@ -110,6 +110,23 @@ def test_mkdir_over_two_disks(mnt, sim, two):
     assert record["id"] == identifier and record["raw"]["SnapshotGroupName"] == "nightly"
 
 
+def test_what_was_made_is_everywhere_at_once(own, sim):
+    """Whatever the mount and the kernel have kept."""
+    disks, _ = attached(sim, 2)
+    mount = own.mount(sim, "ttl=600")
+    assert [mount.snapshots(disk) for disk in disks] == [[], []]
+    before = set(mount.list("snapshots"))
+    mount.list("groups")
+    with sim.counting() as count:
+        assert_done(run("mkdir", mount.path("groups", f"everywhere@{','.join(disks)}")))
+        members = mount.list("groups", "everywhere", "snapshots")
+        assert len(members) == 2 and set(mount.list("snapshots")) - before == set(members)
+        assert [len(mount.snapshots(disk)) for disk in disks] == [1, 1]
+        for member in members:
+            assert mount.value(mount.path("groups", "everywhere", "snapshots", member, "id")) == member
+    assert count.requests["DescribeSnapshots"] <= 4, count.requests
+
+
 def test_mkdir_over_an_instance(mnt, sim):
     disks, instance = attached(sim, 3)
     mnt.show(mnt.disk(disks[-1]))

@@ -161,6 +161,29 @@ static void test_copied_late(void **state)
     assert_int_equal(fake.calls[CLOUD_COPY_SNAPSHOT], 1);
 }
 
+/* Each region has its own, whichever was ordered last. */
+static void test_copies_to_several_regions(void **state)
+{
+    (void)state;
+    static struct order orders[3];
+    static const char *const regions[] = {"far-away", "farther", "farthest"};
+    lose_every(CLOUD_COPY_SNAPSHOT, FATE_LOST_REQUEST);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(
+            store_copy(store, ID, regions[i], NULL, "p", order_done, &orders[i], &orders[i].job),
+            0);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(
+            store_copy(store, ID, regions[i], NULL, "p", order_done, &orders[i], &orders[i].job),
+            -EBUSY);
+    world_run(12000);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(
+            store_copy(store, ID, regions[i], NULL, "p", order_done, &orders[i], &orders[i].job),
+            -EBUSY);
+    assert_int_equal(fake.calls[CLOUD_COPY_SNAPSHOT], 3);
+}
+
 /* The listing lags, and still shows the copy, or the date, from before. */
 static void test_not_the_one_before(void **state)
 {
@@ -212,6 +235,7 @@ int main(void)
         FEATURE_TEST(test_never_happens),
         FEATURE_TEST(test_expires_late),
         FEATURE_TEST(test_copied_late),
+        FEATURE_TEST(test_copies_to_several_regions),
         FEATURE_TEST(test_not_the_one_before),
         FEATURE_TEST(test_ends_in_between),
     };

@@ -285,6 +285,28 @@ static void test_not_the_one_before(void **state)
     assert_non_null(strstr(shown(store_put_jobs), "\"failed\""));
 }
 
+/* Until it is known, none of its disks is rolled back another way, and nothing of it deleted. */
+static void test_undecided_rollback_holds_its_disks(void **state)
+{
+    (void)state;
+    struct order order;
+    struct fake_group *other = fake_add_group("group-other", "other", -3000);
+    snprintf(other->members[other->count++], 32, "snap-00000002");
+    learn_again();
+    fake_fate(CLOUD_APPLY_GROUP, 0, FATE_LOST_REQUEST, 0);
+    assert_int_equal(roll(&order), -ETIMEDOUT);
+    assert_int_equal(roll_back(&order, "snap-00000001"), -EBUSY);
+    assert_int_equal(roll_back(&order, "snap-00000002"), -EBUSY);
+    assert_int_equal(delete (&order, "snap-00000001"), -EBUSY);
+    assert_int_equal(drop(&order, GROUP), -EBUSY);
+    assert_int_equal(store_rollback_group(store, "group-other", false, false, "p", order_done,
+                                          &order, &order.job),
+                     -EBUSY);
+    assert_int_equal(fake.calls[CLOUD_APPLY_SNAPSHOT] + fake.calls[CLOUD_DELETE_SNAPSHOT], 0);
+    world_run(70000);
+    assert_int_equal(roll_back(&order, "snap-00000001"), 0);
+}
+
 /* Somebody else's rollback, seen in a list from before ours, is not ours. */
 static void test_rollback_seen_late(void **state)
 {
@@ -296,6 +318,42 @@ static void test_rollback_seen_late(void **state)
     world_run(3000);
     assert_non_null(strstr(shown(store_put_jobs), "\"done\""));
     assert_int_equal(fake.calls[CLOUD_APPLY_GROUP], 1);
+}
+
+static unsigned snapshots_asked(void)
+{
+    return fake.calls[CLOUD_DESCRIBE_SNAPSHOTS];
+}
+
+/* Made elsewhere, of snapshots that are younger than the listing: that is read again, once. */
+static void test_links_lead_somewhere(void **state)
+{
+    (void)state;
+    world_reopen(NULL);
+    assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    world_run(20000);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    struct fake_group *group = fake_add_group("group-theirs", "theirs", world_wall() - FAKE_EPOCH);
+    snprintf(group->members[group->count++], 32, "snap-theirs");
+    snprintf(group->members[group->count++], 32, "snap-nowhere");
+    fake_add_snapshot("snap-theirs", ONE, "theirs", world_wall() - FAKE_EPOCH);
+    world_run(11000);
+    unsigned asked = snapshots_asked();
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    assert_int_equal(snapshots_asked(), asked);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(look(WANT_GROUPS, NULL), 0);
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_non_null(known("snap-theirs"));
+        assert_int_equal(snapshots_asked(), asked + 1);
+    }
+    /* One that is nowhere is not looked for again and again. */
+    world_run(31000);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+        assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    }
+    assert_int_equal(snapshots_asked(), asked + 2);
 }
 
 int main(void)
@@ -313,7 +371,9 @@ int main(void)
         GROUP_TEST(test_delete_twice),
         GROUP_TEST(test_made_late),
         GROUP_TEST(test_not_the_one_before),
+        GROUP_TEST(test_undecided_rollback_holds_its_disks),
         GROUP_TEST(test_rollback_seen_late),
+        GROUP_TEST(test_links_lead_somewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
