@@ -90,7 +90,8 @@ int job_send(struct job *job);
 void job_finish(struct job *job, enum job_state state, int status);
 /* The cloud has accepted it: into the catalogue, then job_finish(). `id`: of what was made. */
 void job_accepted(struct job *job, const char *id);
-/* Of the changes of features.c: the cloud has accepted one. False: it cannot be shown. */
+/* Of the changes of features.c (feature_proof.c): the cloud has accepted one. False: it cannot be
+ * shown. */
 bool feature_accepted(struct job *job, const char *id, int64_t now, int64_t wall);
 /* Whether what is known now shows that it has happened: the id of what it made, or of the snapshot
  * or group; NULL: it does not show. */

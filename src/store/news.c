@@ -139,7 +139,8 @@ void news_job_cancelled(const struct job *job)
 
 void news_job_told(const struct job *job, bool again)
 {
-    static const int outcomes[] = {[JOB_DONE] = 0, [JOB_FAILED] = 1, [JOB_WATCHING] = 2};
+    static const int outcomes[] = {
+        [JOB_DONE] = 0, [JOB_FAILED] = 1, [JOB_WATCHING] = 2, [JOB_UNKNOWN] = 2};
     if (!again)
         job->store->outcomes[job->verb][outcomes[job->state]]++;
     switch (job->state) {

@@ -12,6 +12,7 @@ What the commands of each document find:
   ~                       an empty directory, shown as /home/me; it is the working directory
   /mnt/                   a directory ~/.mnt, so that mounting there needs no root
   cbsfs, cbsfs-sim        the build's; contrib/ is in the PATH as well, as are its examples
+  ports                   free ones in the place of those that the document names
   ap-guangzhou            a simulator of this document's own, with the small account; ap-shanghai is empty
   keys                    those of the simulator, in the environment and as profiles `default` and `work` in ~/.tencentcloud/credentials
   $CBSFS_SIM_ENDPOINT     where it listens; ~/.config/cbsfs/config says the same, so that `cbsfs ap-guangzhou ~/cbs` just works
@@ -26,6 +27,7 @@ import glob
 import os
 import re
 import select
+import socket
 import subprocess
 import time
 from collections import namedtuple
@@ -206,10 +208,20 @@ class Shell:
             if name in os.environ:
                 environment[name] = os.environ[name]
         self.home = home
+        self.ports = {}
         self.process = subprocess.Popen(["bash", "--norc"], cwd=home, env=environment, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
+    def own_port(self, match):
+        """A free one in the place of one that a document names: others may read the same document."""
+        if match.group() not in self.ports:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.ports[match.group()] = str(free.getsockname()[1])
+        return self.ports[match.group()]
+
     def run(self, command, timeout=60):
+        command = re.sub(r"(?<=--port )\d+|(?<=127\.0\.0\.1:)\d{4,}", self.own_port, command)
         command = re.sub(r"(?<![\w.])/mnt/", f"{self.home}/.mnt/", command)
         self.process.stdin.write(f"{command}\necho; echo {self.END}\n".encode())
         self.process.stdin.flush()

@@ -72,12 +72,15 @@ def at_a_desk(own, *options, simulator=()):
 
 
 def browse_and_read(own, manager):
-    """From the root to a snapshot and a look at its status; to look costs what any other crawl does."""
-    with at_a_desk(own) as desk:
+    """From the root to a snapshot and a look at its status; to look costs what any other crawl does, of this region only."""
+    with at_a_desk(own, simulator=("--region", "ap-guangzhou,ap-shanghai,ap-beijing")) as desk:
         name = manager.program
         with desk.paying():
             window = desk.open(manager)
             window.photograph(f"{name}-1-root")
+            window.open("regions")
+            window.photograph(f"{name}-1-regions")
+            window.up("cbs")
             for step, entry in enumerate(("disks", DISK, "snapshots", "before-upgrade"), 2):
                 window.open(entry)
                 window.photograph(f"{name}-{step}-{entry}")

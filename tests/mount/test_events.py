@@ -10,6 +10,7 @@ import time
 import pytest
 
 from commands import assert_done, assert_refused, finish, holds_for, run, shell, start, wait_until
+from harness import REPOSITORY
 from providers import own_state
 
 SIMULATOR = ("--create-time", "1", "--rollback-time", "1")
@@ -196,6 +197,17 @@ def test_another_region(own):
     assert appeared["path"] == f"regions/ap-beijing/disks/{disk}/snapshots/one"
     assert wait_for_event(mount, event="job_accepted", disk=disk)["path"] == appeared["path"]
     assert_done(run("cat", os.path.join(there, "one", "wait")))
+
+
+def test_each_has_its_row():
+    texts = {}
+    for name in ("docs/semantics.md", "src/store/news.c"):
+        with open(os.path.join(REPOSITORY, name), encoding="utf-8") as file:
+            texts[name] = file.read()
+    rows = set(re.findall("`([a-z_]+)`", "".join(re.findall(r"^\| (`.+?) \|", texts["docs/semantics.md"], re.MULTILINE))))
+    names = set(re.findall(r'"((?:disk|snapshot|job|cloud|credential)_[a-z]+|throttled|failed|refused)"',
+                           texts["src/store/news.c"]))
+    assert len(names) > 15 and names | {"mounted", "left_out"} <= rows
 
 
 # --- following ----------------------------------------------------------------------------------------------------

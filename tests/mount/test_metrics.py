@@ -7,6 +7,7 @@ import re
 import pytest
 
 from commands import assert_done, assert_refused, finish, run, shell, start, wait_until
+from harness import REPOSITORY
 
 SIMULATOR = ("--create-time", "1", "--rollback-time", "1")
 OPTIONS = ("ttl=1", "timeout=4")
@@ -116,6 +117,12 @@ def test_the_page(mnt, sim, disk):
                  "cbsfs_snapshots_in_progress", "cbsfs_jobs"):
         assert value(mnt, name) == 0 and types[name] == "gauge"
     assert 0 <= value(mnt, "cbsfs_cache_age_seconds", of="disks") < 60
+
+
+def test_each_has_its_row(mnt):
+    with open(os.path.join(REPOSITORY, "docs", "semantics.md"), encoding="utf-8") as page:
+        told = set(re.findall(r"`(cbsfs_\w+)`", page.read()))
+    assert set(metrics(mnt)[1]) == told
 
 
 def test_counters_only_count_up(mnt, sim, disk):

@@ -118,18 +118,21 @@ def test_a_crawl_of_one_region(own):
 
 
 @pytest.mark.core
-def test_a_crawl_of_the_root_costs_each_region_its_pages(own):
+def test_a_crawl_of_the_root_costs_each_region_its_pages(own, tmp_path):
     sim = account(own)
-    fill(sim, BEIJING, 2, 60)
+    filled = fill(sim, BEIJING, 2, 60)
     mount = own.mount(sim, LONG)
     with sim.counting() as count:
         for _ in range(2):
             assert_done(run("find", mount.point, "-type", "f", "-exec", "cat", "{}", "+", timeout=60))
             assert_done(run("du", "-s", mount.point))
+        assert_done(run("cp", "-r", mount.point, tmp_path / "copy", timeout=60))
+        assert_done(shell('set -o pipefail; tar -C "$1" -cf - . | cat >/dev/null', mount.point, timeout=60))
     assert count.requests.pop("DescribeRegions") == 1
     most = sum(math.ceil(disks / 100) + math.ceil(snapshots / 100) + 2 for disks, snapshots in ((3, 6), (2, 120), (1, 1)))
     assert count.total <= most, count.requests
     assert count.changes == 0
+    assert sorted(os.listdir(tmp_path / "copy" / "regions" / BEIJING / "disks")) == sorted(filled)
 
 
 @pytest.mark.core
@@ -201,7 +204,7 @@ def test_more_regions_than_can_be_told_apart(own):
 @pytest.mark.core
 def test_a_region_that_hangs_does_so_alone(own):
     sim = account(own)
-    mount = own.mount(sim, LONG, "timeout=4")
+    mount = own.mount(sim, LONG, "timeout=3")
     disk, = fill(sim, SHANGHAI, 1)
     assert mount.list("regions") == [BEIJING, SHANGHAI]
     sim.fault("*", "hang", times=0, region=BEIJING)
@@ -237,7 +240,8 @@ def test_each_region_has_its_own_rate(own):
         assert len(assert_done(finish(crawl, 30)).out.splitlines()) == 900
     stats = sim.stats()
     peaks = [stats["regions"][region]["peak_per_second"]["DescribeSnapshots"] for region in (BEIJING, SHANGHAI)]
-    assert max(peaks) <= rate < stats["peak_per_second"]["DescribeSnapshots"]
+    # One more arrives together with the others when the machine is busy.
+    assert max(peaks) <= rate + 1 < stats["peak_per_second"]["DescribeSnapshots"]
 
 
 # --- changing -----------------------------------------------------------------------------------------
@@ -269,7 +273,7 @@ def test_the_verbs_in_another_region(own):
 def test_failures_of_all_regions_in_their_order(own):
     sim = account(own)
     disk, _ = fill(sim, BEIJING)
-    mount = own.mount(sim, LONG)
+    mount = own.mount(sim, LONG, "timeout=2")
     paths = [mount.snapshot(mount.list("disks")[0], ".first"),
              there(mount, BEIJING, "disks", disk, "snapshots", ".second"), mount.path("disks", "third")]
     for path in paths:
@@ -325,6 +329,21 @@ def test_a_copy_in_another_region_shows_where_it_went(own):
     assert mount.read(f"{copy}/wait") == "NORMAL 100\n"
     assert mount.list("regions", BEIJING, "snapshots") == [mount.value(f"{copy}/id")]
     assert not mount.exists(mount.path("disks", "none")) and mount.list("regions", SHANGHAI, "snapshots") == []
+
+
+def test_a_snapshot_stays_in_its_region(own):
+    """A move is no copy: mv would make a snapshot that is paid for."""
+    sim = account(own)
+    disk, _ = fill(sim, BEIJING)
+    mount = own.mount(sim, LONG)
+    for source, target in ((("regions", BEIJING, "disks", disk), ("disks", mount.list("disks")[0])),
+                           (("disks", mount.list("disks")[0]), ("regions", BEIJING, "disks", disk))):
+        name = mount.list(*source, "snapshots")[0]
+        result = run("mv", mount.path(*source, "snapshots", name), mount.path(*target, "snapshots", "moved"))
+        assert result.status == 1
+        assert (errors(mount)[-1]["errno"], errors(mount)[-1]["path"]) == \
+            ("EINVAL", "/".join((*source, "snapshots", name)))
+    assert not changed(sim, BEIJING) and not changed(sim, HOME)
 
 
 def test_ro(own):
@@ -426,7 +445,7 @@ def test_an_account_that_may_not_ask_for_regions(own):
 
 def test_a_list_that_does_not_come(own):
     sim = account(own)
-    mount = own.mount(sim, LONG, "timeout=2")
+    mount = own.mount(sim, LONG, "timeout=1")
     sim.fault("DescribeRegions", "hang", times=0)
     assert_refused(run("ls", mount.path("regions")), errno.ETIMEDOUT)
     assert mount.list("disks"), "another service tells of them"

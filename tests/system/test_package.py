@@ -26,7 +26,9 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$layers/upper,workdir=$layers/w
 root=$layers/root
 for place in proc sys dev; do mount --rbind "/$place" "$root/$place"; done
 # What the machine has of it, and what man-db does for minutes, is not the question.
-rm -f "$root/etc/cbsfs.conf" "$root/var/lib/man-db/auto-update"
+rm -f "$root/var/lib/man-db/auto-update"
+chroot "$root" dpkg -P cbsfs >/dev/null 2>&1 || true
+[ ! -e "$root/etc/cbsfs.conf" ] || rm "$root/etc/cbsfs.conf"
 mkdir -p "$root/run/package"
 cp "$2" "$root/run/package/cbsfs.deb"
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
@@ -140,25 +142,25 @@ def test_install_use_and_purge(scenario):
 def test_a_user_mounts_by_a_line_of_fstab(scenario):
     """mount(8) gives up root's rights before it runs the helper, and the keys are the user's own."""
     out = scenario(r"""
-        inside useradd -m -s /bin/sh me
+        inside useradd -m -d /home/someone -s /bin/sh cbsfs-someone
         inside cbsfs-sim --port 0 --port-file /run/package/port >/dev/null 2>&1 &
         simulator=$!
-        trap 'kill $simulator; umount -l "$root/home/me/cbs" 2>/dev/null || true' EXIT
+        trap 'kill $simulator; umount -l "$root/home/someone/cbs" 2>/dev/null || true' EXIT
         for round in $(seq 100); do [ -s "$root/run/package/port" ] && break; sleep 0.05; done
         echo "endpoint = http://127.0.0.1:$(cat "$root/run/package/port")" >>"$root/etc/cbsfs.conf"
-        echo "work@ap-guangzhou /home/me/cbs fuse.cbsfs noauto,user 0 0" >"$root/etc/fstab"
-        as_me() { inside su me -c "$1"; }
+        echo "work@ap-guangzhou /home/someone/cbs fuse.cbsfs noauto,user 0 0" >"$root/etc/fstab"
+        as_me() { inside su cbsfs-someone -c "$1"; }
         as_me 'mkdir -p ~/cbs ~/.tencentcloud; umask 077
             printf "[work]\nsecret_id = AKIDSIMULATOR\nsecret_key = simulator\n" >~/.tencentcloud/credentials'
         as_me 'mount ~/cbs; ls -d ~/cbs/README; stat -c %U ~/cbs/disks; findmnt -n -o SOURCE,OPTIONS ~/cbs'
-        ! inside ls /home/me/cbs 2>&1
+        ! inside ls /home/someone/cbs 2>&1
         as_me 'umount ~/cbs'
-        inside findmnt /home/me/cbs || echo gone
+        inside findmnt /home/someone/cbs || echo gone
     """)
     lines = out.splitlines()
-    assert lines[:2] == ["/home/me/cbs/README", "me"]
+    assert lines[:2] == ["/home/someone/cbs/README", "cbsfs-someone"]
     assert lines[2].startswith("work@ap-guangzhou ") and "nosuid,nodev" in lines[2]
-    assert lines[3:] == ["ls: cannot access '/home/me/cbs': Permission denied", "gone"]
+    assert lines[3:] == ["ls: cannot access '/home/someone/cbs': Permission denied", "gone"]
 
 
 def test_systemd_takes_the_installed_units(scenario):

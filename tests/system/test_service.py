@@ -256,6 +256,48 @@ def test_the_units_say_what_they_have_to(installed):
     assert "NoNewPrivileges" not in unit, "the user's: fusermount3 is a program of root's"
 
 
+def test_the_capabilities_that_are_left_are_enough(home, installed, manager):
+    unit = lines_of(unit_path(installed, "system"))
+    (left,) = unit["CapabilityBoundingSet"]
+    bounds = ",".join(["-all", *("+" + name.lower().removeprefix("cap_") for name in left.split())])
+    process = subprocess.Popen(["setpriv", f"--bounding-set={bounds}", "--inh-caps=-all", "--no-new-privs", CBSFS, "-f",
+                                "ap-guangzhou", home.point], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               env={**home.environment, "NOTIFY_SOCKET": manager.name})
+    manager.until("READY")
+    with open(f"/proc/{process.pid}/status", encoding="utf-8") as file:
+        assert re.search(r"^CapEff:\t0*200006$", file.read(), re.MULTILINE)
+    assert home.run("ls", home.point + "/disks").returncode == 0
+    process.kill()
+    process.wait(10)
+    child = home.run("setpriv", f"--bounding-set={bounds}", "--inh-caps=-all", "--no-new-privs", CBSFS, "--clean", home.point)
+    assert (child.returncode, child.stderr) == (0, "") and mount_type(home.point) is None
+
+
+def calls_of(group):
+    """The system calls of a group of systemd's, and of the groups in it."""
+    text = subprocess.run(["systemd-analyze", "syscall-filter", "--no-pager", group], capture_output=True, text=True,
+                          check=True).stdout
+    words = [line.strip() for line in text.splitlines() if line.startswith("    ") and not line.strip().startswith("#")]
+    return {call for word in words for call in (calls_of(word) if word.startswith("@") else {word})}
+
+
+def test_the_system_calls_that_are_left_are_enough(home, installed, manager, tmp_path):
+    """Whatever it calls from its start to its end, with a look and a change between, is in the unit's filter."""
+    (groups,) = lines_of(unit_path(installed, "system"))["SystemCallFilter"]
+    allowed = set().union(*(calls_of(group) for group in [*groups.split(), "@default"]))
+    trace = tmp_path / "trace"
+    process = subprocess.Popen(["strace", "-f", "-o", trace, CBSFS, "-f", "ap-guangzhou", home.point], stdin=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env={**home.environment, "NOTIFY_SOCKET": manager.name})
+    manager.until("READY")
+    assert home.run("ls", "-lR", home.point).returncode == 0
+    (disk, *_) = os.listdir(home.point + "/disks")
+    home.run("mkdir", f"{home.point}/disks/{disk}/snapshots/traced")
+    assert home.run("umount", home.point).returncode == 0
+    assert process.wait(10) == 0
+    called = set(re.findall(r"^\d+ +([a-z_0-9]+)\(", trace.read_text(), re.MULTILINE))
+    assert {"mount", "sendto", "execve"} <= called and called - allowed == set()
+
+
 def test_systemd_understands_the_units(installed, tmp_path):
     """With the paths of the installed tree instead of /usr/local, and its examples."""
     examples = os.path.join(installed, "share", "doc", "cbsfs", "examples", "systemd")

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Orders for groups: snapshots of several disks at one moment. What features.c says holds here too.
+ */
+#include "features_internal.h"
+
+#include "cbsfs/fields.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const json_t *store_group(const struct store *store, const char *id)
+{
+    size_t at;
+    json_t *group;
+    json_array_foreach((json_t *)store_list(store, WANT_GROUPS, ""), at, group)
+    {
+        if (strcmp(field_text(group, "id", ""), id) == 0)
+            return group;
+    }
+    return NULL;
+}
+
+/* Why the disks cannot be a group, or NULL: all attached to the same instance (tencent-cbs facts
+ * 1.4.17). */
+static const char *group_obstacle(const struct store *store, const char *const *disk_ids,
+                                  size_t count, char *space, size_t size)
+{
+    const char *instance = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const struct disk *disk = catalogue_disk(&store->catalogue, disk_ids[i]);
+        const char *its = disk != NULL ? disk_text(disk, DISK_INSTANCE) : "";
+        const char *obstacle = NULL;
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(disk_ids[i], disk_ids[j]) == 0)
+                obstacle = "is named twice";
+        }
+        if (disk == NULL || !disk->exists)
+            obstacle = "is not there";
+        else if (its[0] == '\0')
+            obstacle = "is not attached to an instance";
+        else if (instance != NULL && strcmp(instance, its) != 0)
+            obstacle = "is attached to another instance than those before it";
+        if (obstacle != NULL) {
+            snprintf(space, size, "%.64s %s", disk_ids[i], obstacle);
+            return space;
+        }
+        instance = its;
+    }
+    return count > 0 ? NULL : "no disk is named";
+}
+
+static struct job_member *add_members(struct job *job, size_t count)
+{
+    job->order.members = calloc(count, sizeof(*job->order.members));
+    job->order.member_count = job->order.members != NULL ? count : 0;
+    return job->order.members;
+}
+
+int store_create_group(struct store *store, const char *const *disk_ids, size_t count,
+                       const char *name, const char *path,
+                       void (*done)(void *data, const struct job_result *result), void *data,
+                       struct job **handle)
+{
+    const struct refusal about = {store, NULL, NULL, path, job_verb_name(CLOUD_CREATE_GROUP)};
+    char space[160];
+    size_t at;
+    json_t *group;
+    int status = feature_refuse_foreign(&about, CLOUD_CREATE_GROUP);
+    if (status != 0)
+        return status;
+    json_array_foreach((json_t *)store_list(store, WANT_GROUPS, ""), at, group)
+    {
+        if (strcmp(field_text(group, "name", ""), name) == 0)
+            return feature_refuse(&about, -EEXIST, "a group has this name");
+    }
+    const char *obstacle = group_obstacle(store, disk_ids, count, space, sizeof(space));
+    if (obstacle != NULL)
+        return feature_refuse(&about, -EINVAL, obstacle);
+    if (unsettled_job(store, CLOUD_CREATE_GROUP, "", name) != NULL)
+        return feature_refuse(&about, -EBUSY,
+                              "it is not known yet whether an earlier mkdir has given this name; "
+                              ".cbsfs/jobs tells");
+    struct job *job = job_new(store, CLOUD_CREATE_GROUP, "", "", name, path);
+    bool whole = job != NULL && add_members(job, count) != NULL;
+    for (size_t i = 0; i < count && whole; i++)
+        whole = order_keep(&job->order.members[i].disk_id, disk_ids[i]);
+    if (job != NULL && !whole) {
+        job_remove(job);
+        job = NULL;
+    }
+    return job_launch(job, done, data, handle);
+}
+
+/* 0 and the group, or a recorded refusal. */
+static int find_group(struct store *store, const char *id, enum cloud_verb verb, const char *path,
+                      struct refusal *about, const json_t **found)
+{
+    char reason[96];
+    *about = (struct refusal){store, NULL, id, path, job_verb_name(verb)};
+    int status = feature_refuse_foreign(about, verb);
+    if (status != 0)
+        return status;
+    *found = store_group(store, id);
+    if (*found == NULL)
+        return feature_refuse(about, -ENOENT, "there is no such group");
+    const char *word = field_text(*found, "word", "");
+    if (strcmp(word, "NORMAL") != 0) {
+        snprintf(reason, sizeof(reason), "the group is %.32s, it has to be NORMAL",
+                 word[0] != '\0' ? word : field_text(*found, "state", ""));
+        return feature_refuse(about, -EBUSY, reason);
+    }
+    if (feature_unfinished(store, CLOUD_APPLY_GROUP, id) != NULL ||
+        feature_unfinished(store, CLOUD_DELETE_GROUP, id) != NULL)
+        return feature_refuse(about, -EBUSY,
+                              "an earlier change of it is not finished; .cbsfs/jobs tells");
+    return 0;
+}
+
+/* Each member with the disk that it is of. 0, -ENOMEM, or -ENOENT: one is not known. */
+static int name_members(struct job *job, const json_t *group)
+{
+    const json_t *ids = json_object_get(group, "snapshots");
+    size_t at;
+    json_t *id;
+    if (json_array_size(ids) == 0)
+        return -ENOENT;
+    if (add_members(job, json_array_size(ids)) == NULL)
+        return -ENOMEM;
+    json_array_foreach((json_t *)ids, at, id)
+    {
+        const struct snapshot *snapshot =
+            catalogue_snapshot(&job->store->catalogue, json_string_value(id));
+        if (snapshot == NULL || !snapshot->disk->exists)
+            return -ENOENT;
+        if (!order_keep(&job->order.members[at].snapshot_id, json_string_value(id)) ||
+            !order_keep(&job->order.members[at].disk_id, disk_text(snapshot->disk, DISK_ID)))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int store_rollback_group(struct store *store, const char *group_id, bool stop, bool start,
+                         const char *path,
+                         void (*done)(void *data, const struct job_result *result), void *data,
+                         struct job **handle)
+{
+    struct refusal about;
+    const json_t *group;
+    int status = find_group(store, group_id, CLOUD_APPLY_GROUP, path, &about, &group);
+    if (status != 0)
+        return status;
+    struct job *job = feature_order(store, CLOUD_APPLY_GROUP, "", group_id, NULL, path,
+                                    &(struct job_order){.group_id = (char *)group_id});
+    if (job == NULL)
+        return -ENOMEM;
+    job->stop = stop;
+    job->start = start;
+    status = name_members(job, group);
+    for (size_t i = 0; i < job->order.member_count && status == 0; i++) {
+        const struct disk *disk = catalogue_disk(&store->catalogue, job->order.members[i].disk_id);
+        if (disk_is_rolling_back(disk) ||
+            rollback_is_unsettled(store, disk_text(disk, DISK_ID), job))
+            status = -EBUSY;
+    }
+    if (status != 0)
+        job_remove(job);
+    if (status == -ENOENT)
+        return feature_refuse(&about, -EOPNOTSUPP,
+                              "one of its snapshots, or the disk of one, is gone or not known");
+    if (status == -EBUSY)
+        return feature_refuse(&about, status, "one of its disks is, or may be, being rolled back");
+    return status != 0 ? status : job_launch(job, done, data, handle);
+}
+
+int store_delete_group(struct store *store, const char *group_id, const char *path,
+                       void (*done)(void *data, const struct job_result *result), void *data,
+                       struct job **handle)
+{
+    struct refusal about;
+    const json_t *group;
+    size_t at;
+    json_t *id;
+    int status = find_group(store, group_id, CLOUD_DELETE_GROUP, path, &about, &group);
+    if (status != 0)
+        return status;
+    json_array_foreach(json_object_get(group, "snapshots"), at, id)
+    {
+        const struct snapshot *member =
+            catalogue_snapshot(&store->catalogue, json_string_value(id));
+        if (member != NULL && member->in_images)
+            return feature_refuse(&about, -EBUSY,
+                                  "images are built on its snapshots, delete those first");
+    }
+    struct job *job = feature_order(store, CLOUD_DELETE_GROUP, "", group_id, NULL, path,
+                                    &(struct job_order){.group_id = (char *)group_id});
+    if (job == NULL)
+        return -ENOMEM;
+    status = name_members(job, group);
+    if (status == -ENOMEM) {
+        job_remove(job);
+        return status;
+    }
+    return job_launch(job, done, data, handle);
+}
