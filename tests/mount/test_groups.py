@@ -52,11 +52,15 @@ def settled(mount, name):
     return name
 
 
+def groups_of(simulator):
+    """As the cloud has them."""
+    return tc3.Client(simulator.port).call("DescribeSnapshotGroups", {"Limit": 100})["SnapshotGroupSet"]
+
+
 def ready(mount, name, disks):
     """Makes a group elsewhere, and waits until the mount shows that it is ready."""
     made = make_elsewhere(mount.simulator, {"DiskIds": disks, "SnapshotGroupName": name})
-    caller = tc3.Client(mount.simulator.port)
-    wait_until(lambda: [group for group in caller.call("DescribeSnapshotGroups")["SnapshotGroupSet"]
+    wait_until(lambda: [group for group in groups_of(mount.simulator)
                         if group["SnapshotGroupId"] == made and group["SnapshotGroupState"] == "NORMAL"], 10, name)
     mount.refresh()
     return settled(mount, name)
@@ -162,14 +166,18 @@ def test_the_answer_is_lost(mnt, sim, two):
 
 
 @pytest.mark.leaves_jobs
-def test_the_request_is_lost(mnt, sim, two):
-    sim.fault("CreateSnapshotGroup", "drop-before")
-    path = mnt.path("groups", f"unheard@{','.join(two)}")
-    with sim.counting() as count:
+def test_the_request_is_lost(own):
+    """On an account of its own, as what is watched is asked for every two seconds."""
+    simulator = own.simulator("--disks", "1")
+    disks, _ = attached(simulator, 2)
+    mount = own.mount(simulator, "ttl=1", "timeout=2")
+    simulator.fault("CreateSnapshotGroup", "drop-before")
+    path = mount.path("groups", f"unheard@{','.join(disks)}")
+    with simulator.counting() as count:
         assert_refused(run("mkdir", path), errno.ETIMEDOUT)
         assert_refused(run("mkdir", path), errno.EBUSY)
     assert count.requests["CreateSnapshotGroup"] == 1
-    assert "unheard" not in mnt.list("groups")
+    assert "unheard" not in mount.list("groups")
 
 
 def test_names_that_are_taken(mnt, sim):
@@ -358,6 +366,7 @@ def test_a_long_list(own):
 
 @pytest.mark.parametrize("script", CRAWLERS)
 def test_crawlers(mnt, sim, own, kept, script):
+    wait_until(lambda: {group["SnapshotGroupState"] for group in groups_of(sim)} == {"NORMAL"}, 10, "all groups")
     mount = own.mount(sim, "ttl=600")
     with sim.counting() as count:
         result = shell(script, mount.point, mount.home)
