@@ -102,7 +102,7 @@ def test_what_is_in_it(package):
 def test_install_use_and_purge(scenario):
     """As a new user: install, a line in fstab, look, make a snapshot; then remove without a trace."""
     out = scenario(r"""
-        inside cbsfs-sim --port 0 --port-file /run/package/port >/dev/null 2>&1 &
+        chroot "$root" cbsfs-sim --port 0 --port-file /run/package/port >/dev/null 2>&1 &  # not `inside`: $! is then a shell
         simulator=$!
         trap 'kill $simulator; umount -l "$root/mnt" 2>/dev/null || true' EXIT
         for round in $(seq 100); do [ -s "$root/run/package/port" ] && break; sleep 0.05; done
@@ -143,7 +143,7 @@ def test_a_user_mounts_by_a_line_of_fstab(scenario):
     """mount(8) gives up root's rights before it runs the helper, and the keys are the user's own."""
     out = scenario(r"""
         inside useradd -m -d /home/someone -s /bin/sh cbsfs-someone
-        inside cbsfs-sim --port 0 --port-file /run/package/port >/dev/null 2>&1 &
+        chroot "$root" cbsfs-sim --port 0 --port-file /run/package/port >/dev/null 2>&1 &  # not `inside`: $! is then a shell
         simulator=$!
         trap 'kill $simulator; umount -l "$root/home/someone/cbs" 2>/dev/null || true' EXIT
         for round in $(seq 100); do [ -s "$root/run/package/port" ] && break; sleep 0.05; done
