@@ -115,6 +115,8 @@ bool store_is_known(const struct store *store, enum store_want want, const struc
  * whoever was told the old one may still believe it. */
 bool store_is_in_doubt(const struct store *store, const struct disk *disk);
 
+/* True without `disks=`. */
+bool store_shows_all(const struct store *store);
 /* True if the mount shows this disk (`disks=`). */
 bool store_shows_disk(const struct store *store, const char *id);
 

@@ -47,6 +47,10 @@ bool groups_exist(const struct region *region)
 {
     const struct provider *provider = store_provider(region->store);
     const struct cloud_call call = {.verb = CLOUD_DESCRIBE_GROUPS};
+    /* A group may be of disks that this mount is not to show, and rolls back or deletes theirs too.
+     */
+    if (!store_shows_all(region->store))
+        return false;
     return provider->refusal == NULL || provider->refusal(&call) == NULL;
 }
 

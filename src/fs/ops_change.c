@@ -234,12 +234,14 @@ static void remove_group(struct request *request, const struct node *parent)
     json_array_foreach(json_object_get(group, "snapshots"), at, id)
     {
         const struct snapshot *member = catalogue_snapshot(catalogue, json_string_value(id));
-        is_kept |= member != NULL && snapshot_is_visible(member) && is_protected(fs, member);
+        /* One that is not known may have any name. */
+        is_kept |= member == NULL ? fs->settings.protect != NULL
+                                  : snapshot_is_visible(member) && is_protected(fs, member);
     }
     if (is_kept)
         reply_error(request, fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
-                                       "its name, or that of one of its snapshots, is protected "
-                                       "(protect=)"));
+                                       "its name, or that of one of its snapshots, is or may be "
+                                       "protected (protect=)"));
     else
         groups_rmdir(request, group);
 }

@@ -100,6 +100,11 @@ bool store_is_in_doubt(const struct store *store, const struct disk *disk)
 
 /* --- asking -------------------------------------------------------------------------- */
 
+bool store_shows_all(const struct store *store)
+{
+    return store->settings.disks == NULL;
+}
+
 bool store_shows_disk(const struct store *store, const char *id)
 {
     if (store->settings.disks == NULL)

@@ -322,6 +322,35 @@ def test_what_is_protected(mnt, sim, two):
     assert count.change_requests == 0
 
 
+def test_who_is_not_known_may_be_protected(mnt, sim, two):
+    """Its snapshots go with a group, so each has to be known by its name."""
+    assert_done(run("mkdir", mnt.path("groups", f"half-known@{two[0]}")))
+    settled(mnt, "half-known")
+    sim.faults({"action": "DescribeSnapshots", "kind": "edit", "edits": {
+        "/Response/SnapshotSet": [], "/Response/TotalCount": 0}})
+    mnt.refresh()
+    with sim.counting() as count:
+        assert_refused(run("rmdir", mnt.path("groups", "half-known")), errno.EPERM)
+    assert count.change_requests == 0
+    sim.faults()
+    mnt.refresh()
+    assert_done(run("rmdir", mnt.path("groups", "half-known")))
+
+
+def test_not_with_disks_that_are_not_shown(own):
+    """A group is of several disks, and rolls back or deletes them all."""
+    simulator = own.simulator(*SIMULATOR)
+    disks, _ = attached(simulator, 2)
+    make_elsewhere(simulator, {"DiskIds": disks, "SnapshotGroupName": "of both"})
+    mount = own.mount(simulator, "allow_delete", f"disks={disks[0]}")
+    assert "groups" not in mount.list()
+    for words in (["ls", mount.path("groups")], ["rmdir", mount.path("groups", "of both")],
+                  ["mkdir", mount.path("groups", f"new@{disks[0]}")]):
+        assert run(*words).status != 0
+    assert len(groups_of(simulator)) == 1
+    assert simulator.stats()["requests"].get("DeleteSnapshotGroup") is None
+
+
 def test_other_names_stay(mnt, sim, kept):
     path = mnt.path("groups", kept)
     with sim.counting() as count:
