@@ -51,16 +51,17 @@ def cost(mnt, *command):
 
 
 def warm(mnt, *command):
-    """What it costs the first time and the third.
+    """What it costs the first time, and from the third on.
 
     At the second time the kernel asks for the times of directories that it has read meanwhile.
     """
     mnt.refresh()
     cold, first = cost(mnt, *command)
     cost(mnt, *command)
-    again, third = cost(mnt, *command)
-    assert first == third
-    return cold, again
+    # On a busy machine somebody else's request, or the kernel's own, may fall among these; not each time.
+    tries = [cost(mnt, *command) for _ in range(3)]
+    assert all(first == shown for _, shown in tries)
+    return cold, min(again for again, _ in tries)
 
 
 # --- how many ------------------------------------------------------------------------
