@@ -36,9 +36,9 @@ static const char *refusal(const struct cloud_call *call)
     case CLOUD_DESCRIBE_POLICIES:
         return "the legacy API tells nothing of snapshot policies; use provider=tencent";
     case CLOUD_DESCRIBE_REGIONS:
-        return "the legacy API does not tell which regions there are; use provider=tencent";
+        break;
     }
-    return "the legacy API cannot do this";
+    return "the legacy API does not tell which regions there are; use provider=tencent";
 }
 
 const struct provider provider_qcloud = {
