@@ -104,7 +104,7 @@ static void begin_anew(struct events *events)
 {
     size_t first = first_unread(events, clock_now()), kept = events->now.length - first;
     struct lines old = events->now, fresh = events->before;
-    if (fresh.space < kept) {
+    if (kept > 0 && fresh.space < kept) {
         char *text = realloc(fresh.text, kept);
         if (text == NULL)
             kept = 0; /* better to lose lines than to grow */
