@@ -136,17 +136,7 @@ static int plan_cinder(const struct cloud_call *call, unsigned minor, struct pla
     case CLOUD_DELETE_SNAPSHOT:
         plan->method = "DELETE";
         return buffer_printf(&plan->path, "/snapshots/%s", call->snapshot_id);
-    case CLOUD_DESCRIBE_SHARES:
-    case CLOUD_DESCRIBE_GROUPS:
-    case CLOUD_DESCRIBE_POLICIES:
-    case CLOUD_DESCRIBE_REGIONS:
-    case CLOUD_EXPIRE_SNAPSHOT:
-    case CLOUD_SHARE_SNAPSHOT:
-    case CLOUD_COPY_SNAPSHOT:
-    case CLOUD_CREATE_DISK:
-    case CLOUD_CREATE_GROUP:
-    case CLOUD_APPLY_GROUP:
-    case CLOUD_DELETE_GROUP:
+    default: /* see refusal() */
         break;
     }
     return -EINVAL;
@@ -190,17 +180,7 @@ static int plan_evs(const struct cloud_call *call, struct plan *plan)
     case CLOUD_DELETE_SNAPSHOT:
         plan->method = "DELETE";
         return buffer_printf(&plan->path, "/cloudsnapshots/%s", call->snapshot_id);
-    case CLOUD_DESCRIBE_SHARES:
-    case CLOUD_DESCRIBE_GROUPS:
-    case CLOUD_DESCRIBE_POLICIES:
-    case CLOUD_DESCRIBE_REGIONS:
-    case CLOUD_EXPIRE_SNAPSHOT:
-    case CLOUD_SHARE_SNAPSHOT:
-    case CLOUD_COPY_SNAPSHOT:
-    case CLOUD_CREATE_DISK:
-    case CLOUD_CREATE_GROUP:
-    case CLOUD_APPLY_GROUP:
-    case CLOUD_DELETE_GROUP:
+    default: /* see refusal() */
         break;
     }
     return -EINVAL;

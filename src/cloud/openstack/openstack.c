@@ -82,17 +82,7 @@ const char *openstack_action(enum cloud_verb verb)
         return "UpdateSnapshot";
     case CLOUD_DELETE_SNAPSHOT:
         return "DeleteSnapshot";
-    case CLOUD_DESCRIBE_SHARES:
-    case CLOUD_DESCRIBE_GROUPS:
-    case CLOUD_DESCRIBE_POLICIES:
-    case CLOUD_DESCRIBE_REGIONS:
-    case CLOUD_EXPIRE_SNAPSHOT:
-    case CLOUD_SHARE_SNAPSHOT:
-    case CLOUD_COPY_SNAPSHOT:
-    case CLOUD_CREATE_DISK:
-    case CLOUD_CREATE_GROUP:
-    case CLOUD_APPLY_GROUP:
-    case CLOUD_DELETE_GROUP:
+    default: /* see refusal() */
         break;
     }
     return "";

@@ -39,17 +39,7 @@ const char *qcloud_action(enum cloud_verb verb)
         return "ModifySnapshot";
     case CLOUD_DELETE_SNAPSHOT:
         return "DeleteSnapshot";
-    case CLOUD_DESCRIBE_SHARES:
-    case CLOUD_DESCRIBE_GROUPS:
-    case CLOUD_DESCRIBE_POLICIES:
-    case CLOUD_DESCRIBE_REGIONS:
-    case CLOUD_EXPIRE_SNAPSHOT:
-    case CLOUD_SHARE_SNAPSHOT:
-    case CLOUD_COPY_SNAPSHOT:
-    case CLOUD_CREATE_DISK:
-    case CLOUD_CREATE_GROUP:
-    case CLOUD_APPLY_GROUP:
-    case CLOUD_DELETE_GROUP:
+    default: /* see refusal() */
         break;
     }
     return "";
@@ -168,17 +158,7 @@ static int put_call(struct form *form, const struct cloud_call *call)
     case CLOUD_DELETE_SNAPSHOT:
         put_element(form, "snapshotIds", 0, call->snapshot_id);
         return 0;
-    case CLOUD_DESCRIBE_SHARES:
-    case CLOUD_DESCRIBE_GROUPS:
-    case CLOUD_DESCRIBE_POLICIES:
-    case CLOUD_DESCRIBE_REGIONS:
-    case CLOUD_EXPIRE_SNAPSHOT:
-    case CLOUD_SHARE_SNAPSHOT:
-    case CLOUD_COPY_SNAPSHOT:
-    case CLOUD_CREATE_DISK:
-    case CLOUD_CREATE_GROUP:
-    case CLOUD_APPLY_GROUP:
-    case CLOUD_DELETE_GROUP:
+    default: /* see refusal() */
         break;
     }
     return -EINVAL;
