@@ -475,7 +475,7 @@ def test_a_region_that_is_out_of_order(own):
 def test_a_mount_of_some_disks_shows_one_region(own):
     sim = account(own)
     mount = own.mount(sim, LONG, f"disks={sim.add_disk()}")
-    assert mount.list() == ["README", "disks", "groups", "snapshots"]
+    assert mount.list() == ["README", "disks", "snapshots"]
     assert "regions/" not in mount.read(mount.path("README"))
     assert_refused(run("ls", mount.path("regions")), errno.ENOENT)
 
