@@ -144,6 +144,9 @@ static const char *read_new_name(struct request *request, const struct node *nod
                                  struct order *order)
 {
     (void)node;
+    /* Any text is a name, also the noise that shred(1) overwrites files with; a line ends. */
+    if (strchr(request->text, '\n') == NULL)
+        return "write the name as a whole line, with its end";
     return read_name(request, line, order->name);
 }
 

@@ -435,3 +435,12 @@ def test_a_cloud_without_these(own, sim):
     # The name it has.
     assert_done(write(mount.snapshot(disk, "good", "name"), "better"))
     assert mount.snapshots(disk) == ["better"]
+
+
+def test_noise_is_no_name(mnt, sim, disk):
+    """shred(1) writes bytes over each file that it may write; a name is a line that ends."""
+    mnt.add_snapshot(disk, "kept-as-it-is")
+    with sim.counting() as count:
+        assert_refused(shell('printf UUUUUUUU > "$1"', mnt.snapshot(disk, "kept-as-it-is", "name")), errno.EINVAL)
+    assert count.change_requests == 0
+    assert "whole line" in mnt.read(mnt.snapshot(disk, "kept-as-it-is", "error"))
