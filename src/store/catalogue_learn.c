@@ -67,6 +67,7 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
         [DISK_INSTANCE] = record->instance,
         [DISK_CHARGE_TYPE] = record->charge_type,
         [DISK_PROJECT] = record->project,
+        [DISK_GROUP] = record->group,
     };
     bool differs;
     char state[64];
@@ -273,8 +274,8 @@ static int prepare_update(struct catalogue *catalogue, struct snapshot *snapshot
                           const struct snapshot_record *record, const char *word, bool is_renamed,
                           bool keeps_entry, struct update *update)
 {
-    const char *const shape[SHAPE_TEXTS] = {record->state, word, record->usage, record->type,
-                                            record->zone};
+    const char *const shape[SHAPE_TEXTS] = {record->state, word,         record->usage,
+                                            record->type,  record->zone, record->group};
     *update = (struct update){.shape = 0};
     if (shape_take(catalogue, shape, &update->shape) != 0) {
         update->shape = 0;
@@ -348,8 +349,8 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
 static struct snapshot *add_snapshot(struct catalogue *catalogue,
                                      const struct snapshot_record *record, const char *word)
 {
-    const char *const shape[SHAPE_TEXTS] = {record->state, word, record->usage, record->type,
-                                            record->zone};
+    const char *const shape[SHAPE_TEXTS] = {record->state, word,         record->usage,
+                                            record->type,  record->zone, record->group};
     struct disk *disk = catalogue_want_disk(
         catalogue, record->disk_id[0] != '\0' ? record->disk_id : CATALOGUE_NO_DISK);
     if (disk == NULL)
