@@ -93,19 +93,27 @@ static int decode_listing(void)
 static const struct {
     enum cloud_verb verb;
     const char *body;
+    const struct provider *provider; /* NULL: Tencent */
 } list_answers[] = {
-    {CLOUD_DESCRIBE_SHARES, "{\"Response\":{\"SharePermissionSet\":[{\"AccountId\":\"1\","
-                            "\"CreatedTime\":\"2026-01-21 10:12:45\"},{\"AccountId\":\"2\"}]}}"},
-    {CLOUD_DESCRIBE_GROUPS,
-     "{\"Response\":{\"TotalCount\":2,\"SnapshotGroupSet\":[{\"SnapshotGroupId\":\"csnap-1\","
-     "\"SnapshotGroupName\":\"a\",\"SnapshotIdSet\":[\"snap-1\",\"snap-2\"]},"
-     "{\"SnapshotGroupId\":\"csnap-2\"}]}}"},
-    {CLOUD_DESCRIBE_POLICIES,
-     "{\"Response\":{\"TotalCount\":2,\"AutoSnapshotPolicySet\":[{\"AutoSnapshotPolicyId\":"
-     "\"asp-1\",\"DiskIdSet\":[\"disk-1\"],\"Policy\":[{\"Hour\":[2]}]},"
-     "{\"AutoSnapshotPolicyId\":\"asp-2\"}]}}"},
-    {CLOUD_DESCRIBE_REGIONS, "{\"Response\":{\"TotalCount\":2,\"RegionSet\":[{\"Region\":\"ap-a\","
-                             "\"RegionName\":\"A\"},{\"Region\":\"ap-b\"}]}}"},
+    {.verb = CLOUD_DESCRIBE_GROUPS,
+     .body = "{\"group_snapshots\":[{\"id\":\"1\",\"name\":\"a\",\"status\":\"available\","
+             "\"created_at\":\"2026-01-21T10:12:45\"},{\"id\":\"2\",\"name\":null}]}",
+     .provider = &provider_openstack},
+    {.verb = CLOUD_DESCRIBE_SHARES,
+     .body = "{\"Response\":{\"SharePermissionSet\":[{\"AccountId\":\"1\","
+             "\"CreatedTime\":\"2026-01-21 10:12:45\"},{\"AccountId\":\"2\"}]}}"},
+    {.verb = CLOUD_DESCRIBE_GROUPS,
+     .body =
+         "{\"Response\":{\"TotalCount\":2,\"SnapshotGroupSet\":[{\"SnapshotGroupId\":\"csnap-1\","
+         "\"SnapshotGroupName\":\"a\",\"SnapshotIdSet\":[\"snap-1\",\"snap-2\"]},"
+         "{\"SnapshotGroupId\":\"csnap-2\"}]}}"},
+    {.verb = CLOUD_DESCRIBE_POLICIES,
+     .body = "{\"Response\":{\"TotalCount\":2,\"AutoSnapshotPolicySet\":[{\"AutoSnapshotPolicyId\":"
+             "\"asp-1\",\"DiskIdSet\":[\"disk-1\"],\"Policy\":[{\"Hour\":[2]}]},"
+             "{\"AutoSnapshotPolicyId\":\"asp-2\"}]}}"},
+    {.verb = CLOUD_DESCRIBE_REGIONS,
+     .body = "{\"Response\":{\"TotalCount\":2,\"RegionSet\":[{\"Region\":\"ap-a\","
+             "\"RegionName\":\"A\"},{\"Region\":\"ap-b\"}]}}"},
 };
 static size_t list_number;
 
@@ -120,12 +128,13 @@ static int decode_list(void)
                                      .header = no_header};
     struct cloud_answer answer;
     cloud_answer_init(&answer);
-    provider_tencent.decode(&call, &reply, &answer);
+    const struct provider *provider = list_answers[list_number].provider;
+    (provider != NULL ? provider : &provider_tencent)->decode(&call, &reply, &answer);
     int status = answer.error.status;
     assert_int_equal(json_array_size(answer.list), status == 0 ? 2 : 0);
     assert_int_equal(answer.unreadable, 0);
     const json_t *first = json_array_get(answer.list, 0);
-    if (status == 0 && call.verb == CLOUD_DESCRIBE_GROUPS)
+    if (status == 0 && call.verb == CLOUD_DESCRIBE_GROUPS && provider == NULL)
         assert_int_equal(json_array_size(json_object_get(first, "snapshots")), 2);
     if (status == 0 && call.verb == CLOUD_DESCRIBE_POLICIES)
         assert_int_equal(json_object_size(json_object_get(first, "raw")), 3);
