@@ -94,6 +94,13 @@ static void cancel_nothing(void *self, void *data)
     (void)self, (void)data;
 }
 
+static int open_why(struct access *access)
+{
+    access->source =
+        (struct credential_source){.get = say_why, .cancel = cancel_nothing, .self = access};
+    return 0;
+}
+
 static int open_openstack(struct access *access, struct http *http, const struct options *options,
                           char *reason, size_t size)
 {
@@ -108,11 +115,8 @@ static int open_openstack(struct access *access, struct http *http, const struct
     };
     int status =
         openstack_login_new(http, &settings, &access->source, &access->login, &access->error);
-    if (status < 0 && options->action == OPTIONS_CHECK) {
-        access->source =
-            (struct credential_source){.get = say_why, .cancel = cancel_nothing, .self = access};
-        return 0;
-    }
+    if (status < 0 && options->action == OPTIONS_CHECK)
+        return open_why(access);
     if (status < 0)
         snprintf(reason, size, "%s", access->error.message);
     return status;
@@ -120,7 +124,7 @@ static int open_openstack(struct access *access, struct http *http, const struct
 
 /* --- Tencent ------------------------------------------------------------------------- */
 
-static int find_tencent(struct options *options, char *reason, size_t size)
+static int find_tencent(struct access *access, struct options *options, char *reason, size_t size)
 {
     struct credentials_settings settings = {.profile = options->profile};
     struct credentials_place place = {"", ""};
@@ -130,7 +134,9 @@ static int find_tencent(struct options *options, char *reason, size_t size)
         snprintf(place.region, sizeof place.region, "%s", "ap-guangzhou");
     else
         status = credentials_region(&settings, &place, reason, size);
-    if (status < 0)
+    if (status < 0 && options->action == OPTIONS_CHECK)
+        cloud_error_set(&access->error, status, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s", reason);
+    else if (status < 0)
         return status;
     status = options_complete(options, *place.region != '\0' ? place.region : NULL, reason, size);
     if (status == 0 && options->endpoint == NULL && *place.endpoint != '\0')
@@ -144,7 +150,7 @@ int access_find(struct access *access, struct options *options, char *reason, si
 {
     if (options_speak_openstack(options))
         return find_openstack(access, options, reason, size);
-    return find_tencent(options, reason, size);
+    return find_tencent(access, options, reason, size);
 }
 
 void access_forget(struct access *access)
@@ -175,6 +181,8 @@ int access_open(struct access *access, struct http *http, const struct options *
     }
     struct credentials_settings settings = {.profile = options->profile};
     openstack_environment_forget();
+    if (access->error.status != 0)
+        return open_why(access);
     return credentials_new(http, &settings, &access->source, &access->credentials);
 }
 
