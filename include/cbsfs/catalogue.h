@@ -52,6 +52,7 @@ enum snapshot_text {
     SNAPSHOT_USAGE,
     SNAPSHOT_TYPE,
     SNAPSHOT_ZONE,
+    SNAPSHOT_GROUP,  /* id of the group that it is a member of, where its record tells */
     SNAPSHOT_IMAGES, /* ids of images built on it, one a line */
     SNAPSHOT_TEXT_COUNT
 };
@@ -66,10 +67,11 @@ enum disk_text {
     DISK_INSTANCE,
     DISK_CHARGE_TYPE,
     DISK_PROJECT,
+    DISK_GROUP, /* the cloud's own group of disks that it is in */
     DISK_TEXT_COUNT
 };
 
-#define TEXT_PACK_MOST 9
+#define TEXT_PACK_MOST 10
 _Static_assert((int)SNAPSHOT_TEXT_COUNT <= TEXT_PACK_MOST && (int)DISK_TEXT_COUNT <= TEXT_PACK_MOST,
                "a pack must hold the texts of either record");
 
@@ -188,7 +190,7 @@ struct disk {
     bool is_touched;
 };
 
-/* Strings that many snapshots share: state, word, usage, type, zone. */
+/* Strings that many snapshots share: state, word, usage, type, zone, group. */
 struct shape {
     uint32_t users, hash, next_free;
     char *texts; /* NULL: unused */

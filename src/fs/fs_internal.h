@@ -175,6 +175,8 @@ int policies_render(struct fs *fs, const struct node *node, struct buffer *out);
 int copy_render(struct fs *fs, const struct node *node, struct buffer *out);
 int new_disk_render(struct fs *fs, const struct node *node, struct buffer *out);
 /* Lines of dry runs: a precondition; what the last command came to. */
+/* Why this cloud has no such thing, or NULL. */
+const char *feature_foreign(const struct node *node, enum cloud_verb verb);
 void text_put_check(struct buffer *out, bool pass, const char *what);
 void text_put_last(struct buffer *out, const struct node *node, const char *operation,
                    const char *id);
