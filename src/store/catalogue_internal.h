@@ -35,6 +35,9 @@ int snapshot_texts_make(struct snapshot_texts *texts, const char *id, const char
 void snapshot_note_former(struct snapshot *snapshot, int64_t now);
 /* True if a listing that lags may show this name: one that it had, or nobody can tell. */
 bool snapshot_may_have_had(const struct snapshot *snapshot, const char *name, int64_t now);
+/* What of these a listing may tell that lags behind a change of ours: then ours stands. */
+int64_t snapshot_judge_expires(const struct snapshot *snapshot, int64_t expires, int64_t now);
+bool snapshot_judge_shared(const struct snapshot *snapshot, bool shared, int64_t now);
 /* Takes them over and frees what was there. The entry's place in the index is the caller's. */
 void snapshot_texts_use(struct snapshot *snapshot, struct snapshot_texts *texts);
 
