@@ -312,7 +312,8 @@ static void complete(struct list *list)
         end(list, 0, NULL);
         return;
     }
-    if (members_are_outrun(store, list->coming) && store->snapshots_outdated < list->began)
+    if (members_are_outrun(store, list->items, list->coming) &&
+        store->snapshots_outdated < list->began)
         store->snapshots_outdated = list->began;
     list->members = (struct store_waiter){.ready = members_ready, .data = list};
     int status = store_want(store, WANT_SNAPSHOTS, NULL, &list->members);

@@ -164,6 +164,21 @@ static void test_younger_than_the_snapshots(void **state)
     }
 }
 
+/* One that is being made is looked at every 2 s, and all snapshots are not listed as often. */
+static void test_made_while_somebody_looks(void **state)
+{
+    (void)state;
+    struct order order;
+    assert_int_equal(make_of(&order, ONE, TWO, "new"), 0);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(look(WANT_GROUPS, NULL), 0);
+        assert_int_equal(members(order.id), 2);
+        world_run(2001);
+    }
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_GROUPS], 10);
+    assert_in_range(snapshots_asked(), 1, 3);
+}
+
 /* Nothing is told of groups while it is not known what they are made of: `protect` depends on it.
  */
 static void test_unknown_members(void **state)
@@ -370,6 +385,7 @@ int main(void)
         GROUP_TEST(test_members),
         GROUP_TEST(test_cold),
         GROUP_TEST(test_younger_than_the_snapshots),
+        GROUP_TEST(test_made_while_somebody_looks),
         GROUP_TEST(test_unknown_members),
         GROUP_TEST(test_waiters_go),
         GROUP_TEST(test_taken_as_a_whole),
