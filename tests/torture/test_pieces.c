@@ -7,6 +7,7 @@
 #include "../unit/fake_client.h"
 
 #include "../../src/app/credentials_parts.h"
+#include "../../src/store/store_internal.h"
 #include "cbsfs/buffer.h"
 #include "cbsfs/events.h"
 #include "cbsfs/fields.h"
@@ -320,6 +321,37 @@ static void a_record_is_printed(void **state)
                        2, "key");
     torture(print_record);
     json_decref(record);
+}
+
+static json_t *two_groups;
+
+/* None has fewer than it has, and none has them twice. */
+static int join_members(void)
+{
+    int status = members_join(store, two_groups);
+    const json_t *first = json_object_get(json_array_get(two_groups, 0), "snapshots");
+    if (status == 0)
+        assert_int_equal(json_array_size(first), 2);
+    return status;
+}
+
+static void groups_get_their_members(void **state)
+{
+    static const char *const groups[] = {"group-1", "", "group-1", "group-gone"};
+    fake_world_set_up(state);
+    fake_add_disk("disk-0001", "one");
+    for (int i = 0; i < 4; i++) {
+        char id[32];
+        snprintf(id, sizeof(id), "snap-0000000%d", i);
+        struct fake_snapshot *snapshot = fake_add_snapshot(id, "disk-0001", id, -1000 + i);
+        snprintf(snapshot->group, sizeof(snapshot->group), "%s", groups[i]);
+    }
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    two_groups = json_pack("[{s:s, s:[]}, {s:s, s:[]}]", "id", "group-1", "snapshots", "id",
+                           "group-2", "snapshots");
+    torture(join_members);
+    json_decref(two_groups);
+    fake_world_tear_down(state);
 }
 
 static void the_catalogue_learns_and_changes(void **state)
@@ -679,6 +711,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_is_decoded),
         cmocka_unit_test(lists_are_decoded),
+        cmocka_unit_test(groups_get_their_members),
         cmocka_unit_test(a_record_is_printed),
         cmocka_unit_test(a_record_is_parsed),
         cmocka_unit_test(calls_are_encoded),

@@ -323,6 +323,22 @@ static void test_members_stay_together(void **state)
     assert_int_equal(fake.calls[CLOUD_DELETE_SNAPSHOT], 0);
     assert_int_equal(delete (&order, "snap-00000003"), 0);
     assert_int_equal(roll_back(&order, FIRST), 0);
+    /* Of a cloud that has no such groups that says nothing. */
+    fake_store_provider.group_advice = NULL;
+    assert_int_equal(delete (&order, SECOND), 0);
+}
+
+/* Somebody else's is shown for as long as it goes on, and no longer. */
+static void test_deleted_elsewhere(void **state)
+{
+    (void)state;
+    snprintf(fake_find_group(GROUP)->word, 24, "DELETING");
+    learn_again();
+    assert_int_equal(groups(), 1);
+    fake_remove_group(GROUP);
+    world_run(2001);
+    assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    assert_int_equal(groups(), 0);
 }
 
 static void test_slow_deletion(void **state)
@@ -393,6 +409,7 @@ int main(void)
         GROUP_TEST(test_marks_are_ignored),
         GROUP_TEST(test_mark_is_gone),
         GROUP_TEST(test_members_stay_together),
+        GROUP_TEST(test_deleted_elsewhere),
         GROUP_TEST(test_slow_deletion),
         GROUP_TEST(test_failed_deletion),
         GROUP_TEST(test_deletion_seen),
