@@ -122,6 +122,8 @@ bool store_shows_disk(const struct store *store, const char *id);
 
 /* Forgets all ages: what is asked next is asked of the cloud. */
 void store_refresh(struct store *store);
+/* The same for the list of all disks. */
+void store_refresh_disks(struct store *store);
 /* The same for one disk. */
 void store_refresh_disk(struct store *store, const char *id);
 

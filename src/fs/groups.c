@@ -450,9 +450,13 @@ void groups_mkdir(struct request *request, const struct node *parent)
         reply_error(request, status);
         return;
     }
+    bool of_cloud = store_provider(request->region->store)->group_advice != NULL;
+    /* Which disks are together anybody may change, and the cloud takes all of them. */
+    if (of_cloud && (request->waited & (1u << WANT_DISKS)) == 0)
+        store_refresh_disks(request->region->store);
     if (wait_for_all(request))
         return;
-    if (all_groups(request->region) == NULL && request->status != 0) {
+    if ((of_cloud || all_groups(request->region) == NULL) && request->status != 0) {
         reply_error(request, request->status);
         return;
     }

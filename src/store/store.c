@@ -283,6 +283,11 @@ void store_refresh(struct store *store)
     store->refreshed = clock_now();
 }
 
+void store_refresh_disks(struct store *store)
+{
+    store->disks_outdated = clock_now();
+}
+
 void store_refresh_disk(struct store *store, const char *id)
 {
     struct disk *disk = catalogue_disk(&store->catalogue, id);

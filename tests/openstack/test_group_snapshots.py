@@ -81,7 +81,7 @@ def test_made_of_a_group(account, mount, group, two):
     assert mount.list("groups") == ["before 升级"]
 
 
-def test_what_is_no_group(account, mount, group, two):
+def test_what_is_no_group(own, account, mount, group, two):
     other, disk = (account.direct.create_volume(name) for name in ("other", "alone"))
     volume_group(account, "others", other)
     mount.show(mount.disk(other))
@@ -98,6 +98,12 @@ def test_what_is_no_group(account, mount, group, two):
             assert why in last["message"] and last["path"] == f"groups/{name}", last
         assert_refused(run("mkdir", mount.path("groups", f".x@{group}")), errno.EPERM)
     assert count.change_requests == 0 and mount.list("groups") == []
+    # What is one is the cloud's to say at this moment, however long others are believed.
+    slow = own.mount(account, "ttl=300")
+    assert_refused(run("mkdir", slow.path("groups", f"x@{disk}")), errno.EINVAL)
+    volume_group(account, "late", disk)
+    assert_done(run("mkdir", slow.path("groups", f"x@{disk}")))
+    assert list(group_snapshots(account)) == ["x"]
 
 
 def test_the_advice_is_good(cloud, account, own, peer, disk):
