@@ -289,6 +289,11 @@ void groups_lookup_in(struct request *request, const struct node *parent);
 int groups_put(struct reply *reply, const struct node *directory, uint64_t after);
 /* The entries of a group; false behind the last. */
 bool groups_get_fixed(const struct node *directory, size_t at, struct entry *entry);
+/* What groups_change.c needs of names and nodes: how long the part of a name is that is in front of
+ * its disks, the group that is known under a name, and its directory. */
+size_t groups_name_length(const struct region *region, const char *name);
+const json_t *groups_entry(const struct region *region, const char *name);
+void groups_node(struct region *region, const json_t *group, struct node *node);
 void groups_mkdir(struct request *request, const struct node *parent);
 /* The group that the request names; NULL: parked until it is known, or replied that there is none.
  */
