@@ -80,7 +80,7 @@ def in_namespace(script, *words):
 
     Mounts of other tests are copied into it and would outlive their unmounting, so they are dropped there.
     """
-    drop = "awk '$3 ~ /^fuse/ { print $2 }' /proc/mounts | xargs -r umount -l; "
+    drop = "umount -a -l -t fuse.cbsfs; "
     return ["unshare", "-m", "sh", "-c", drop + script, *words]
 
 
