@@ -85,5 +85,11 @@ int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size);
 /* The parts of it that --check shows as well: 0, or -errno with what is wrong and what helps. */
 int daemon_check_fuse_device(char *reason, size_t reason_size);
 int daemon_check_fusermount(char *reason, size_t reason_size);
+/* Whether it would get root's rights when a user runs it, as far as that can be seen. */
+int daemon_check_fusermount_rights(char *reason, size_t reason_size);
+
+/* The canonical path of a place that cannot be looked at itself (a dead mount), from that of its
+ * directory; malloc'ed.  NULL when there is none, or no memory. */
+char *daemon_canonical_of_dead(const char *path);
 
 #endif

@@ -52,12 +52,15 @@ static const char *stage_remedy(const struct cloud_error *error, enum stage stag
                : "is the network up, and does no firewall keep HTTPS from it?";
 }
 
-static const char *where(const struct check_subject *subject, char *space, size_t size)
+static const char *where(const struct check_subject *subject, const struct check_table *table,
+                         char *space, size_t size)
 {
     const struct options *options = subject->options;
     const struct cloud_account account = {
         .region = options->region, .endpoint = options->endpoint, .language = "en-US"};
 
+    if (table->endpoint[0] != '\0')
+        return table->endpoint;
     if (options->endpoint != NULL)
         return options->endpoint;
     if (options_speak_openstack(options) || options->provider->endpoint(&account, space, size) != 0)
@@ -71,7 +74,7 @@ static bool check_way(const struct check_subject *subject, struct check_table *t
 {
     static const char *const names[] = {"DNS", "connection", "TLS", "answer"};
     char space[256];
-    const char *endpoint = where(subject, space, sizeof(space));
+    const char *endpoint = where(subject, table, space, sizeof(space));
     bool reached = error->http_status != 0 || error->status == 0;
     bool plain = strncmp(endpoint, "http://", 7) == 0;
     enum stage failed = reached ? STAGES : stage_of(error);

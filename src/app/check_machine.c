@@ -35,25 +35,31 @@ static void check_device(struct check_table *table)
                   "%s", reason);
 }
 
+/* root mounts and unmounts without it. */
 static void check_fusermount(struct check_table *table)
 {
     char reason[CHECK_REASON_SIZE];
+    bool is_root = geteuid() == 0;
 
-    if (daemon_check_fusermount(reason, sizeof(reason)) == 0)
+    if (daemon_check_fusermount(reason, sizeof(reason)) != 0)
+        check_put(table, is_root ? CHECK_WARN : CHECK_FAIL, "fusermount3", "apt-get install fuse3",
+                  "%s", reason);
+    else if (is_root || daemon_check_fusermount_rights(reason, sizeof(reason)) == 0)
         check_put(table, CHECK_PASS, "fusermount3", NULL, "installed");
     else
-        check_put(table, CHECK_FAIL, "fusermount3", "apt-get install fuse3", "%s", reason);
+        check_put(
+            table, CHECK_FAIL, "fusermount3",
+            "as root: apt-get install --reinstall fuse3; or let root mount (with allow_other); "
+            "a service: no NoNewPrivileges=",
+            "%s", reason);
 }
 
 /* --- allow_other ---------------------------------------------------------------------- */
 
+/* allow_root is allow_other to fusermount3. */
 static bool wants_others(const struct options *options)
 {
-    for (int i = 1; i < options->fuse.argc; i++) {
-        if (strstr(options->fuse.argv[i], "allow_other") != NULL)
-            return true;
-    }
-    return false;
+    return options_have_fuse(options, "allow_other") || options_have_fuse(options, "allow_root");
 }
 
 static bool allows_others(const char *path)
@@ -107,10 +113,8 @@ static int ask_mount(const char *path)
 }
 
 /* What is left at another place hinders nobody; cbsfs itself takes away what is at its own. */
-static void check_mount(const struct check_subject *subject, struct check_table *table,
-                        const char *path)
+static void check_mount(const char *own, struct check_table *table, const char *path)
 {
-    const char *own = subject->options->mountpoint;
     char remedy[CHECK_REASON_SIZE];
     int status = ask_mount(path);
     bool is_own = own != NULL && strcmp(own, path) == 0;
@@ -124,17 +128,28 @@ static void check_mount(const struct check_subject *subject, struct check_table 
                   "%s: the cbsfs that serves it does not answer", path);
 }
 
+/* As the kernel's table has it; malloc'ed, NULL when there is none. */
+static char *canonical_mountpoint(const struct check_subject *subject)
+{
+    const char *path = subject->options->mountpoint;
+    char *canonical = path != NULL ? realpath(path, NULL) : NULL;
+
+    return canonical == NULL && path != NULL ? daemon_canonical_of_dead(path) : canonical;
+}
+
 static void check_mounts(const struct check_subject *subject, struct check_table *table)
 {
+    char *own = canonical_mountpoint(subject);
     FILE *mounts = setmntent("/proc/self/mounts", "re");
     const struct mntent *entry;
 
     while (mounts != NULL && (entry = getmntent(mounts)) != NULL) {
         if (strcmp(entry->mnt_type, "fuse.cbsfs") == 0)
-            check_mount(subject, table, entry->mnt_dir);
+            check_mount(own, table, entry->mnt_dir);
     }
     if (mounts != NULL)
         endmntent(mounts);
+    free(own);
 }
 
 static void check_mountpoint(const struct check_subject *subject, struct check_table *table)
@@ -153,6 +168,10 @@ static void check_mountpoint(const struct check_subject *subject, struct check_t
                   strerror(errno));
     } else if (!S_ISDIR(status.st_mode)) {
         check_put(table, CHECK_FAIL, "mountpoint", "give a directory", "%s is no directory", path);
+    } else if (geteuid() != 0 && (status.st_mode & S_ISVTX) != 0 && status.st_uid != getuid()) {
+        check_put(table, CHECK_FAIL, "mountpoint", "mount on a directory that is yours",
+                  "%s: everybody may write there and it is not yours, so fusermount3 refuses it",
+                  path);
     } else if (geteuid() != 0 && access(path, W_OK) != 0) {
         check_put(table, CHECK_FAIL, "mountpoint", "mount on a directory that is yours",
                   "%s: you may not write there, so fusermount3 refuses it", path);

@@ -23,6 +23,7 @@ struct check_table {
     FILE *out;
     unsigned failures;
     bool is_coloured;
+    char endpoint[CHECK_REASON_SIZE]; /* that came with the credential; "" where none does */
 };
 
 /* `name` is being tried; for whoever waits at a terminal. */

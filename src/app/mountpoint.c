@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,20 +40,50 @@ int daemon_check_fuse_device(char *reason, size_t reason_size)
     return result;
 }
 
-int daemon_check_fusermount(char *reason, size_t reason_size)
+/* Where the PATH finds it; "" where it does not. */
+static void find_fusermount(char *name, size_t size)
 {
     const char *path = getenv("PATH");
-    char name[4096];
 
     for (const char *at = path != NULL ? path : "/usr/bin:/bin"; *at != '\0';) {
         size_t length = strcspn(at, ":");
-        snprintf(name, sizeof(name), "%.*s/fusermount3", (int)length, at);
+        snprintf(name, size, "%.*s/fusermount3", (int)length, at);
         if (access(name, X_OK) == 0)
-            return 0;
+            return;
         at += length + (at[length] == ':');
     }
+    *name = '\0';
+}
+
+int daemon_check_fusermount(char *reason, size_t reason_size)
+{
+    char name[PATH_MAX] = "";
+
+    find_fusermount(name, sizeof(name));
+    if (*name != '\0')
+        return 0;
     snprintf(reason, reason_size, "fusermount3 is not there: install the package fuse3");
     return -ENOENT;
+}
+
+int daemon_check_fusermount_rights(char *reason, size_t reason_size)
+{
+    char name[PATH_MAX] = "";
+    struct stat file;
+    struct statvfs place;
+
+    find_fusermount(name, sizeof(name));
+    if (stat(name, &file) != 0 || statvfs(name, &place) != 0)
+        return -errno;
+    if (file.st_uid != 0 || (file.st_mode & S_ISUID) == 0)
+        snprintf(reason, reason_size, "%s is not root's, or lacks the set-user-ID bit", name);
+    else if ((place.f_flag & ST_NOSUID) != 0)
+        snprintf(reason, reason_size, "%s is on a file system that is mounted nosuid", name);
+    else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+        snprintf(reason, reason_size, "%s gets no rights of root's here (no_new_privs)", name);
+    else
+        return 0;
+    return -EPERM;
 }
 
 /* True when a cbsfs is what is mounted at `path` (canonical). */
@@ -81,9 +113,7 @@ static bool is_dead(const char *path)
     return statfs(path, &status) != 0 && errno == ENOTCONN;
 }
 
-/* The canonical path of what cannot be looked at itself, from that of its directory; malloc'ed.
- * NULL when there is none, or no memory. */
-static char *canonical_of_dead(const char *path)
+char *daemon_canonical_of_dead(const char *path)
 {
     char *of_directory = strdup(path), *of_name = strdup(path);
     char *result = NULL, *directory = NULL;
@@ -147,7 +177,7 @@ int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size)
 
     if (!is_dead(path))
         return 0;
-    char *canonical = canonical_of_dead(path);
+    char *canonical = daemon_canonical_of_dead(path);
     if (canonical == NULL)
         result = -ENOTCONN;
     for (int count = 0; result == 0 && count < DEAD_LIMIT && is_dead(canonical); count++)

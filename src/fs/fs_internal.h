@@ -175,6 +175,8 @@ int policies_render(struct fs *fs, const struct node *node, struct buffer *out);
 int copy_render(struct fs *fs, const struct node *node, struct buffer *out);
 int new_disk_render(struct fs *fs, const struct node *node, struct buffer *out);
 /* Lines of dry runs: a precondition; what the last command came to. */
+/* Why this cloud has no such thing, or NULL. */
+const char *feature_foreign(const struct node *node, enum cloud_verb verb);
 void text_put_check(struct buffer *out, bool pass, const char *what);
 void text_put_last(struct buffer *out, const struct node *node, const char *operation,
                    const char *id);
@@ -198,7 +200,9 @@ struct request {
     unsigned new_flags; /* rename */
     unsigned waited;    /* bits of enum store_want that were waited for */
     int status;         /* why the last wait failed, or 0 */
+    int64_t began;      /* clock ms */
     int64_t asked;      /* clock ms: when it first had to wait; 0: not yet */
+    bool confirmed;     /* a value that decides was asked for anew */
     struct store_waiter waiter;
     struct loop_timer deadline; /* of the second question and those behind it */
     struct job *job;
@@ -240,6 +244,11 @@ pid_t caller_process(pid_t thread);
 /* True when a signal that it has not met yet will end the process as soon as it leaves its system
  * call.  False when that is not known. */
 bool caller_is_dying(pid_t thread);
+
+/* --- what must not be deleted (ops_change.c) --------------------------------------------- */
+
+/* protect= matches its entry or its name. */
+bool snapshot_is_protected(const struct fs *fs, const struct snapshot *snapshot);
 
 /* --- directories while they are read (ops_directory.c) -------------------------------- */
 

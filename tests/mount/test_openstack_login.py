@@ -45,6 +45,7 @@ class OpenStack:
         self.regions = ["RegionOne"]
         self.role = "reader"
         self.away = False
+        self.catalogue = None  # another than the usual one
         self.server = Server(self.respond, tls)
 
     @property
@@ -76,7 +77,8 @@ class OpenStack:
                      for region in self.regions for interface in ("internal", "public")]
         return answer(201, {"token": {
             "expires_at": ends, "project": {"id": PROJECT, "name": "demo"},
-            "catalog": [{"type": "identity", "endpoints": []}, {"type": "block-storage", "endpoints": endpoints}]}},
+            "catalog": self.catalogue or [{"type": "identity", "endpoints": []},
+                                          {"type": "block-storage", "endpoints": endpoints}]}},
             **{"X-Subject-Token": token})
 
     def respond(self, request):
@@ -328,6 +330,31 @@ def test_check(cloud, user):
     assert child.returncode == 1 and re.search(r"^FAIL  ListVolumes .*\n +remedy: .*role reader", child.stdout, re.M), child.stdout
     child = user.cbsfs("--check")
     assert child.returncode == 1 and re.search(r"^FAIL  credentials +no credentials: neither OS_CLOUD", child.stdout, re.M)
+
+
+def remedy_of(child, name="credentials"):
+    row = re.search(rf"^FAIL  {name} .*\n +remedy: (.*)$", child.stdout, re.M)
+    assert child.returncode == 1 and row, child.stdout
+    return row[1]
+
+
+def test_check_names_the_way_and_what_helps(cloud, user):
+    def check(*words, **more):
+        return user.cbsfs("--check", *words, "-o", "provider=openstack", **more)
+
+    child = check(**variables(cloud))
+    assert re.search(rf"^PASS  endpoint +{cloud.root}/volume/v3/{PROJECT}$", child.stdout, re.M)
+    assert "certificate" not in child.stdout, "there is none on the way"
+    assert "region= or OS_REGION_NAME" in remedy_of(check("three", **variables(cloud)))
+    assert "correct what is named there" in remedy_of(check(**variables(cloud, OS_PASSWORD="wrong")))
+    assert "OS_AUTH_URL" in remedy_of(check(**variables(cloud, OS_AUTH_URL="http://127.0.0.1:9/v3")))
+    user.put_clouds({"auth_url": cloud.auth_url, "username": "u", "project_id": "p"})
+    assert "correct what is named there" in remedy_of(check())
+    user.put_clouds(auth(cloud), mode=0o644)
+    assert "chmod 600" in remedy_of(check())
+    cloud.catalogue = [{"type": "identity", "endpoints": []}, {"type": "compute", "endpoints": []}]
+    child = check(**variables(cloud))
+    assert "it has: identity, compute" in child.stdout and "right project" in remedy_of(child)
 
 
 # --- while it is mounted -----------------------------------------------------------------

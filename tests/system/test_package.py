@@ -18,7 +18,7 @@ pytestmark = pytest.mark.limit(400)
 ENTER = r"""
 set -euo pipefail
 mount --make-rprivate /
-awk '$3 ~ /^fuse/ { print $2 }' /proc/mounts | xargs -r umount -l
+umount -a -l -t fuse.cbsfs
 layers=$1
 mount -t tmpfs tmpfs "$layers"
 mkdir "$layers/upper" "$layers/work" "$layers/root"
@@ -37,17 +37,6 @@ changed() { (cd "$layers/upper" && find . -mindepth 1 ! -type d ! -path './var/l
 inside() { chroot "$root" "$@"; }
 inside dpkg --force-unsafe-io -i /run/package/cbsfs.deb >"$layers/dpkg.log" 2>&1 || { cat "$layers/dpkg.log"; exit 1; }
 """
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("package")
-    done = subprocess.run([os.path.join(REPOSITORY, "contrib", "package-debian"), directory], capture_output=True, text=True,
-                          env={**os.environ, "http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"},
-                          check=False)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-    (found,) = glob.glob(f"{directory}/*.deb")
-    return found
 
 
 @pytest.fixture
