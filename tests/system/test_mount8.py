@@ -84,6 +84,34 @@ def test_fstab(scenario, home):
                                         f"{home.point}/README"], done.stdout
 
 
+def test_blanks_and_commas(scenario, home):
+    """Of the mount point and of values, as fstab and mount(8) have them; and a command that helps can be copied."""
+    done = scenario("""
+        spaced="$point/it's a b,c"
+        mkdir "$spaced"
+        trap 'umount -l "$spaced" 2>/dev/null || true' EXIT
+        mount -T "$fstab" -a
+        mount -T "$fstab" -a
+        findmnt -n -o SOURCE,TARGET -t fuse.cbsfs | grep -F "$spaced" | cut -d' ' -f1
+        grep ^protect "$spaced/.cbsfs/config"
+        refusal=$("$cbsfs" ap-guangzhou "$spaced" 2>&1 || true)
+        bash -c "${refusal##*unmount it first: }"
+        mount -t fuse.cbsfs ap-guangzhou "$spaced" -o 'protect="x,remount",ttl=9'
+        grep -E '^(protect|ttl) ' "$spaced/.cbsfs/config"
+        kill -9 "$(pgrep -f "^cbsfs .*it's a b")"
+        while ls "$spaced" >/dev/null 2>&1; do sleep 0.05; done
+        "$cbsfs" --clean "$spaced"
+        ls "$spaced"
+        rmdir "$spaced"
+        refusal=$("$cbsfs" ap-guangzhou "$spaced" 2>&1 || true)
+        bash -c "${refusal##*make it first: }"
+        ls -d "$spaced"
+    """, fstab=f"work@ap-guangzhou {home.point}/it's\\040a\\040b,c fuse.cbsfs "
+               "_netdev,nofail,protect=golden\\040one:a\\134,b 0 0\n")
+    assert done.stdout.splitlines() == ["work@ap-guangzhou", "protect golden one a,b", "ttl 9", "protect x,remount",
+                                        f"{home.point}/it's a b,c"]
+
+
 def test_a_killed_mount_is_replaced(scenario, home):
     done = scenario("""
         mount -T "$fstab" "$point"
