@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define LINK_LIMIT 40 /* as the kernel's */
 #define DEAD_LIMIT 16 /* dead mounts on top of each other; more are somebody's loop */
 
 int daemon_check_fuse_device(char *reason, size_t reason_size)
@@ -133,7 +134,9 @@ static bool is_dead(const char *path)
     return statfs(path, &status) != 0 && errno == ENOTCONN;
 }
 
-char *daemon_canonical_of_dead(const char *path)
+/* Its directory's canonical path, and its name; malloc'ed, NULL when there is none, or no memory.
+ */
+static char *canonical_entry(const char *path)
 {
     char *of_directory = strdup(path), *of_name = strdup(path);
     char *result = NULL, *directory = NULL;
@@ -151,6 +154,30 @@ out:
     free(of_name);
     free(directory);
     return result;
+}
+
+char *daemon_canonical_of_dead(const char *path)
+{
+    char *result = canonical_entry(path);
+    char target[PATH_MAX];
+
+    for (int count = 0; result != NULL && count < LINK_LIMIT; count++) {
+        ssize_t length = readlink(result, target, sizeof(target) - 1);
+        if (length < 0)
+            return result;
+        target[length] = '\0';
+        char *next = NULL;
+        if (target[0] == '/')
+            next = strdup(target);
+        else if (asprintf(&next, "%.*s/%s", (int)(strrchr(result, '/') - result), result, target) <
+                 0)
+            next = NULL;
+        free(result);
+        result = next != NULL ? canonical_entry(next) : NULL;
+        free(next);
+    }
+    free(result);
+    return NULL;
 }
 
 /* As root: within the directory as it is now, so that nobody who may change the names above it can

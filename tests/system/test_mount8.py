@@ -179,6 +179,23 @@ def test_clean_removes_what_is_dead_and_nothing_else(home):
     assert home.run("cbsfs", "--clean").returncode == 1
 
 
+@pytest.mark.parametrize("words", [("--clean",), ("ap-guangzhou",)])
+def test_a_dead_mount_behind_links(home, words):
+    """Where ~/cbs leads elsewhere, as the mount point itself."""
+    os.symlink("mnt", os.path.join(home.directory, "one"))
+    link = os.path.join(home.directory, "two")
+    os.symlink(os.path.join(home.directory, "one"), link)
+    assert home.run("cbsfs", "ap-guangzhou", link).returncode == 0
+    os.kill(find_process(link), 9)
+    wait_until(lambda: find_process(link) is None, 10, "its end")
+    child = home.run("cbsfs", *words, link + "/")
+    assert (child.returncode, child.stderr) == (0, "")
+    assert home.run("ls", home.point).returncode == 0
+    # In a circle there is nothing to clean.
+    os.symlink("circle", os.path.join(home.directory, "circle"))
+    assert home.run("cbsfs", "--clean", os.path.join(home.directory, "circle")).returncode == 0
+
+
 def test_a_dead_mount_of_something_else_is_not_ours(home):
     """With another type it is somebody else's, who is told how to remove it."""
     assert home.run("cbsfs", "ap-guangzhou", home.point, "-o", "subtype=other").returncode == 0
