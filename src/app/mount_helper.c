@@ -46,14 +46,17 @@ static bool has_option(const char *list, const char *name)
 static int take_options(char **all, const char *list)
 {
     size_t used = *all != NULL ? strlen(*all) : 0;
-    char *text = realloc(*all, used + 1 + 2 * strlen(list) + 1);
+    char *text = calloc(1, used + 1 + 2 * strlen(list) + 1);
     bool quoted = false;
 
     if (text == NULL)
         return -ENOMEM;
-    *all = text;
-    if (used > 0)
+    if (used > 0) {
+        memcpy(text, *all, used);
         text[used++] = ',';
+    }
+    free(*all);
+    *all = text;
     for (const char *at = list; *at != '\0'; at++) {
         if (*at == '"' && (quoted || (at > list && at[-1] == '='))) {
             quoted = !quoted;
@@ -63,7 +66,6 @@ static int take_options(char **all, const char *list)
             text[used++] = '\\';
         text[used++] = *at;
     }
-    text[used] = '\0';
     return 0;
 }
 
