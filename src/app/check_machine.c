@@ -166,7 +166,8 @@ static void check_mountpoint(const struct check_subject *subject, struct check_t
     if (stat(path, &status) != 0) {
         snprintf(remedy, sizeof(remedy), "mkdir -p %s",
                  daemon_shell_word(path, word, sizeof(word)));
-        check_put(table, CHECK_FAIL, "mountpoint", errno == ENOENT ? remedy : NULL, "%s: %s", path,
+        check_put(table, CHECK_FAIL, "mountpoint",
+                  errno == ENOENT ? remedy : "give a directory that you can reach", "%s: %s", path,
                   strerror(errno));
     } else if (!S_ISDIR(status.st_mode)) {
         check_put(table, CHECK_FAIL, "mountpoint", "give a directory", "%s is no directory", path);
