@@ -42,6 +42,7 @@ struct raw_pages;
 #define PENDING_RENAME_GRACE   30000
 #define PENDING_ROLLBACK_GRACE 5000
 #define PENDING_UNSEEN_GRACE   600000
+#define PENDING_VALUE_GRACE    60000 /* a date of ours, or that it is shared */
 
 enum snapshot_text {
     SNAPSHOT_ID,
@@ -51,6 +52,7 @@ enum snapshot_text {
     SNAPSHOT_USAGE,
     SNAPSHOT_TYPE,
     SNAPSHOT_ZONE,
+    SNAPSHOT_GROUP,  /* id of the group that it is a member of, where its record tells */
     SNAPSHOT_IMAGES, /* ids of images built on it, one a line */
     SNAPSHOT_TEXT_COUNT
 };
@@ -65,10 +67,11 @@ enum disk_text {
     DISK_INSTANCE,
     DISK_CHARGE_TYPE,
     DISK_PROJECT,
+    DISK_GROUP, /* the cloud's own group of disks that it is in */
     DISK_TEXT_COUNT
 };
 
-#define TEXT_PACK_MOST 9
+#define TEXT_PACK_MOST 10
 _Static_assert((int)SNAPSHOT_TEXT_COUNT <= TEXT_PACK_MOST && (int)DISK_TEXT_COUNT <= TEXT_PACK_MOST,
                "a pack must hold the texts of either record");
 
@@ -105,12 +108,21 @@ struct former_name {
 };
 #define FORMER_NAMES 4
 
+/* A date on which it was to expire before we set another. */
+struct former_date {
+    int64_t expires; /* seconds, or TIMESTAMP_NONE */
+    int64_t until;   /* clock ms; 0: none */
+};
+#define FORMER_DATES 4
+
 /* What only those have that change while they are known. */
 struct snapshot_more {
     char *wanted_name; /* renamed while CREATING: the name to give when NORMAL, or NULL */
     int64_t changed;   /* seconds: when status was last seen to change; TIMESTAMP_NONE if never */
     int64_t mutated;   /* clock ms: when our last change of it ended; 0 none */
     int64_t created_at, renamed_at, deleted_at; /* clock ms: our own change of that kind; 0 none */
+    int64_t dated_at, shared_at;                /* the same of its expiry, and of sharing it */
+    struct former_date dates[FORMER_DATES];     /* the last ones first */
     int64_t size;                               /* GiB, where `size_bits` cannot hold it */
     struct former_name formers[FORMER_NAMES];   /* the last ones first */
     uint32_t version;                           /* counts changes of status; for poll(2) */
@@ -178,7 +190,7 @@ struct disk {
     bool is_touched;
 };
 
-/* Strings that many snapshots share: state, word, usage, type, zone. */
+/* Strings that many snapshots share: state, word, usage, type, zone, group. */
 struct shape {
     uint32_t users, hash, next_free;
     char *texts; /* NULL: unused */

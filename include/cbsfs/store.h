@@ -164,10 +164,11 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
                  struct job **job);
 
 /* When the cloud deletes it: seconds since the epoch, at least a day ahead; TIMESTAMP_NONE: never.
- */
-int store_expire(struct store *store, const char *snapshot_id, int64_t expires, const char *path,
-                 void (*done)(void *data, const struct job_result *result), void *data,
-                 struct job **job);
+ * `kept` NULL: nothing forbids its deletion; else why it must not be deleted any sooner than is
+ * known now, and such a date is -EPERM. */
+int store_expire(struct store *store, const char *snapshot_id, int64_t expires, const char *kept,
+                 const char *path, void (*done)(void *data, const struct job_result *result),
+                 void *data, struct job **job);
 /* `cancel`: no longer with this account. */
 int store_share(struct store *store, const char *snapshot_id, const char *account, bool cancel,
                 const char *path, void (*done)(void *data, const struct job_result *result),
@@ -206,6 +207,12 @@ int store_delete_group(struct store *store, const char *group_id, const char *pa
                        struct job **job);
 /* The group with this id among what is known, borrowed as store_list() is; NULL: there is none. */
 const json_t *store_group(const struct store *store, const char *id);
+
+/* True while the outcome of a change of this kind is not known. */
+bool store_is_changing(const struct store *store, enum cloud_verb verb, const char *snapshot_id);
+/* The clock of the cloud, seconds since the epoch; as far as it is known, else that of this
+ * machine. */
+int64_t store_server_time(const struct store *store);
 
 /* The caller was interrupted. True: nothing was sent and the job is gone, `done` will not be
  * called. False: it runs to its true answer. */

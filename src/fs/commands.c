@@ -8,7 +8,6 @@
  */
 #include "fs_internal.h"
 
-#include "cbsfs/clock.h"
 #include "cbsfs/names.h"
 #include "cbsfs/provider.h"
 #include "cbsfs/timestamp.h"
@@ -49,13 +48,13 @@ struct order {
     struct disk_order disk;
 };
 
-/* NULL and *seconds, or why it is no date. */
-static const char *parse_date(const char *text, int64_t *seconds)
+/* NULL and *seconds, or why it is no date. `now`: the cloud's clock, which is what ends it. */
+static const char *parse_date(const char *text, int64_t now, int64_t *seconds)
 {
     static const char reason[] = "write never, a date (2027-01-31 or 2027-01-31T12:00:00Z), or how "
                                  "long from now: +30d, +8w, +1y";
     char *end;
-    char whole[48];
+    char whole[48], shown[TIMESTAMP_SIZE];
     if (strcmp(text, "never") == 0) {
         *seconds = TIMESTAMP_NONE;
         return NULL;
@@ -74,8 +73,9 @@ static const char *parse_date(const char *text, int64_t *seconds)
                 /* A day is the least that the cloud takes, and it counts from when it hears of it.
                  */
                 int64_t days = count * units[i].days;
-                *seconds = clock_wall() / 1000 + days * DAY + (days == 1 ? MARGIN : 0);
-                return NULL;
+                *seconds = now + days * DAY + (days == 1 ? MARGIN : 0);
+                timestamp_format(*seconds, shown);
+                return shown[0] != '\0' ? NULL : reason;
             }
         }
         return reason;
@@ -89,15 +89,15 @@ static const char *parse_date(const char *text, int64_t *seconds)
         memcpy(whole + length, "T00:00:00Z", sizeof("T00:00:00Z"));
     if (timestamp_parse(whole, 0, seconds) != 0 || *seconds == TIMESTAMP_NONE)
         return reason;
-    return NULL;
+    timestamp_format(*seconds, shown);
+    return shown[0] != '\0' ? NULL : reason;
 }
 
 static const char *read_expires(struct request *request, const struct node *node, char *line,
                                 struct order *order)
 {
-    (void)request;
     (void)node;
-    return parse_date(line, &order->expires);
+    return parse_date(line, store_server_time(request->region->store), &order->expires);
 }
 
 static const char *read_share(struct request *request, const struct node *node, char *line,
@@ -197,13 +197,57 @@ void command_done(void *data, const struct job_result *result)
     request_wake(request);
 }
 
+#define ASKED_ANEW 2
+
+/* What is known may be a ttl old, and somebody else may have changed it since: where it decides, it
+ * is asked for anew, once. 0: it is as new as the command; ASKED_ANEW; or why it is not known. */
+static int confirm(struct request *request, const struct node *node)
+{
+    const struct snapshot *snapshot = node->snapshot;
+    if (snapshot_fetched(snapshot) >= request->began || snapshot->in_progress)
+        return 0;
+    if (request->confirmed)
+        return request->status != 0 ? request->status : -ETIMEDOUT;
+    request->confirmed = true;
+    request->status = 0;
+    store_refresh_disk(request->region->store, disk_text(node->disk, DISK_ID));
+    request->waited &= ~(1u << WANT_STATUS);
+    if (request_wait(request, WANT_STATUS, snapshot_text(snapshot, SNAPSHOT_ID)))
+        return ASKED_ANEW;
+    return request->status != 0 ? request->status : -ETIMEDOUT;
+}
+
+/* Why the snapshot must not be deleted by this mount, or NULL. */
+static const char *kept_because(const struct fs *fs, const struct snapshot *snapshot)
+{
+    if (!fs->settings.allow_delete)
+        return "a date is a deletion: without -o allow_delete it may only become later, or never";
+    if (snapshot_is_protected(fs, snapshot))
+        return "the name is protected (protect=): the date may only become later, or never";
+    return NULL;
+}
+
 static int carry_expires(struct request *request, const struct node *node,
                          const struct order *order, const char *path)
 {
-    if (order->expires == snapshot_expires(node->snapshot))
-        return 1; /* it is so already */
-    return store_expire(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
-                        order->expires, path, command_done, request, &request->job);
+    struct store *store = request->region->store;
+    const char *id = snapshot_text(node->snapshot, SNAPSHOT_ID);
+    const char *kept = kept_because(request->fs, node->snapshot);
+    const struct cloud_call call = {.verb = CLOUD_EXPIRE_SNAPSHOT};
+    const struct provider *provider = store_provider(store);
+    bool exists = provider->refusal == NULL || provider->refusal(&call) == NULL;
+    bool is_so = order->expires == snapshot_expires(node->snapshot) &&
+                 !store_is_changing(store, CLOUD_EXPIRE_SNAPSHOT, id);
+    if (exists && (is_so || (kept != NULL && order->expires != TIMESTAMP_NONE))) {
+        int status = confirm(request, node);
+        if (status < 0)
+            return fs_refuse(request->fs, node, NULL, "expires", status,
+                             "the cloud did not tell what holds now");
+        if (status != 0 || is_so)
+            return status == ASKED_ANEW ? ASKED_ANEW : 1;
+    }
+    return store_expire(store, id, order->expires, kept, path, command_done, request,
+                        &request->job);
 }
 
 static int carry_share(struct request *request, const struct node *node, const struct order *order,
@@ -236,7 +280,9 @@ static int carry_name(struct request *request, const struct node *node, const st
 {
     const char *wanted = snapshot_more(node->snapshot)->wanted_name;
     const char *its = wanted != NULL ? wanted : snapshot_text(node->snapshot, SNAPSHOT_NAME);
-    if (strcmp(its, order->name) == 0)
+    if (strcmp(its, order->name) == 0 &&
+        !store_is_changing(request->region->store, CLOUD_RENAME_SNAPSHOT,
+                           snapshot_text(node->snapshot, SNAPSHOT_ID)))
         return 1;
     return store_rename(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
                         order->name, path, command_done, request, &request->job);
@@ -255,7 +301,8 @@ static const struct command {
      */
     const char *(*read)(struct request *request, const struct node *node, char *line,
                         struct order *order);
-    /* As the orders of store.h, or 1: there is nothing to do. */
+    /* As the orders of store.h, or 1: there is nothing to do, or ASKED_ANEW: parked until what
+     * decides is known. */
     int (*carry_out)(struct request *request, const struct node *node, const struct order *order,
                      const char *path);
 } commands[] = {
@@ -326,8 +373,8 @@ void command_feature(struct request *request)
         node_path(&node, path, sizeof(path));
         status = command->carry_out(request, &node, &order, path);
     }
-    if (status != 0)
-        command_finish(request, status < 0 ? status : 0);
-    else
+    if (status == 0)
         request_park(request);
+    else if (status != ASKED_ANEW)
+        command_finish(request, status < 0 ? status : 0);
 }

@@ -8,7 +8,8 @@
  *         snapshots/          links to the snapshots that it has
  *
  * A name alone does not say of which disks, so `mkdir` is given them behind an `@`:
- * groups/before-upgrade@disk-1,disk-2 or groups/before-upgrade@ins-1, all disks of an instance.
+ * groups/before-upgrade@disk-1,disk-2 or groups/before-upgrade@ins-1, all disks of an instance;
+ * where the cloud itself puts disks together, groups/before-upgrade@GROUP-OF-DISKS.
  * What was made is listed as groups/before-upgrade; the longer name leads to it as well, so that
  * the same mkdir is refused as one that was done.
  *
@@ -29,8 +30,9 @@
 #include <string.h>
 
 #define KEY_MASK ((UINT64_C(1) << 48) - 1)
-/* More disks than an instance takes. */
-#define DISKS_MOST 64
+/* More disks than an instance takes, and than anybody has put together. */
+#define DISKS_MOST  512
+#define UUID_LENGTH 36
 
 static const char *text_of(const json_t *group, const char *key)
 {
@@ -164,12 +166,28 @@ int64_t groups_time(const struct node *node)
 
 /* --- looking ---------------------------------------------------------------------------- */
 
+/* One or more with commas between them. */
+static bool are_uuids(const char *text)
+{
+    char id[UUID_LENGTH + 1];
+    for (;; text += UUID_LENGTH + 1) {
+        snprintf(id, sizeof(id), "%s", text);
+        if (!name_is_id(id, NULL) || (text[UUID_LENGTH] != ',' && text[UUID_LENGTH] != '\0'))
+            return false;
+        if (text[UUID_LENGTH] == '\0')
+            return true;
+    }
+}
+
 /* The part in front of the disks; the whole where none are named. */
-static size_t name_length(const char *name)
+static size_t name_length(const struct region *region, const char *name)
 {
     const char *at = strrchr(name, '@');
-    bool names_disks = at != NULL && at != name &&
-                       (strncmp(at + 1, "disk-", 5) == 0 || strncmp(at + 1, "ins-", 4) == 0);
+    if (at == NULL || at == name)
+        return strlen(name);
+    bool names_disks = store_provider(region->store)->disk_prefix == NULL
+                           ? are_uuids(at + 1)
+                           : strncmp(at + 1, "disk-", 5) == 0 || strncmp(at + 1, "ins-", 4) == 0;
     return names_disks ? (size_t)(at - name) : strlen(name);
 }
 
@@ -192,7 +210,7 @@ static const json_t *find_entry(const struct region *region, const char *name)
 {
     /* One that was made elsewhere may really be called so. */
     const json_t *group = find_part(region, name, strlen(name));
-    return group != NULL ? group : find_part(region, name, name_length(name));
+    return group != NULL ? group : find_part(region, name, name_length(region, name));
 }
 
 void groups_lookup(struct request *request)
@@ -326,15 +344,16 @@ static size_t split_disks(const struct region *region, char *list, const char **
     size_t count = 0;
     for (char *word = strtok_r(list, ",", &rest); word != NULL && count < DISKS_MOST;
          word = strtok_r(NULL, ",", &rest)) {
-        if (strncmp(word, "ins-", 4) != 0) {
-            ids[count++] = word;
-            continue;
-        }
-        for (size_t i = 0; i < catalogue->disk_count && count < DISKS_MOST; i++) {
+        size_t before = count;
+        bool is_disk = catalogue_disk(catalogue, word) != NULL;
+        for (size_t i = 0; !is_disk && i < catalogue->disk_count && count < DISKS_MOST; i++) {
             const struct disk *disk = catalogue->disks[i];
-            if (disk->exists && strcmp(disk_text(disk, DISK_INSTANCE), word) == 0)
+            if (disk->exists && (strcmp(disk_text(disk, DISK_INSTANCE), word) == 0 ||
+                                 strcmp(disk_text(disk, DISK_GROUP), word) == 0))
                 ids[count++] = disk_text(disk, DISK_ID);
         }
+        if (count == before && strncmp(word, "ins-", 4) != 0)
+            ids[count++] = word;
     }
     return count;
 }
@@ -397,7 +416,7 @@ void groups_mkdir(struct request *request, const struct node *parent)
     struct fs *fs = request->fs;
     const char *ids[DISKS_MOST];
     char name[NAME_ENTRY_SIZE], whole[NAME_ENTRY_SIZE], path[NAME_ENTRY_SIZE + 8], reason[300];
-    size_t length = name_length(request->name);
+    size_t length = name_length(request->region, request->name);
     snprintf(whole, sizeof(whole), "%s", request->name);
     whole[length] = '\0';
     int status = fs->settings.read_only ? fs_refuse(fs, parent, request->name, "mkdir", -EROFS,
@@ -405,7 +424,10 @@ void groups_mkdir(struct request *request, const struct node *parent)
                                         : 0;
     if (status == 0 && strlen(request->name) == length)
         status = fs_refuse(fs, parent, request->name, "mkdir", -EINVAL,
-                           "say of which disks: NAME@disk-1,disk-2 or NAME@ins-1");
+                           store_provider(request->region->store)->group_advice != NULL
+                               ? "say of which group of disks: NAME@ID-OF-THE-GROUP, or the ids of "
+                                 "all its disks"
+                               : "say of which disks: NAME@disk-1,disk-2 or NAME@ins-1");
     if (status == 0) {
         status = name_parse_new(store_provider(request->region->store), whole, name, reason,
                                 sizeof(reason));

@@ -109,8 +109,12 @@ static int group_rollback(struct fs *fs, const struct node *node, struct buffer 
     text_put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
                    "the mount allows rollbacks");
     text_put_check(out, strcmp(word_of(node->group), "NORMAL") == 0, "the group is NORMAL");
-    buffer_printf(out, "command           echo %s%s > rollback\n", group_id,
-                  is_attached ? " stop start" : "");
+    const char *foreign = feature_foreign(node, CLOUD_APPLY_GROUP);
+    if (foreign != NULL)
+        text_put_check(out, false, foreign);
+    else
+        buffer_printf(out, "command           echo %s%s > rollback\n", group_id,
+                      is_attached ? " stop start" : "");
     text_put_last(out, node, "rollback", group_id);
     return out->error;
 }

@@ -79,6 +79,33 @@ bool handles_poll(const struct fs *fs, fuse_ino_t number)
     return false;
 }
 
+bool handles_show(const struct fs *fs, fuse_ino_t number)
+{
+    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
+        if (handle->is_steady && handle->number == number)
+            return true;
+    }
+    return false;
+}
+
+const struct handle *handles_find(const struct fs *fs, fuse_ino_t number, pid_t thread)
+{
+    const struct handle *found = NULL;
+    /* 0: it cannot be seen from here. */
+    for (const struct handle *handle = thread != 0 ? fs->handles : NULL; handle != NULL;
+         handle = handle->next) {
+        if (handle->number != number)
+            continue;
+        if (handle->is_kept)
+            return NULL;
+        /* Who opens a file in one of its threads may ask in another. */
+        if (found == NULL && handle->is_steady && handle->rendered &&
+            (handle->opener == thread || caller_process(handle->opener) == caller_process(thread)))
+            found = handle;
+    }
+    return found;
+}
+
 bool handles_follow(const struct fs *fs)
 {
     for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {

@@ -175,7 +175,7 @@ static bool is_protected_name(const struct fs *fs, const char *name)
 }
 
 /* By entry and by name: a twin's entry is not its name. */
-static bool is_protected(const struct fs *fs, const struct snapshot *snapshot)
+bool snapshot_is_protected(const struct fs *fs, const struct snapshot *snapshot)
 {
     return is_protected_name(fs, snapshot_entry(snapshot)) ||
            is_protected_name(fs, snapshot_text(snapshot, SNAPSHOT_NAME));
@@ -208,7 +208,7 @@ static int may_remove(struct request *request, const struct node *parent,
 {
     struct fs *fs = request->fs;
     int status = may_remove_any(request, parent);
-    if (status == 0 && is_protected(fs, snapshot))
+    if (status == 0 && snapshot_is_protected(fs, snapshot))
         return fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
                          "the name is protected (protect=)");
     return status;
@@ -235,8 +235,9 @@ static void remove_group(struct request *request, const struct node *parent)
     {
         const struct snapshot *member = catalogue_snapshot(catalogue, json_string_value(id));
         /* One that is not known may have any name. */
-        is_kept |= member == NULL ? fs->settings.protect != NULL
-                                  : snapshot_is_visible(member) && is_protected(fs, member);
+        is_kept |= member == NULL
+                       ? fs->settings.protect != NULL
+                       : snapshot_is_visible(member) && snapshot_is_protected(fs, member);
     }
     if (is_kept)
         reply_error(request, fs_refuse(fs, parent, request->name, "rmdir", -EPERM,
@@ -328,11 +329,12 @@ static void answer_rename(struct request *request)
         return;
     const struct snapshot *holder =
         catalogue_entry(store_catalogue(request->region->store), parent.disk, request->new_name);
-    if (holder == snapshot) {
+    if (holder == snapshot && !store_is_changing(request->region->store, CLOUD_RENAME_SNAPSHOT,
+                                                 snapshot_text(snapshot, SNAPSHOT_ID))) {
         reply_error(request, 0);
         return;
     }
-    if (holder != NULL) {
+    if (holder != NULL && holder != snapshot) {
         reply_error(request, fs_refuse(fs, &parent, request->new_name, "rename", -EEXIST,
                                        "a snapshot of this disk has this name"));
         return;

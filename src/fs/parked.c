@@ -42,6 +42,7 @@ struct request *request_new(struct fs *fs, fuse_req_t fuse, void (*answer)(struc
     request->fuse = fuse;
     request->answer = answer;
     request->number = number;
+    request->began = clock_now();
     request->region = region_of(fs, number);
     if (request->region == NULL)
         request->region = region_home(fs);

@@ -29,8 +29,8 @@ struct snapshot *catalogue_created(struct catalogue *catalogue, struct disk *dis
     struct snapshot *snapshot = catalogue_snapshot(catalogue, id);
     if (snapshot == NULL) {
         const char *const shape[SHAPE_TEXTS] = {catalogue->provider->creating_state, "CREATING",
-                                                disk_text(disk, DISK_USAGE), "",
-                                                disk_text(disk, DISK_ZONE)};
+                                                disk_text(disk, DISK_USAGE),         "",
+                                                disk_text(disk, DISK_ZONE),          ""};
         snapshot = catalogue_add_snapshot(catalogue, disk, id, name, shape, wall);
         if (snapshot == NULL)
             return NULL;
@@ -126,8 +126,13 @@ void catalogue_deleted(struct catalogue *catalogue, struct snapshot *snapshot, i
 void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, int64_t expires,
                        int64_t now)
 {
-    if (snapshot->more != NULL)
-        snapshot->more->mutated = now;
+    struct snapshot_more *more = snapshot->more;
+    if (more != NULL) {
+        more->mutated = now;
+        more->dated_at = now;
+        memmove(more->dates + 1, more->dates, (FORMER_DATES - 1) * sizeof(*more->dates));
+        more->dates[0] = (struct former_date){snapshot_expires(snapshot), now};
+    }
     snapshot_set_expires(snapshot, expires);
     catalogue_note_value(snapshot->disk, now);
     catalogue->generation++;
@@ -135,9 +140,38 @@ void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, i
 
 void catalogue_shared(struct snapshot *snapshot, bool shared, int64_t now)
 {
-    if (snapshot->more != NULL)
+    if (snapshot->more != NULL) {
         snapshot->more->mutated = now;
+        snapshot->more->shared_at = now;
+    }
     snapshot->shared_out = shared;
+}
+
+/* True if a listing that lags may tell of this date: one that it had a while ago, or nobody can
+ * tell. */
+static bool may_have_expired(const struct snapshot_more *more, int64_t expires, int64_t now)
+{
+    const struct former_date *oldest = &more->dates[FORMER_DATES - 1];
+    for (size_t i = 0; i < FORMER_DATES; i++) {
+        if (more->dates[i].until != 0 && more->dates[i].expires == expires)
+            return true;
+    }
+    /* So many in so short a time that one may have been forgotten. */
+    return oldest->until != 0 && now < oldest->until + PENDING_VALUE_GRACE;
+}
+
+int64_t snapshot_judge_expires(const struct snapshot *snapshot, int64_t expires, int64_t now)
+{
+    const struct snapshot_more *more = snapshot_more(snapshot);
+    bool may_lag = more->dated_at != 0 && now < more->dated_at + PENDING_VALUE_GRACE;
+    return may_lag && may_have_expired(more, expires, now) ? snapshot_expires(snapshot) : expires;
+}
+
+bool snapshot_judge_shared(const struct snapshot *snapshot, bool shared, int64_t now)
+{
+    const struct snapshot_more *more = snapshot_more(snapshot);
+    bool may_lag = more->shared_at != 0 && now < more->shared_at + PENDING_VALUE_GRACE;
+    return may_lag ? snapshot->shared_out || shared : shared;
 }
 
 void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapshot, int64_t now,

@@ -14,128 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- disks --------------------------------------------------------------------------- */
-
-static bool same_texts(const struct text_pack *pack, const char *const *texts, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(text_pack_at(pack, i), texts[i]) != 0)
-            return false;
-    }
-    return true;
-}
-
-/* Replaces a pack and a record together, or neither; leaves both alone when nothing differs, so
- * that a refresh that brings no news costs no allocation that stays. */
-static int replace_texts(struct disk *disk, const char *const *texts, const json_t *record,
-                         bool *differs)
-{
-    struct raw_pages *pages = catalogue_raw_pages(disk->catalogue);
-    struct text_pack fresh = disk->texts;
-    bool is_new = !same_texts(&disk->texts, texts, DISK_TEXT_COUNT);
-    if (pages == NULL || (is_new && text_pack_make(&fresh, texts, DISK_TEXT_COUNT) != 0))
-        return -ENOMEM;
-    if (raw_pages_put(pages, &disk->raw, record, differs) != 0) {
-        if (is_new)
-            free(fresh.text);
-        return -ENOMEM;
-    }
-    if (is_new)
-        free(disk->texts.text);
-    disk->texts = fresh;
-    *differs |= is_new;
-    return 0;
-}
-
-int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *record, int64_t asked,
-                       uint64_t serial)
-{
-    struct disk *disk = catalogue_want_disk(catalogue, record->id);
-    if (disk == NULL)
-        return -ENOMEM;
-    if (disk->seen < serial)
-        disk->seen = serial;
-    if (asked < disk->fetched || (asked == disk->fetched && disk->exists))
-        return 0; /* an older answer, overtaken */
-    const char *const texts[DISK_TEXT_COUNT] = {
-        [DISK_ID] = record->id,
-        [DISK_NAME] = record->name_untold ? disk_text(disk, DISK_NAME) : record->name,
-        [DISK_STATE] = record->state,
-        [DISK_USAGE] = record->usage,
-        [DISK_TYPE] = record->type,
-        [DISK_ZONE] = record->zone,
-        [DISK_INSTANCE] = record->instance,
-        [DISK_CHARGE_TYPE] = record->charge_type,
-        [DISK_PROJECT] = record->project,
-    };
-    bool differs;
-    char state[64];
-    snprintf(state, sizeof(state), "%s", disk_text(disk, DISK_STATE));
-    if (replace_texts(disk, texts, record->raw, &differs) != 0)
-        return -ENOMEM;
-    bool progressed = disk->rolling_back != record->rolling_back ||
-                      disk->rollback_percent != record->rollback_percent;
-    bool was_shown = disk->exists;
-    catalogue->disks_version += !was_shown;
-    if (!was_shown)
-        catalogue_touch(disk);
-    disk->exists = true;
-    disk->fetched = asked;
-    if (record->created != TIMESTAMP_NONE)
-        disk->created = record->created;
-    disk->expires = record->expires;
-    disk->size = record->size;
-    disk->snapshot_count = record->snapshot_count;
-    disk->rolling_back = record->rolling_back;
-    disk->rollback_percent = record->rollback_percent;
-    disk->encrypted = record->encrypted;
-    disk->attached = record->attached;
-    disk->portable = record->portable;
-    disk->snapshot_ability = record->snapshot_ability;
-    if (disk->rolling_back)
-        disk->rollback_until = 0;
-    if (differs && was_shown)
-        catalogue_note_value(disk, asked);
-    for (size_t i = 0; progressed && i < disk->count; i++) {
-        struct snapshot *snapshot = disk_snapshot(disk, i);
-        if (snapshot->more != NULL && strcmp(snapshot_word(snapshot), "ROLLBACKING") == 0)
-            snapshot->more->version++;
-    }
-    if (differs || progressed)
-        catalogue->generation++;
-    if (!was_shown && catalogue->disks_listed != 0)
-        catalogue_tell(catalogue, CATALOGUE_DISK_APPEARED, disk, NULL, NULL);
-    else if (was_shown && strncmp(state, record->state, sizeof(state) - 1) != 0)
-        catalogue_tell(catalogue, CATALOGUE_DISK_CHANGED, disk, NULL, state);
-    return 0;
-}
-
-void catalogue_disk_is_gone(struct catalogue *catalogue, struct disk *disk, int64_t asked)
-{
-    if (!disk->exists || disk->fetched > asked)
-        return;
-    catalogue_tell(catalogue, CATALOGUE_DISK_GONE, disk, NULL, disk_text(disk, DISK_STATE));
-    catalogue->disks_version++;
-    catalogue_touch(disk);
-    disk->exists = false;
-    disk->rolling_back = false;
-    disk->fetched = asked;
-    if (disk->raw != 0)
-        raw_pages_drop(catalogue->raw_pages, &disk->raw);
-    catalogue->generation++;
-}
-
-void catalogue_sweep_disks(struct catalogue *catalogue, uint64_t serial, int64_t asked)
-{
-    for (size_t i = catalogue->disk_count; i > 0; i--) {
-        struct disk *disk = catalogue->disks[i - 1];
-        if (disk->seen < serial)
-            catalogue_disk_is_gone(catalogue, disk, asked);
-        if (!disk->exists && disk->count == 0)
-            catalogue_remove_disk(catalogue, disk);
-    }
-}
-
 /* --- snapshots ----------------------------------------------------------------------- */
 
 /* The word for the tree: the normalised one, else the provider's own in upper case. */
@@ -225,15 +103,15 @@ static void note_raw_length(struct catalogue *catalogue, struct snapshot *snapsh
 }
 
 static void set_details(struct snapshot *snapshot, const struct snapshot_record *record,
-                        int64_t asked)
+                        int64_t asked, int64_t now)
 {
     snapshot_set_fetched(snapshot, asked);
-    snapshot_set_expires(snapshot, record->expires);
+    snapshot_set_expires(snapshot, snapshot_judge_expires(snapshot, record->expires, now));
     snapshot_set_percent(snapshot, record->percent);
     snapshot->in_images = record->image_count > 0;
     snapshot->encrypted = record->encrypted;
     snapshot->shared_in = record->shared_in;
-    snapshot->shared_out = record->shared_out;
+    snapshot->shared_out = snapshot_judge_shared(snapshot, record->shared_out, now);
     snapshot->features = (record->tagged ? 1u << FEATURE_TAGS : 0) |
                          (record->made_by_policy ? 1u << FEATURE_POLICY : 0) |
                          (record->copying_away ? 1u << FEATURE_COPYING : 0);
@@ -273,8 +151,8 @@ static int prepare_update(struct catalogue *catalogue, struct snapshot *snapshot
                           const struct snapshot_record *record, const char *word, bool is_renamed,
                           bool keeps_entry, struct update *update)
 {
-    const char *const shape[SHAPE_TEXTS] = {record->state, word, record->usage, record->type,
-                                            record->zone};
+    const char *const shape[SHAPE_TEXTS] = {record->state, word,         record->usage,
+                                            record->type,  record->zone, record->group};
     *update = (struct update){.shape = 0};
     if (shape_take(catalogue, shape, &update->shape) != 0) {
         update->shape = 0;
@@ -323,7 +201,7 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
     snapshot->raw = place;
     if (differs)
         note_raw_length(catalogue, snapshot);
-    set_details(snapshot, record, asked);
+    set_details(snapshot, record, asked, now);
     if (is_renamed)
         snapshot_note_former(snapshot, now);
     if (moves)
@@ -348,8 +226,8 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
 static struct snapshot *add_snapshot(struct catalogue *catalogue,
                                      const struct snapshot_record *record, const char *word)
 {
-    const char *const shape[SHAPE_TEXTS] = {record->state, word, record->usage, record->type,
-                                            record->zone};
+    const char *const shape[SHAPE_TEXTS] = {record->state, word,         record->usage,
+                                            record->type,  record->zone, record->group};
     struct disk *disk = catalogue_want_disk(
         catalogue, record->disk_id[0] != '\0' ? record->disk_id : CATALOGUE_NO_DISK);
     if (disk == NULL)

@@ -344,6 +344,7 @@ const char *snapshot_text(const struct snapshot *snapshot, enum snapshot_text wh
     case SNAPSHOT_USAGE:
     case SNAPSHOT_TYPE:
     case SNAPSHOT_ZONE:
+    case SNAPSHOT_GROUP:
     case SNAPSHOT_TEXT_COUNT:
         break;
     }

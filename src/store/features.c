@@ -145,9 +145,22 @@ struct job *feature_order(struct store *store, enum cloud_verb verb, const char 
     return NULL;
 }
 
-int store_expire(struct store *store, const char *snapshot_id, int64_t expires, const char *path,
-                 void (*done)(void *data, const struct job_result *result), void *data,
-                 struct job **job)
+bool store_is_changing(const struct store *store, enum cloud_verb verb, const char *snapshot_id)
+{
+    const struct job *job = feature_unfinished(store, verb, snapshot_id);
+    return job != NULL && job->state != JOB_LATER;
+}
+
+/* True if it would be deleted before it is to be as far as is known. */
+static bool is_sooner(const struct snapshot *snapshot, int64_t expires)
+{
+    int64_t now = snapshot_expires(snapshot);
+    return expires != TIMESTAMP_NONE && (now == TIMESTAMP_NONE || expires < now);
+}
+
+int store_expire(struct store *store, const char *snapshot_id, int64_t expires, const char *kept,
+                 const char *path, void (*done)(void *data, const struct job_result *result),
+                 void *data, struct job **job)
 {
     struct refusal about;
     struct snapshot *snapshot;
@@ -160,6 +173,9 @@ int store_expire(struct store *store, const char *snapshot_id, int64_t expires, 
     if (feature_unfinished(store, CLOUD_EXPIRE_SNAPSHOT, snapshot_id) != NULL)
         return feature_refuse(&about, -EBUSY,
                               "an earlier change of it is not finished; .cbsfs/jobs tells");
+    /* To let it expire is to delete it. */
+    if (kept != NULL && is_sooner(snapshot, expires))
+        return feature_refuse(&about, -EPERM, kept);
     return job_launch(feature_order(store, CLOUD_EXPIRE_SNAPSHOT, about.disk_id, snapshot_id, NULL,
                                     path, &(struct job_order){.expires = expires}),
                       done, data, job);

@@ -23,19 +23,8 @@
 #define ITEMS_MOST 100000
 /* Lists about one snapshot each that are kept at most. */
 #define SINGLES_KEPT 256
-/* How long a listing may lag behind what we did to a group, ms. */
-#define OVERLAY_GRACE 60000
-/* Groups that are compared with those of the list before at most; each with each. */
-#define GROUPS_COMPARED 1000
 /* How often the pages are read at most when something comes or goes meanwhile. */
 #define PASSES_MOST 3
-
-struct overlay {
-    struct overlay *next;
-    int64_t until;
-    char *id;
-    json_t *made; /* the group as it was made; NULL: it was deleted */
-};
 
 struct list {
     struct store *store;
@@ -50,8 +39,10 @@ struct list {
     json_t *coming; /* the pages so far; NULL: nothing is under way */
     unsigned seen;  /* items of these pages */
     int64_t total;  /* that the first of them told of; -1: not asked yet, or not told */
+    char *marker;   /* where the next page begins, instead of a number; or NULL */
     unsigned passes;
     struct client_call *call;
+    struct store_waiter members; /* for what groups are made of */
     struct failed_question failed;
     struct store_waiter *waiters;
     struct overlay *overlays;
@@ -97,26 +88,26 @@ static struct list *find(const struct store *store, enum cloud_verb verb, const 
 
 /* --- life -------------------------------------------------------------------------------- */
 
-static void free_overlay(struct overlay *overlay)
+/* What is under way is no longer wanted. */
+static void stop(struct list *list)
 {
-    free(overlay->id);
-    json_decref(overlay->made);
-    free(overlay);
+    if (list->call != NULL)
+        client_cancel(list->call);
+    list->call = NULL;
+    store_unwait(&list->members);
+    json_decref(list->coming);
+    list->coming = NULL;
+    free(list->marker);
+    list->marker = NULL;
 }
 
 static void free_list(struct list *list)
 {
-    if (list->call != NULL)
-        client_cancel(list->call);
+    stop(list);
     while (list->waiters != NULL)
         store_unwait(list->waiters);
-    while (list->overlays != NULL) {
-        struct overlay *overlay = list->overlays;
-        list->overlays = overlay->next;
-        free_overlay(overlay);
-    }
+    overlays_drop(&list->overlays);
     json_decref(list->items);
-    json_decref(list->coming);
     free(list->id);
     free(list);
 }
@@ -170,70 +161,16 @@ static struct list *want_list(struct store *store, enum cloud_verb verb, const c
 
 /* --- what we did ------------------------------------------------------------------------- */
 
-static size_t index_of(const json_t *items, const char *id)
-{
-    size_t at;
-    json_t *item;
-    json_array_foreach((json_t *)items, at, item)
-    {
-        const char *its = json_string_value(json_object_get(item, "id"));
-        if (its != NULL && strcmp(its, id) == 0)
-            return at;
-    }
-    return SIZE_MAX;
-}
-
 static int lay_over(struct list *list)
 {
     list->version++;
-    struct overlay **at = &list->overlays;
-    while (*at != NULL) {
-        struct overlay *overlay = *at;
-        size_t found = index_of(list->items, overlay->id);
-        bool shown = (found != SIZE_MAX) == (overlay->made != NULL);
-        if (clock_now() >= overlay->until) {
-            *at = overlay->next;
-            free_overlay(overlay);
-            continue;
-        }
-        if (!shown && overlay->made == NULL)
-            json_array_remove(list->items, found);
-        else if (!shown && json_array_append(list->items, overlay->made) != 0)
-            return -ENOMEM;
-        at = &overlay->next;
-    }
-    return 0;
-}
-
-/* What was done to it before counts no longer. */
-static void drop_overlay(struct list *list, const char *id)
-{
-    for (struct overlay **at = &list->overlays; *at != NULL; at = &(*at)->next) {
-        struct overlay *overlay = *at;
-        if (strcmp(overlay->id, id) == 0) {
-            *at = overlay->next;
-            free_overlay(overlay);
-            return;
-        }
-    }
+    return overlays_apply(&list->overlays, list->store, list->items);
 }
 
 /* Takes `made`. */
 static void add_overlay(struct list *list, const char *id, json_t *made)
 {
-    drop_overlay(list, id);
-    struct overlay *overlay = calloc(1, sizeof(*overlay));
-    char *copy = strdup(id);
-    if (overlay == NULL || copy == NULL) {
-        /* Nothing is shown of it before the cloud does. */
-        free(overlay);
-        free(copy);
-        json_decref(made);
-        return;
-    }
-    *overlay = (struct overlay){
-        .next = list->overlays, .until = clock_now() + OVERLAY_GRACE, .id = copy, .made = made};
-    list->overlays = overlay;
+    overlays_add(&list->overlays, list->items, id, made);
     if (list->items != NULL)
         (void)lay_over(list);
 }
@@ -280,43 +217,24 @@ static int ask_page(struct list *list)
         .snapshot_id = list->id[0] != '\0' ? list->id : NULL,
         .offset = list->seen,
         .limit = store->provider->page_limit,
+        .marker = list->marker,
     };
     return client_submit(store->client, &call, clock_now() + store->settings.timeout, CLIENT_URGENT,
                          answered, list, &list->call);
-}
-
-/* A group made elsewhere leads to snapshots that are younger than what is known of those. */
-static bool brings_new_members(const struct list *list)
-{
-    size_t at, place;
-    json_t *group, *id;
-    json_array_foreach(list->coming, at, group)
-    {
-        const json_t *members = json_object_get(group, "snapshots");
-        size_t found = index_of(list->items, json_string_value(json_object_get(group, "id")));
-        const json_t *before = found != SIZE_MAX ? json_array_get(list->items, found) : NULL;
-        if (before != NULL && json_equal(json_object_get(before, "snapshots"), members))
-            continue;
-        json_array_foreach((json_t *)members, place, id)
-        {
-            if (catalogue_snapshot(&list->store->catalogue, json_string_value(id)) == NULL)
-                return true;
-        }
-    }
-    return false;
 }
 
 /* Those are asked for again, once, so that the group's links lead somewhere. */
 static void note_new_members(struct list *list)
 {
     struct store *store = list->store;
-    bool is_comparable = list->items != NULL && json_array_size(list->coming) <= GROUPS_COMPARED;
-    if (is_comparable && store->settings.disks == NULL && store->catalogue.snapshots_listed != 0 &&
+    if (list->items != NULL && store->settings.disks == NULL &&
+        store->catalogue.snapshots_listed != 0 &&
         !listing_is_under_way(store, CLOUD_DESCRIBE_SNAPSHOTS, NULL, false, list->began) &&
-        brings_new_members(list))
+        members_are_new(store, list->items, list->coming))
         store->snapshots_outdated = list->began;
 }
 
+/* `error` NULL, or a success: then the status says it all. */
 static void end(struct list *list, int status, const struct cloud_error *error)
 {
     struct store *store = list->store;
@@ -356,7 +274,7 @@ static int take(struct list *list, const struct cloud_answer *answer)
     json_array_foreach(answer->list, at, item)
     {
         const char *id = json_string_value(json_object_get(item, "id"));
-        if (before > 0 && id != NULL && index_of(list->coming, id) < before)
+        if (before > 0 && id != NULL && overlays_index(list->coming, id) < before)
             continue;
         if (json_array_append(list->coming, item) != 0)
             return -ENOMEM;
@@ -364,6 +282,54 @@ static int take(struct list *list, const struct cloud_answer *answer)
     /* A record that cannot be read has its place all the same. */
     list->seen += (unsigned)(json_array_size(answer->list) + answer->unreadable);
     return list->seen > ITEMS_MOST ? -EPROTO : 0;
+}
+
+/* --- what groups are made of --- */
+
+static void join_members(struct list *list, int status)
+{
+    struct cloud_error error = {0};
+    if (status != 0)
+        cloud_error_set(
+            &error, status, CLOUD_REFUSED, CLOUD_FINAL, "",
+            "which snapshots the groups have is not known, as those could not be listed");
+    if (status == 0)
+        status = members_join(list->store, list->coming);
+    end(list, status, &error);
+}
+
+static void members_ready(void *data, int status)
+{
+    join_members(data, status);
+}
+
+/* All pages are there. */
+static void complete(struct list *list)
+{
+    struct store *store = list->store;
+    if (list->verb != CLOUD_DESCRIBE_GROUPS || store->provider->group_advice == NULL ||
+        json_array_size(list->coming) == 0) {
+        end(list, 0, NULL);
+        return;
+    }
+    if (members_are_outrun(store, list->coming) && store->snapshots_outdated < list->began)
+        store->snapshots_outdated = list->began;
+    list->members = (struct store_waiter){.ready = members_ready, .data = list};
+    int status = store_want(store, WANT_SNAPSHOTS, NULL, &list->members);
+    if (status != -EINPROGRESS)
+        join_members(list, status);
+}
+
+/* --- pages --- */
+
+static void begin_pages(struct list *list)
+{
+    list->passes++;
+    list->seen = 0;
+    list->total = -1;
+    free(list->marker);
+    list->marker = NULL;
+    json_array_clear(list->coming);
 }
 
 /* Offsets shift when something goes meanwhile, and one that is there may never be seen: then the
@@ -374,11 +340,16 @@ static bool begins_again(struct list *list, const struct cloud_answer *answer)
     list->total = answer->total;
     if (!moved || list->passes >= PASSES_MOST)
         return false;
-    list->passes++;
-    list->seen = 0;
-    list->total = -1;
-    json_array_clear(list->coming);
+    begin_pages(list);
     return true;
+}
+
+/* Where the next page begins. 0, or -ENOMEM. */
+static int take_marker(struct list *list, const struct cloud_answer *answer)
+{
+    free(list->marker);
+    list->marker = answer->next != NULL ? strdup(answer->next) : NULL;
+    return answer->next == NULL || list->marker != NULL ? 0 : -ENOMEM;
 }
 
 static void answered(void *data, struct cloud_answer *answer)
@@ -387,15 +358,27 @@ static void answered(void *data, struct cloud_answer *answer)
     list->call = NULL;
     int status = answer->error.status;
     size_t brought = json_array_size(answer->list) + answer->unreadable;
+    size_t before = json_array_size(list->coming);
     bool more = status == 0 && begins_again(list, answer);
-    if (status == 0 && !more) {
+    /* What the marker named is gone: from the beginning. */
+    if (status == -ENOENT && list->marker != NULL && list->passes < PASSES_MOST) {
+        begin_pages(list);
+        more = true;
+    } else if (status == 0 && !more) {
         status = take(list, answer);
-        more = status == 0 && brought > 0 && list->seen < answer->total;
+        if (status == 0)
+            status = take_marker(list, answer);
+        /* A server that takes no markers gives the same page for each. */
+        more = status == 0 && brought > 0 &&
+               (list->marker != NULL ? json_array_size(list->coming) > before
+                                     : list->seen < answer->total);
     }
     if (more)
         status = ask_page(list);
-    if (!more || status != 0)
+    if (status != 0)
         end(list, status, &answer->error);
+    else if (!more)
+        complete(list);
 }
 
 /* What is being made or rolled back is looked at as often as snapshots are. */
@@ -453,14 +436,11 @@ static int begin(struct list *list)
 {
     list->coming = json_array();
     list->began = clock_now();
-    list->seen = 0;
-    list->total = -1;
-    list->passes = 1;
+    list->passes = 0;
+    begin_pages(list);
     int status = list->coming != NULL ? ask_page(list) : -ENOMEM;
-    if (status != 0) {
-        json_decref(list->coming);
-        list->coming = NULL;
-    }
+    if (status != 0)
+        stop(list);
     return status;
 }
 
@@ -481,13 +461,8 @@ int lists_want(struct store *store, enum store_want want, const char *id, int64_
     if (since < store->refreshed)
         since = store->refreshed;
     /* What was asked before is no answer to who wants it fresher. */
-    if (list->coming != NULL && list->began < since) {
-        if (list->call != NULL)
-            client_cancel(list->call);
-        list->call = NULL;
-        json_decref(list->coming);
-        list->coming = NULL;
-    }
+    if (list->coming != NULL && list->began < since)
+        stop(list);
     int status = list->coming == NULL ? begin(list) : 0;
     if (status != 0)
         return status;

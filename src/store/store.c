@@ -268,6 +268,11 @@ void store_expect(struct store *store, enum store_want want, const char *id)
     (void)want_records(store, want, id, NULL);
 }
 
+int64_t store_server_time(const struct store *store)
+{
+    return client_server_time(store->client);
+}
+
 int64_t store_last_page(const struct store *store)
 {
     return store->last_page;

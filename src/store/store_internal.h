@@ -112,6 +112,23 @@ void lists_group_made(struct store *store, const char *id, const char *name, int
 void lists_group_deleted(struct store *store, const char *id);
 void lists_drop(struct store *store);
 
+/* Of which lists.c keeps one list for the groups; `items` as store_list() gives them. */
+struct overlay;
+/* Takes `made`, the group as it was made; NULL: it was deleted. */
+void overlays_add(struct overlay **overlays, const json_t *items, const char *id, json_t *made);
+/* Changes what was listed into what is to be shown. 0 or -ENOMEM. */
+int overlays_apply(struct overlay **overlays, struct store *store, json_t *items);
+void overlays_drop(struct overlay **overlays);
+/* Where the object with this id is in an array; SIZE_MAX: nowhere. */
+size_t overlays_index(const json_t *items, const char *id);
+
+/* True if one of these groups names a snapshot that is not known, and did not name it before. */
+bool members_are_new(const struct store *store, const json_t *before, const json_t *groups);
+/* True if one of these groups may be younger than what is known of snapshots. */
+bool members_are_outrun(const struct store *store, const json_t *groups);
+/* Gives each its snapshots that are known and shown. 0 or -ENOMEM. Linear in all snapshots. */
+int members_join(const struct store *store, json_t *groups);
+
 /* Makes sure that a round is under way or due. */
 int poll_want(struct store *store);
 void poll_schedule(struct store *store);

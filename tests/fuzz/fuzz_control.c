@@ -5,7 +5,8 @@
 
 #include "fuzz.h"
 
-#define ID "disk-0123abcd"
+#define ID  "disk-0123abcd"
+#define NOW 1780000000
 
 static const char words[] = "1yes" ID "stopstart \t\r\n";
 
@@ -31,8 +32,14 @@ static void require_feature(const char *text)
     if (command_line(text, line, sizeof(line)) != NULL)
         return;
     fuzz_require(strchr(line, '\n') == NULL);
-    if (read_expires(NULL, NULL, line, &order) == NULL)
-        fuzz_require(strcmp(line, "never") == 0 || strlen(line) >= strlen("+1d"));
+    char shown[TIMESTAMP_SIZE] = "";
+    if (parse_date(line, NOW, &order.expires) == NULL && strcmp(line, "never") != 0) {
+        fuzz_require(strlen(line) >= strlen("+1d"));
+        /* What can be sent, and is what the file then shows. */
+        timestamp_format(order.expires, shown);
+        fuzz_require(shown[0] != '\0');
+        fuzz_require(line[0] != '+' || order.expires >= NOW + DAY);
+    }
     if (read_share(NULL, NULL, line, &order) == NULL)
         fuzz_require(order.cancel == (line[0] == '-') && strlen(order.account) <= 32);
 }

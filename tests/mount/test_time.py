@@ -18,7 +18,7 @@ import time
 
 import pytest
 
-from commands import SLOWER, assert_done, assert_refused, finish, holds_for, run, start, wait_until
+from commands import SLOWER, assert_done, assert_refused, finish, holds_for, run, shell, start, wait_until
 from harness import CBSFS, REGION, SECRET_ID, SECRET_KEY, clean_environment, find_process, sanitizer_environment
 from line import Line
 
@@ -554,6 +554,20 @@ def test_what_the_kernel_keeps_ends_with_a_sleep(own, clock, tmp_path):
     with open(pipe, "wb", buffering=0) as told:
         told.write(bytes(8))
     wait_until(lambda: mount.snapshots(disk) == ["new", "s"], 5)
+
+
+@pytest.mark.only("tencent")
+@pytest.mark.parametrize("days", [-3, 3])
+def test_how_long_from_now_is_the_clouds_now(own, clock, days):
+    """A snapshot that is to stay for 30 days stays for 30, though this machine's clock is three ahead or behind."""
+    sim = own.simulator("--create-time", "0.2")
+    disk, = many(sim, 1)
+    clock.set(wall=days * 86400)
+    mount = bent_mount(own, sim, clock, "ttl=600", "timeout=5", "allow_delete")
+    path = mount.snapshot(disk, "s", "expires")
+    assert_done(shell('echo +30d > "$1"', path))
+    told = time.mktime(time.strptime(mount.value(path), "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+    assert abs(told - time.time() - 30 * 86400) < 60, mount.value(path)
 
 
 @pytest.mark.only("tencent", "qcloud")  # a token needs no clock

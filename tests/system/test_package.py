@@ -39,17 +39,6 @@ inside dpkg --force-unsafe-io -i /run/package/cbsfs.deb >"$layers/dpkg.log" 2>&1
 """
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("package")
-    done = subprocess.run([os.path.join(REPOSITORY, "contrib", "package-debian"), directory], capture_output=True, text=True,
-                          env={**os.environ, "http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"},
-                          check=False)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-    (found,) = glob.glob(f"{directory}/*.deb")
-    return found
-
-
 @pytest.fixture
 def scenario(package, tmp_path):
     def run(script):

@@ -57,8 +57,8 @@ static inline int finish(struct order *order, int status)
 static inline int expire(struct order *order)
 {
     *order = (struct order){.done = 0};
-    return finish(
-        order, store_expire(store, ID, deadline, "path/expires", order_done, order, &order->job));
+    return finish(order, store_expire(store, ID, deadline, NULL, "path/expires", order_done, order,
+                                      &order->job));
 }
 
 static inline bool is_expiring(void)

@@ -45,6 +45,98 @@ static void test_older_listing_undoes_nothing(void **state)
     assert_true(known(ID)->shared_out);
 }
 
+static int64_t lagging;
+
+/* Another server of the cloud, which has not heard of it. */
+static void lag(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb != CLOUD_DESCRIBE_SNAPSHOTS)
+        return;
+    for (size_t i = 0; i < answer->count; i++) {
+        answer->snapshots[i].expires = lagging;
+        answer->snapshots[i].shared_out = false;
+    }
+}
+
+static void list_again(int64_t after)
+{
+    world_run(after);
+    store_refresh(store);
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+}
+
+/* Nor does one that began later and lags behind. */
+static void test_lagging_listing_undoes_nothing(void **state)
+{
+    (void)state;
+    struct order order;
+    int64_t first = deadline, second = deadline + MONTH, theirs = deadline + 2 * MONTH;
+    assert_int_equal(share(&order), 0);
+    assert_int_equal(expire(&order), 0);
+    deadline = second;
+    assert_int_equal(expire(&order), 0);
+    fake.spoil = lag;
+    for (int64_t i = 0; i < 4; i++) {
+        lagging = i % 2 ? TIMESTAMP_NONE : first;
+        list_again(10000);
+        assert_int_equal(snapshot_expires(known(ID)), second);
+        assert_true(known(ID)->shared_out);
+    }
+    /* What it never was is newer. */
+    lagging = theirs;
+    list_again(1);
+    assert_int_equal(snapshot_expires(known(ID)), theirs);
+    deadline = first;
+    assert_int_equal(expire(&order), 0);
+    lagging = theirs;
+    list_again(50000);
+    assert_int_equal(snapshot_expires(known(ID)), first);
+    /* A list that does not show it after so long is believed. */
+    list_again(12000);
+    assert_int_equal(snapshot_expires(known(ID)), theirs);
+    assert_false(known(ID)->shared_out);
+}
+
+/* So many that what was is forgotten. */
+static void test_many_dates(void **state)
+{
+    (void)state;
+    struct order order;
+    int64_t first = deadline;
+    for (int64_t i = 0; i < 9; i++) {
+        assert_int_equal(expire(&order), 0);
+        deadline += MONTH;
+    }
+    fake.spoil = lag;
+    lagging = first;
+    list_again(1);
+    assert_int_equal(snapshot_expires(known(ID)), deadline - MONTH);
+}
+
+static int expire_kept(struct order *order, const char *kept)
+{
+    *order = (struct order){.done = 0};
+    return finish(order, store_expire(store, ID, deadline, kept, "path/expires", order_done, order,
+                                      &order->job));
+}
+
+/* A date is a deletion. */
+static void test_no_sooner(void **state)
+{
+    (void)state;
+    struct order order;
+    assert_int_equal(expire_kept(&order, "it is kept"), -EPERM);
+    assert_non_null(strstr(shown(store_put_errors), "it is kept"));
+    assert_int_equal(expire(&order), 0);
+    deadline--;
+    assert_int_equal(expire_kept(&order, "it is kept"), -EPERM);
+    deadline += 2;
+    assert_int_equal(expire_kept(&order, "it is kept"), 0);
+    deadline = TIMESTAMP_NONE;
+    assert_int_equal(expire_kept(&order, "it is kept"), 0);
+    assert_int_equal(fake.calls[CLOUD_EXPIRE_SNAPSHOT], 3);
+}
+
 static void test_shares_are_shown(void **state)
 {
     (void)state;
@@ -171,9 +263,15 @@ int main(void)
 #define FEATURE_TEST(function)                                                                     \
     cmocka_unit_test_setup_teardown(function, set_up, fake_world_tear_down)
     const struct CMUnitTest tests[] = {
-        FEATURE_TEST(test_expiry_is_shown),  FEATURE_TEST(test_older_listing_undoes_nothing),
-        FEATURE_TEST(test_shares_are_shown), FEATURE_TEST(test_ids_are_told),
-        FEATURE_TEST(test_refused_here),     FEATURE_TEST(test_not_of_this_cloud),
+        FEATURE_TEST(test_expiry_is_shown),
+        FEATURE_TEST(test_older_listing_undoes_nothing),
+        FEATURE_TEST(test_lagging_listing_undoes_nothing),
+        FEATURE_TEST(test_many_dates),
+        FEATURE_TEST(test_no_sooner),
+        FEATURE_TEST(test_shares_are_shown),
+        FEATURE_TEST(test_ids_are_told),
+        FEATURE_TEST(test_refused_here),
+        FEATURE_TEST(test_not_of_this_cloud),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
