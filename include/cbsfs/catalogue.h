@@ -193,6 +193,7 @@ struct disk {
 /* Strings that many snapshots share: state, word, usage, type, zone, group. */
 struct shape {
     uint32_t users, hash, next_free;
+    bool is_of_group;
     char *texts; /* NULL: unused */
 };
 
@@ -340,6 +341,11 @@ struct catalogue_walk catalogue_walk_snapshots(const struct catalogue *catalogue
 /* The next one, or NULL. */
 struct disk *catalogue_next_disk(struct catalogue_walk *walk);
 struct snapshot *catalogue_next_snapshot(struct catalogue_walk *walk);
+
+/* The next one after `number` (0: from the beginning) that is shown and of which it is told which
+ * group it is a member of; NULL: none is left. All of them cost a look at each snapshot, in the
+ * order in which they lie in memory. */
+const struct snapshot *catalogue_next_member(const struct catalogue *catalogue, uint32_t number);
 
 /* --- learning: a listing -------------------------------------------------------------------------
  */

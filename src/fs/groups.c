@@ -191,16 +191,28 @@ static size_t name_length(const struct region *region, const char *name)
     return names_disks ? (size_t)(at - name) : strlen(name);
 }
 
+/* True if its entry is the first `length` bytes of `name`.  Only a twin's has the id in it, and
+ * whether it is one takes a look at all groups. */
+static bool is_called(const struct region *region, const json_t *group, const char *name,
+                      size_t length)
+{
+    char entry[NAME_ENTRY_SIZE];
+    const char *id = text_of(group, "id");
+    name_entry(store_provider(region->store), text_of(group, "name"), id, false, entry);
+    bool may_be = strlen(entry) == length && strncmp(entry, name, length) == 0;
+    if (!may_be && strstr(name, id) == NULL)
+        return false;
+    entry_of(region, group, entry);
+    return strlen(entry) == length && strncmp(entry, name, length) == 0;
+}
+
 static const json_t *find_part(const struct region *region, const char *name, size_t length)
 {
     size_t at;
     json_t *group;
     json_array_foreach((json_t *)all_groups(region), at, group)
     {
-        char entry[NAME_ENTRY_SIZE];
-        entry_of(region, group, entry);
-        if (strcmp(text_of(group, "id"), name) == 0 ||
-            (strlen(entry) == length && strncmp(entry, name, length) == 0))
+        if (strcmp(text_of(group, "id"), name) == 0 || is_called(region, group, name, length))
             return group;
     }
     return NULL;

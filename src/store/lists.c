@@ -312,7 +312,8 @@ static void complete(struct list *list)
         end(list, 0, NULL);
         return;
     }
-    if (members_are_outrun(store, list->coming) && store->snapshots_outdated < list->began)
+    if (members_are_outrun(store, list->items, list->coming) &&
+        store->snapshots_outdated < list->began)
         store->snapshots_outdated = list->began;
     list->members = (struct store_waiter){.ready = members_ready, .data = list};
     int status = store_want(store, WANT_SNAPSHOTS, NULL, &list->members);
@@ -381,7 +382,7 @@ static void answered(void *data, struct cloud_answer *answer)
         complete(list);
 }
 
-/* What is being made or rolled back is looked at as often as snapshots are. */
+/* What is being made, rolled back or deleted is looked at as often as snapshots are. */
 static bool shows_progress(const struct list *list)
 {
     size_t at;
@@ -389,7 +390,8 @@ static bool shows_progress(const struct list *list)
     json_array_foreach(list->items, at, item)
     {
         const char *word = json_string_value(json_object_get(item, "word"));
-        if (word != NULL && (strcmp(word, "CREATING") == 0 || strcmp(word, "ROLLBACKING") == 0))
+        if (word != NULL && (strcmp(word, "CREATING") == 0 || strcmp(word, "ROLLBACKING") == 0 ||
+                             strcmp(word, "DELETING") == 0))
             return true;
     }
     return false;
