@@ -176,10 +176,10 @@ struct cloud_answer {
      *   shares    account (text), since (seconds, or null)
      *   groups    id, name, state (the provider's own word), word (as for snapshots, "" if none of
      *             these), percent (0..100), created (seconds or null), snapshots (array of ids),
-     *             policy (id or ""), raw
-     *   policies  id, name, state, active (true, false), next (seconds or null), days (kept for so
-     *             many; 0: for good), disks (array of ids), raw
-     *   regions   id, name, available (true, false)
+     *             policy (id or ""), raw; and `incomplete`, true, only if it may have snapshots
+     * that are not named policies  id, name, state, active (true, false), next (seconds or null),
+     * days (kept for so many; 0: for good), disks (array of ids), raw regions   id, name, available
+     * (true, false)
      */
     json_t *list;
     json_t *document;             /* owns what is borrowed above */

@@ -60,7 +60,7 @@ bool feature_accepted(struct job *job, const char *id, int64_t now, int64_t wall
     case CLOUD_SHARE_SNAPSHOT:
         if (snapshot != NULL)
             catalogue_shared(snapshot, !job->order.cancel || snapshot->shared_out, now);
-        lists_outdate(store, WANT_SHARES, job->snapshot_id);
+        lists_shared(store, job->snapshot_id, job->order.account, job->order.cancel);
         return true;
     case CLOUD_CREATE_DISK:
         store->disks_outdated = now;

@@ -69,6 +69,12 @@ struct store {
     uint64_t passes_repeated; /* pages read once more because they did not add up */
 
     struct poll_round poll;
+    struct group_wait {
+        struct store_waiter *waiting; /* want a group to be settled */
+        struct store_waiter listing;
+        struct loop_timer timer;
+        bool watches; /* the members are polled because of it */
+    } group_wait;
     int watchers;
     uint64_t generation_told; /* of the catalogue, when `changed` was last called */
     void (*changed)(void *data);
@@ -110,6 +116,7 @@ void lists_outdate(struct store *store, enum store_want want, const char *id);
  */
 void lists_group_made(struct store *store, const char *id, const char *name, int64_t wall);
 void lists_group_deleted(struct store *store, const char *id);
+void lists_shared(struct store *store, const char *snapshot_id, const char *account, bool cancel);
 void lists_drop(struct store *store);
 
 /* Makes sure that a round is under way or due. */
@@ -118,6 +125,12 @@ void poll_schedule(struct store *store);
 void poll_drop(struct store *store);
 /* Wakes those who wait for something that is settled or gone. */
 void poll_check_settled(struct store *store);
+
+/* As store_want(), for WANT_GROUP_SETTLED. */
+int groups_want_settled(struct store *store, const char *id, struct store_waiter *waiter);
+/* Wakes those who wait for a group that has settled, or is gone. */
+void groups_check_settled(struct store *store);
+void groups_drop(struct store *store);
 
 /* After the catalogue may have changed: tells whoever registered, sends remembered renames, and
  * settles what is watched and can be seen now. */

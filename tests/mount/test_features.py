@@ -275,6 +275,18 @@ def test_the_answer_about_a_copy_is_lost(mnt, sim, good):
     assert count.requests["CopySnapshotCrossRegions"] == count.executed["CopySnapshotCrossRegions"] == 1
 
 
+def test_an_internal_error_inside_of_a_success(mnt, sim, good):
+    """The copy may go on; only what is seen tells."""
+    sim.fault("CopySnapshotCrossRegions", "edit", edits={"/Response/SnapshotCopyResultSet": [
+        {"DestinationRegion": BEIJING, "Code": "InternalError", "Message": "later, perhaps", "SnapshotId": ""}]})
+    with sim.counting() as count:
+        assert_done(write(good("copy_to"), BEIJING))
+    assert count.requests["CopySnapshotCrossRegions"] == count.executed["CopySnapshotCrossRegions"] == 1
+    with sim.counting() as count:
+        assert_refused(write(good("copy_to"), BEIJING), errno.EBUSY)
+    assert count.change_requests == 0
+
+
 @pytest.mark.leaves_jobs
 def test_the_request_for_a_copy_is_lost(mnt, sim, good):
     sim.fault("CopySnapshotCrossRegions", "drop-before")
