@@ -246,6 +246,7 @@ static int take_over(struct list *list)
 
 static void end(struct list *list, int status, const struct cloud_error *error)
 {
+    struct store *store = list->store;
     if (status == 0)
         status = take_over(list);
     list->failed = (struct failed_question){.asked = list->began, .status = status};
@@ -256,8 +257,9 @@ static void end(struct list *list, int status, const struct cloud_error *error)
     else if (list->is_partial)
         fail(list, -EPROTO, NULL);
     drop_coming(list);
+    /* Who is woken may want so many others that this one is trimmed. */
     waiters_wake(&list->waiters, status);
-    groups_check_settled(list->store);
+    groups_check_settled(store);
 }
 
 /* What was shown already is not taken twice. *fresh: how many were not. */

@@ -294,6 +294,19 @@ static void test_not_the_one_before(void **state)
     assert_non_null(strstr(shown(store_put_jobs), "\"failed\""));
 }
 
+/* Nor is another mount's, of the same name at the same moment, but of another disk. */
+static void test_not_of_other_disks(void **state)
+{
+    (void)state;
+    struct order order;
+    fake_fate(CLOUD_CREATE_GROUP, 0, FATE_LOST_REQUEST, 0);
+    struct fake_group *group = fake_add_group("group-theirs", "new", world_wall() - FAKE_EPOCH + 1);
+    snprintf(group->members[group->count++], 32, "snap-00000001");
+    assert_int_equal(make_of(&order, ONE, TWO, "new"), -ETIMEDOUT);
+    world_run(70000);
+    assert_non_null(strstr(shown(store_put_jobs), "\"failed\""));
+}
+
 /* Until it is known, none of its disks is rolled back another way, and nothing of it deleted. */
 static void test_undecided_rollback_holds_its_disks(void **state)
 {
@@ -587,6 +600,7 @@ int main(void)
         GROUP_TEST(test_delete_twice),
         GROUP_TEST(test_made_late),
         GROUP_TEST(test_not_the_one_before),
+        GROUP_TEST(test_not_of_other_disks),
         GROUP_TEST(test_undecided_rollback_holds_its_disks),
         GROUP_TEST(test_rollback_seen_late),
         GROUP_TEST(test_links_lead_somewhere),
