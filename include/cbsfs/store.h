@@ -211,7 +211,8 @@ int store_delete_group(struct store *store, const char *group_id, const char *pa
                        struct job **job);
 /* The group with this id among what is known, borrowed as store_list() is; NULL: there is none. */
 const json_t *store_group(const struct store *store, const char *id);
-/* Its status as that of a snapshot: what is in progress with one of its snapshots is with it. */
+/* Its status as that of a snapshot: what is in progress with one of its snapshots is with it. "": a
+ * state that has no word. */
 const char *store_group_status(const struct store *store, const json_t *group, int *percent);
 /* The id of a snapshot of it that seems to be in progress though the group is not: whoever wants to
  * know asks about that one (WANT_STATUS), and all others are asked about with it. NULL: none. */

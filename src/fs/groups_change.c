@@ -41,19 +41,23 @@ static size_t split_disks(const struct region *region, char *list, const char **
     return count;
 }
 
-/* All disks of an instance are those that it has now, also the one that was attached a moment ago:
- * the list of them is asked for anew, once. */
-static bool wants_all_disks(struct request *request, const char *list)
+static bool wants_all_disks(const char *list)
 {
     bool all = false;
     for (const char *word = list; word != NULL && !all; word = strchr(word, ',')) {
         word += *word == ',';
         all = names_instance(word);
     }
-    if (all && !request->confirmed)
+    return all;
+}
+
+/* What is attached where decides, also of what was attached a moment ago: the list is asked for
+ * anew, once. */
+static void ask_for_disks(struct request *request)
+{
+    if (!request->confirmed)
         store_refresh_disks(request->region->store);
     request->confirmed = true;
-    return all;
 }
 
 static void answer_made(struct request *request)
@@ -134,7 +138,8 @@ void groups_mkdir(struct request *request, const struct node *parent)
         reply_error(request, status);
         return;
     }
-    bool all = wants_all_disks(request, whole + length + 1);
+    bool all = wants_all_disks(whole + length + 1);
+    ask_for_disks(request);
     if (groups_wait_for_all(request))
         return;
     if (request->status != 0 && groups_all(request->region) == NULL) {

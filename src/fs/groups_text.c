@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WORD_SIZE 32
+
 enum group_text { GROUP_ID, GROUP_NAME, GROUP_STATE, GROUP_POLICY };
 
 static int group_value(struct fs *fs, const struct node *node, struct buffer *out)
@@ -23,17 +25,18 @@ static int group_value(struct fs *fs, const struct node *node, struct buffer *ou
     return buffer_puts(out, "\n");
 }
 
-/* The normalised word, or the cloud's own where it is none of them. */
-static const char *word_of(const struct node *node, int *percent)
+static const char *word_of(const struct node *node, char space[WORD_SIZE], int *percent)
 {
-    return store_group_status(node->region->store, node->group, percent);
+    const char *word = store_group_status(node->region->store, node->group, percent);
+    return catalogue_word(word, field_text(node->group, "state", ""), space, WORD_SIZE);
 }
 
 static int group_status(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
     int percent;
-    buffer_put_printable(out, word_of(node, &percent));
+    char space[WORD_SIZE];
+    buffer_put_printable(out, word_of(node, space, &percent));
     return buffer_printf(out, " %d\n", percent);
 }
 
@@ -41,7 +44,8 @@ static int group_percent(struct fs *fs, const struct node *node, struct buffer *
 {
     (void)fs;
     int percent;
-    (void)word_of(node, &percent);
+    char space[WORD_SIZE];
+    (void)word_of(node, space, &percent);
     return buffer_printf(out, "%d\n", percent);
 }
 
@@ -102,11 +106,13 @@ static int group_rollback(struct fs *fs, const struct node *node, struct buffer 
     buffer_puts(out, "\"\n");
     bool is_attached = false;
     int percent;
+    char space[WORD_SIZE];
     json_array_foreach(json_object_get(node->group, "snapshots"), at, id) is_attached |=
         put_member(node, json_string_value(id), out);
     text_put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
                    "the mount allows rollbacks");
-    text_put_check(out, strcmp(word_of(node, &percent), "NORMAL") == 0, "the group is NORMAL");
+    text_put_check(out, strcmp(word_of(node, space, &percent), "NORMAL") == 0,
+                   "the group is NORMAL");
     buffer_printf(out, "command           echo %s%s > rollback\n", group_id,
                   is_attached ? " stop start" : "");
     text_put_last(out, node, "rollback", group_id);

@@ -54,8 +54,6 @@ const char *store_group_status(const struct store *store, const json_t *group, i
 {
     const char *word = field_text(group, "word", "");
     *percent = (int)json_integer_value(json_object_get(group, "percent"));
-    if (word[0] == '\0')
-        return field_text(group, "state", "");
     const struct snapshot *busy = is_progress(word) ? NULL : busy_member(store, group);
     if (busy == NULL)
         return word;

@@ -67,7 +67,7 @@ def test_all_disks_are_those_of_now(own):
     """Also one that was attached since they were listed."""
     simulator = own.simulator(*SIMULATOR)
     disks, instance = attached(simulator, 2)
-    mount = own.mount(simulator, "ttl=600", "timeout=2")
+    mount = own.mount(simulator, "ttl=600", "timeout=1")
     mount.list("disks")
     mount.list("groups")
     more, _ = attached(simulator, 1, instance)
@@ -79,6 +79,17 @@ def test_all_disks_are_those_of_now(own):
         assert run("mkdir", mount.path("groups", f"some@{instance}")).status == 1
     assert count.change_requests == 0
     assert "which disks the instance has now" in errors(mount)[-1]["message"]
+
+
+def test_disks_that_were_attached_a_moment_ago(own):
+    simulator = own.simulator(*SIMULATOR)
+    disks, _ = attached(simulator, 2)
+    simulator.patch(disks={disk: {"Attached": False, "InstanceId": "", "DiskState": "UNATTACHED"} for disk in disks})
+    mount = own.mount(simulator, "ttl=600")
+    path = mount.path("groups", f"both@{','.join(disks)}")
+    assert_refused(run("mkdir", path), errno.EINVAL)
+    simulator.patch(disks={disk: {"Attached": True, "InstanceId": "ins-now00000", "DiskState": "ATTACHED"} for disk in disks})
+    assert_done(run("mkdir", path))
 
 
 def test_who_is_refused_a_move_makes_no_group(mnt, sim, two):
@@ -126,6 +137,18 @@ def test_paths_of_another_region(own):
     groups = mount.path("regions", "ap-beijing", "groups")
     assert_refused(run("mkdir", groups + "/x@disk-nothere1"), errno.EINVAL)
     assert errors(mount)[-1]["path"] == "regions/ap-beijing/groups/x@disk-nothere1"
+
+
+def test_a_state_that_has_no_word(mnt, sim, two):
+    ready(mnt, "stateful", two)
+    place = [group["SnapshotGroupName"] for group in groups_of(sim)].index("stateful")
+    for state, status in (("to recycle\n", "TO_RECYCLE_ 0"), ("", "UNKNOWN 0")):
+        sim.faults({"action": "DescribeSnapshotGroups", "kind": "edit", "times": 0, "edits": {
+            f"/Response/SnapshotGroupSet/{place}/SnapshotGroupState": state,
+            f"/Response/SnapshotGroupSet/{place}/Percent": 0}})
+        mnt.refresh()
+        assert mnt.value(mnt.path("groups", "stateful", "status")) == status
+    sim.faults()
 
 
 # --- waiting ------------------------------------------------------------------------------
