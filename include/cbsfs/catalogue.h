@@ -407,6 +407,9 @@ void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapsh
                             int64_t wall);
 /* Its set of entries is, or is about to be, another one: copies of it end. */
 void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
+/* The word for the tree: the normalised one, else the provider's own in upper case, made in
+ * `space`, else UNKNOWN. */
+const char *catalogue_word(const char *word, const char *state, char *space, size_t size);
 void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, int64_t expires,
                        int64_t now);
 /* Whether it is shared with other accounts. */

@@ -24,6 +24,7 @@
 #include "cbsfs/timestamp.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static const char *text_of(const json_t *group, const char *key)
     return text != NULL ? text : "";
 }
 
-static const json_t *all_groups(const struct region *region)
+const json_t *groups_all(const struct region *region)
 {
     return store_list(region->store, WANT_GROUPS, "");
 }
@@ -71,30 +72,13 @@ static int64_t created_of(const json_t *group)
     return json_is_integer(created) ? json_integer_value(created) : TIMESTAMP_NONE;
 }
 
-/* True when an older group has its name. */
-static bool is_twin(const struct region *region, const json_t *group)
-{
-    size_t at;
-    json_t *other;
-    json_array_foreach((json_t *)all_groups(region), at, other)
-    {
-        bool older = created_of(other) < created_of(group) ||
-                     (created_of(other) == created_of(group) &&
-                      strcmp(text_of(other, "id"), text_of(group, "id")) < 0);
-        if (other != group && older && strcmp(text_of(other, "name"), text_of(group, "name")) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void entry_of(const struct region *region, const json_t *group, char entry[NAME_ENTRY_SIZE])
+void groups_entry(const struct region *region, const json_t *group, char entry[NAME_ENTRY_SIZE])
 {
     name_entry(store_provider(region->store), text_of(group, "name"), text_of(group, "id"),
-               is_twin(region, group), entry);
+               json_is_true(json_object_get(group, "twin")), entry);
 }
 
-static void node_of_group(struct region *region, const json_t *group, unsigned file,
-                          struct node *node)
+void node_of_group(struct region *region, const json_t *group, unsigned file, struct node *node)
 {
     *node = (struct node){.kind = NODE_GROUP,
                           .file = file,
@@ -116,17 +100,12 @@ static void node_of_member(struct region *region, const json_t *group, const cha
                           .type = &member_file};
 }
 
-void groups_node(struct region *region, const json_t *group, struct node *node)
-{
-    node_of_group(region, group, GROUP_SELF, node);
-}
-
 int groups_find(struct region *region, enum node_kind kind, uint64_t key, unsigned file,
                 struct node *node)
 {
     size_t at, place;
     json_t *group, *id;
-    json_array_foreach((json_t *)all_groups(region), at, group)
+    json_array_foreach((json_t *)groups_all(region), at, group)
     {
         if (kind == NODE_GROUP && group_key(group) == key) {
             node_of_group(region, group, file, node);
@@ -147,7 +126,7 @@ int groups_find(struct region *region, enum node_kind kind, uint64_t key, unsign
 void groups_path(const struct node *node, char *path, size_t size)
 {
     char entry[NAME_ENTRY_SIZE];
-    entry_of(node->region, node->group, entry);
+    groups_entry(node->region, node->group, entry);
     bool of_members = node->kind == NODE_MEMBER || node->file == GROUP_SNAPSHOTS;
     const char *last = node->kind == NODE_MEMBER ? node->member
                        : node->type != NULL      ? node->type->name
@@ -204,15 +183,15 @@ static bool is_called(const struct region *region, const json_t *group, const ch
     bool may_be = strlen(entry) == length && strncmp(entry, name, length) == 0;
     if (!may_be && strstr(name, id) == NULL)
         return false;
-    entry_of(region, group, entry);
+    groups_entry(region, group, entry);
     return strlen(entry) == length && strncmp(entry, name, length) == 0;
 }
 
-static const json_t *find_part(const struct region *region, const char *name, size_t length)
+const json_t *groups_find_part(const struct region *region, const char *name, size_t length)
 {
     size_t at;
     json_t *group;
-    json_array_foreach((json_t *)all_groups(region), at, group)
+    json_array_foreach((json_t *)groups_all(region), at, group)
     {
         if (strcmp(text_of(group, "id"), name) == 0 || is_called(region, group, name, length))
             return group;
@@ -220,11 +199,74 @@ static const json_t *find_part(const struct region *region, const char *name, si
     return NULL;
 }
 
-const json_t *groups_entry(const struct region *region, const char *name)
+/* True if the word, behind a name, means this disk: by itself, or with what it is attached to or
+ * put together with. */
+static bool means_disk(const char *word, size_t length, const struct disk *disk)
 {
+    static const enum disk_text what[] = {DISK_ID, DISK_INSTANCE, DISK_GROUP};
+    for (size_t i = 0; i < sizeof(what) / sizeof(*what); i++) {
+        const char *id = disk_text(disk, what[i]);
+        if (strlen(id) == length && strncmp(id, word, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool names_disk(const char *list, const struct disk *disk)
+{
+    for (const char *word = list; *word != '\0';) {
+        size_t length = strcspn(word, ",");
+        if (means_disk(word, length, disk))
+            return true;
+        word += length + (word[length] == ',');
+    }
+    return false;
+}
+
+/* Whether these may be its disks: who rolls NAME@disk-1 back means no group of disk-2, though that
+ * has the name.  A member that is not known may be of any. */
+static bool may_be_of(const struct region *region, const json_t *group, const char *list)
+{
+    const struct catalogue *catalogue = store_catalogue(region->store);
+    const json_t *members = json_object_get(group, "snapshots");
+    size_t known = 0, words = 0, at;
+    json_t *id;
+    json_array_foreach((json_t *)members, at, id)
+    {
+        const struct snapshot *member = catalogue_snapshot(catalogue, json_string_value(id));
+        if (member != NULL && !names_disk(list, member->disk))
+            return false;
+        known += member != NULL;
+    }
+    for (const char *word = list; *word != '\0'; words++) {
+        size_t length = strcspn(word, ",");
+        word += length + (word[length] == ',');
+    }
+    return known < json_array_size(members) || known == 0 || words <= known;
+}
+
+const json_t *groups_find_entry(const struct region *region, const char *name)
+{
+    size_t length = groups_name_length(region, name);
     /* One that was made elsewhere may really be called so. */
-    const json_t *group = find_part(region, name, strlen(name));
-    return group != NULL ? group : find_part(region, name, groups_name_length(region, name));
+    const json_t *group = groups_find_part(region, name, strlen(name));
+    if (group != NULL || name[length] == '\0')
+        return group;
+    group = groups_find_part(region, name, length);
+    return group != NULL && may_be_of(region, group, name + length + 1) ? group : NULL;
+}
+
+bool groups_wait_for_all(struct request *request)
+{
+    return request_wait(request, WANT_GROUPS, NULL) || request_wait(request, WANT_DISKS, NULL) ||
+           request_wait(request, WANT_SNAPSHOTS, NULL);
+}
+
+bool groups_wait_for_members(struct request *request, const json_t *group)
+{
+    const char *busy =
+        group != NULL ? store_group_busy_member(request->region->store, group) : NULL;
+    return busy != NULL && request_wait(request, WANT_STATUS, busy);
 }
 
 void groups_lookup(struct request *request)
@@ -234,11 +276,12 @@ void groups_lookup(struct request *request)
         reply_error(request, -ENOENT);
         return;
     }
-    if (request_wait(request, WANT_GROUPS, NULL))
+    bool names_disks = request->name[groups_name_length(request->region, request->name)] != '\0';
+    if (names_disks ? groups_wait_for_all(request) : request_wait(request, WANT_GROUPS, NULL))
         return;
-    const json_t *group = groups_entry(request->region, request->name);
+    const json_t *group = groups_find_entry(request->region, request->name);
     if (group == NULL) {
-        bool known = all_groups(request->region) != NULL;
+        bool known = groups_all(request->region) != NULL;
         reply_error(request, known || request->status == 0 ? -ENOENT : request->status);
         return;
     }
@@ -314,7 +357,7 @@ int groups_put(struct reply *reply, const struct node *directory, uint64_t after
     struct region *region = directory->region;
     bool of_members = directory->kind == NODE_GROUP;
     const json_t *values =
-        of_members ? json_object_get(directory->group, "snapshots") : all_groups(region);
+        of_members ? json_object_get(directory->group, "snapshots") : groups_all(region);
     struct place *places = sorted(values, of_members ? key_of_id : group_key);
     if (places == NULL)
         return -ENOMEM;
@@ -328,7 +371,7 @@ int groups_put(struct reply *reply, const struct node *directory, uint64_t after
             entry.name = json_string_value(places[i].value);
             node_of_member(region, directory->group, entry.name, &entry.node);
         } else {
-            entry_of(region, places[i].value, name);
+            groups_entry(region, places[i].value, name);
             node_of_group(region, places[i].value, GROUP_SELF, &entry.node);
         }
         if (!reply_put(reply, &entry, place))
@@ -344,6 +387,9 @@ bool groups_get_fixed(const struct node *directory, size_t at, struct entry *ent
         return false;
     unsigned file = at == group_file_count ? GROUP_SNAPSHOTS : GROUP_FILES + (unsigned)at;
     node_of_group(directory->region, directory->group, file, &entry->node);
-    entry->name = at == group_file_count ? "snapshots" : group_files[at].name;
+    if (at == group_file_count)
+        entry->name = "snapshots";
+    else if ((group_files[at].flags & FILE_UNLISTED) == 0)
+        entry->name = group_files[at].name;
     return true;
 }

@@ -7,7 +7,7 @@
  * whoever wants groups waits for the listing of snapshots as well, which is mostly known already,
  * and the two are put together once.
  */
-#include "store_internal.h"
+#include "lists_internal.h"
 
 #include "cbsfs/clock.h"
 #include "cbsfs/fields.h"
@@ -24,8 +24,7 @@
 
 static size_t members_known(const json_t *groups, const json_t *group)
 {
-    size_t found = overlays_index(groups, field_text(group, "id", ""));
-    const json_t *known = found != SIZE_MAX ? json_array_get(groups, found) : NULL;
+    const json_t *known = items_find(groups, "id", field_text(group, "id", ""));
     return json_array_size(json_object_get(known, "snapshots"));
 }
 
@@ -57,8 +56,7 @@ bool members_are_new(const struct store *store, const json_t *before, const json
     json_array_foreach((json_t *)groups, at, group)
     {
         const json_t *members = json_object_get(group, "snapshots");
-        size_t found = overlays_index(before, field_text(group, "id", ""));
-        const json_t *known = found != SIZE_MAX ? json_array_get(before, found) : NULL;
+        const json_t *known = items_find(before, "id", field_text(group, "id", ""));
         if (known != NULL && json_equal(json_object_get(known, "snapshots"), members))
             continue;
         json_array_foreach((json_t *)members, place, id)

@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -19,7 +20,8 @@ import time
 import pytest
 
 from commands import SLOWER, assert_done, assert_refused, finish, holds_for, run, shell, start, wait_until
-from harness import CBSFS, REGION, SECRET_ID, SECRET_KEY, clean_environment, find_process, sanitizer_environment
+from harness import (CBSFS, REGION, SECRET_ID, SECRET_KEY, clean_environment, find_process, holders_of,
+                     sanitizer_environment)
 from line import Line
 
 pytestmark = pytest.mark.needs("simulator")
@@ -388,6 +390,20 @@ def test_a_hundred_waiters_and_a_hung_api_delay_nobody(own, lines):
     assert not mount.is_mounted() and mount.process.wait() == 0 and not mount.complaints()
     own.daemons.remove(mount)
     assert all(finish(process, 5).status == 1 for process in processes)
+
+
+def test_a_mount_that_is_elsewhere_as_well(own):
+    """Whoever makes a mount namespace has a copy: unmounting ends ours, and the last one the daemon."""
+    mount = own.mount(own.simulator(), "ttl=600")
+    holder = start("unshare", "-m", "sh", "-c", "echo; read -r _", stdin=subprocess.PIPE)
+    holder.stdout.readline()
+    assert_done(run("fusermount3", "-u", mount.point))
+    assert not mount.is_mounted() and len(holders_of(mount.device)) == 1
+    assert assert_done(run("nsenter", "-t", holder.pid, "-m", "ls", mount.point)).out.startswith("README\n")
+    assert mount.is_running()
+    finish(holder)
+    assert mount.wait_for_end() == [] and mount.process.wait() == 0 and not mount.complaints()
+    own.daemons.remove(mount)
 
 
 def test_detaching_a_hung_mount(own, lines):
