@@ -77,8 +77,8 @@ static void ask_for_disks(struct request *request)
 static void answer_made(struct request *request)
 {
     struct node node;
-    const json_t *group =
-        groups_find_part(request->region, request->name, groups_name_length(request->region, request->name));
+    const json_t *group = groups_find_part(request->region, request->name,
+                                           groups_name_length(request->region, request->name));
     if (group == NULL) {
         reply_error(request, -ETIMEDOUT); /* made, and not to be shown for want of memory */
         return;
