@@ -88,6 +88,11 @@ int daemon_check_fusermount(char *reason, size_t reason_size);
 /* Whether it would get root's rights when a user runs it, as far as that can be seen. */
 int daemon_check_fusermount_rights(char *reason, size_t reason_size);
 
+/* `path` as a command of a shell takes it, in `space`, which is given back; an over-long one is
+ * cut.
+ */
+char *daemon_shell_word(const char *path, char *space, size_t size);
+
 /* The canonical path of a place that cannot be looked at itself (a dead mount), from that of its
  * directory; malloc'ed.  NULL when there is none, or no memory. */
 char *daemon_canonical_of_dead(const char *path);

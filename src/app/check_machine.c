@@ -115,11 +115,12 @@ static int ask_mount(const char *path)
 /* What is left at another place hinders nobody; cbsfs itself takes away what is at its own. */
 static void check_mount(const char *own, struct check_table *table, const char *path)
 {
-    char remedy[CHECK_REASON_SIZE];
+    char remedy[CHECK_REASON_SIZE], word[CHECK_REASON_SIZE - 32];
     int status = ask_mount(path);
     bool is_own = own != NULL && strcmp(own, path) == 0;
 
-    snprintf(remedy, sizeof(remedy), "fusermount3 -u -z '%s'", path);
+    snprintf(remedy, sizeof(remedy), "fusermount3 -u -z %s",
+             daemon_shell_word(path, word, sizeof(word)));
     if (status == ENOTCONN)
         check_put(table, is_own ? CHECK_FAIL : CHECK_WARN, "stale mount", remedy,
                   "%s: a cbsfs that is gone has left it", path);
@@ -155,7 +156,7 @@ static void check_mounts(const struct check_subject *subject, struct check_table
 static void check_mountpoint(const struct check_subject *subject, struct check_table *table)
 {
     const char *path = subject->options->mountpoint;
-    char remedy[CHECK_REASON_SIZE];
+    char remedy[CHECK_REASON_SIZE], word[CHECK_REASON_SIZE - 32];
     struct stat status;
 
     /* What hangs or is dead is told as a mount. */
@@ -163,8 +164,10 @@ static void check_mountpoint(const struct check_subject *subject, struct check_t
     if (path == NULL || answer == ETIMEDOUT || answer == ENOTCONN)
         return;
     if (stat(path, &status) != 0) {
-        snprintf(remedy, sizeof(remedy), "mkdir -p '%s'", path);
-        check_put(table, CHECK_FAIL, "mountpoint", errno == ENOENT ? remedy : NULL, "%s: %s", path,
+        snprintf(remedy, sizeof(remedy), "mkdir -p %s",
+                 daemon_shell_word(path, word, sizeof(word)));
+        check_put(table, CHECK_FAIL, "mountpoint",
+                  errno == ENOENT ? remedy : "give a directory that you can reach", "%s: %s", path,
                   strerror(errno));
     } else if (!S_ISDIR(status.st_mode)) {
         check_put(table, CHECK_FAIL, "mountpoint", "give a directory", "%s is no directory", path);

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define LINK_LIMIT 40 /* as the kernel's */
 #define DEAD_LIMIT 16 /* dead mounts on top of each other; more are somebody's loop */
 
 int daemon_check_fuse_device(char *reason, size_t reason_size)
@@ -86,6 +87,26 @@ int daemon_check_fusermount_rights(char *reason, size_t reason_size)
     return -EPERM;
 }
 
+char *daemon_shell_word(const char *path, char *space, size_t size)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%,:=";
+    size_t used = 0;
+
+    if (path[strspn(path, plain)] == '\0') {
+        snprintf(space, size, "%s", path);
+        return space;
+    }
+    space[used++] = '\'';
+    for (const char *at = path; *at != '\0' && used + 6 < size; at++) {
+        if (*at == '\'')
+            used += (size_t)snprintf(space + used, size - used, "'\\'");
+        space[used++] = *at;
+    }
+    snprintf(space + used, size - used, "'");
+    return space;
+}
+
 /* True when a cbsfs is what is mounted at `path` (canonical). */
 static bool is_cbsfs(const char *path)
 {
@@ -113,7 +134,9 @@ static bool is_dead(const char *path)
     return statfs(path, &status) != 0 && errno == ENOTCONN;
 }
 
-char *daemon_canonical_of_dead(const char *path)
+/* Its directory's canonical path, and its name; malloc'ed, NULL when there is none, or no memory.
+ */
+static char *canonical_entry(const char *path)
 {
     char *of_directory = strdup(path), *of_name = strdup(path);
     char *result = NULL, *directory = NULL;
@@ -131,6 +154,30 @@ out:
     free(of_name);
     free(directory);
     return result;
+}
+
+char *daemon_canonical_of_dead(const char *path)
+{
+    char *result = canonical_entry(path);
+    char target[PATH_MAX];
+
+    for (int count = 0; result != NULL && count < LINK_LIMIT; count++) {
+        ssize_t length = readlink(result, target, sizeof(target) - 1);
+        if (length < 0)
+            return result;
+        target[length] = '\0';
+        char *next = NULL;
+        if (target[0] == '/')
+            next = strdup(target);
+        else if (asprintf(&next, "%.*s/%s", (int)(strrchr(result, '/') - result), result, target) <
+                 0)
+            next = NULL;
+        free(result);
+        result = next != NULL ? canonical_entry(next) : NULL;
+        free(next);
+    }
+    free(result);
+    return NULL;
 }
 
 /* As root: within the directory as it is now, so that nobody who may change the names above it can
@@ -173,6 +220,7 @@ static int detach(const char *path)
 
 int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size)
 {
+    char word[PATH_MAX];
     int result = 0;
 
     if (!is_dead(path))
@@ -187,7 +235,7 @@ int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size)
     if (result != 0)
         snprintf(reason, reason_size,
                  "%s: a dead mount is still there; remove it first: fusermount3 -u -z %s", path,
-                 path);
+                 daemon_shell_word(path, word, sizeof(word)));
     free(canonical);
     return result;
 }
@@ -196,8 +244,11 @@ int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size)
 
 static int explain(int result, const char *path, char *reason, size_t reason_size)
 {
+    char word[PATH_MAX];
+
     if (result == -ENOENT)
-        snprintf(reason, reason_size, "%s: does not exist; make it first: mkdir -p %s", path, path);
+        snprintf(reason, reason_size, "%s: does not exist; make it first: mkdir -p %s", path,
+                 daemon_shell_word(path, word, sizeof(word)));
     else
         snprintf(reason, reason_size, "%s: %s", path, strerror(-result));
     return result;
@@ -206,6 +257,7 @@ static int explain(int result, const char *path, char *reason, size_t reason_siz
 int daemon_check_mountpoint(char **path, char *reason, size_t reason_size)
 {
     struct stat status;
+    char word[PATH_MAX];
     int result = daemon_clear_dead_mount(*path, reason, reason_size);
 
     if (result != 0)
@@ -223,7 +275,7 @@ int daemon_check_mountpoint(char **path, char *reason, size_t reason_size)
     if (is_cbsfs(canonical)) {
         snprintf(reason, reason_size,
                  "%s: cbsfs is mounted there already; unmount it first: fusermount3 -u %s",
-                 canonical, canonical);
+                 canonical, daemon_shell_word(canonical, word, sizeof(word)));
         return -EBUSY;
     }
     result = daemon_check_fuse_device(reason, reason_size);

@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 from commands import assert_done, run, wait_until
+from gateway import Answer, Server
 from harness import CBSFS, SECRET_ID, SECRET_KEY, clean_environment
 
 pytestmark = pytest.mark.only("tencent")
@@ -193,6 +194,30 @@ def test_what_is_in_the_way(check, sim, endpoint, row, remedy):
     before = ["DNS", "connection", "TLS"]
     assert all(table[name][0] == "PASS" for name in before[:before.index(row)])
     assert "key" not in table.rows and table["/dev/fuse"][0] == "PASS"
+
+
+def test_a_proxy_in_the_way(check):
+    for proxy, row in (("http://127.0.0.1:9", "connection"), ("http://no-such-proxy.invalid:3128", "DNS")):
+        table = check.run(endpoint="https://cbs.example", https_proxy=proxy)
+        assert table.failed == [row] and "no_proxy" in table[row][2]
+        assert not check.run(https_proxy=proxy).failed, "http:// takes none"
+
+
+def test_another_service_answers(check):
+    """It takes every key, and knows no region."""
+    with Server(lambda request: Answer(501, {"Content-Type": "text/html"}, b"<html>not here</html>")) as other:
+        table = check.run(endpoint=other.endpoint)
+    assert table.failed == ["answer"] and "endpoint=" in table["answer"][2]
+    assert not {"key", "region", "DescribeDisks"} & set(table.rows)
+
+
+def test_every_failure_has_what_helps(check, sim):
+    """Table asserts it of each."""
+    sim.faults({"action": "DescribeSnapshots", "kind": "error", "code": "InternalError", "times": 0},
+               {"action": "DescribeRegions", "kind": "error", "code": "SomethingNew", "times": 0})
+    table = check.run("ap-guangzhou", "/dev/null/below")
+    assert table.failed == ["DescribeSnapshots", "mountpoint"]
+    assert "RequestId" in table["DescribeSnapshots"][2] and "RequestId" in table["DescribeRegions"][2]
 
 
 def test_a_clock_that_is_wrong(own, tmp_path):

@@ -128,6 +128,33 @@ def test_install_use_and_purge(scenario):
     assert purged == ""
 
 
+def test_a_live_mount_outlives_an_upgrade_and_a_purge(scenario):
+    """The process goes on with the programs that it was started from, and whoever unmounts needs none of them."""
+    out = scenario(r"""
+        chroot "$root" cbsfs-sim --port 0 --port-file /run/package/port >/dev/null 2>&1 &
+        simulator=$!
+        trap 'kill $simulator; umount -l "$root/mnt" 2>/dev/null || true' EXIT
+        for round in $(seq 100); do [ -s "$root/run/package/port" ] && break; sleep 0.05; done
+        mkdir -p "$root/root/.tencentcloud"
+        printf '[default]\nsecret_id = AKIDSIMULATOR\nsecret_key = simulator\n' >"$root/root/.tencentcloud/credentials"
+        chmod 600 "$root/root/.tencentcloud/credentials"
+        inside cbsfs ap-guangzhou /mnt -o "endpoint=http://127.0.0.1:$(cat "$root/run/package/port"),ttl=1"
+        process=$(pgrep -f '^cbsfs ap-guangzhou /mnt -o endpoint')
+        for act in -i -r -P; do
+            package=cbsfs
+            [ $act != -i ] || package=/run/package/cbsfs.deb
+            inside dpkg --force-unsafe-io $act $package 2>&1 | grep -i -E 'warning|error' || true
+            inside sh -c 'echo 1 >/mnt/.cbsfs/refresh; ls /mnt/disks/pg-data/snapshots' | wc -l
+            kill -0 $process
+        done
+        inside umount /mnt
+        for round in $(seq 100); do kill -0 $process 2>/dev/null || break; sleep 0.05; done
+        ! kill -0 $process 2>/dev/null
+        changed
+    """)
+    assert out.splitlines() == ["5"] * 3
+
+
 def test_a_user_mounts_by_a_line_of_fstab(scenario):
     """mount(8) gives up root's rights before it runs the helper, and the keys are the user's own."""
     out = scenario(r"""

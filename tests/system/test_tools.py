@@ -484,6 +484,14 @@ def test_other_forms_of_the_file(tmp_path, before, after):
     assert os.listdir(tmp_path) == ["updatedb.conf"]
 
 
+def test_a_link_stays_one(tmp_path):
+    config, link = tmp_path / "updatedb.conf", tmp_path / "link"
+    config.write_text('PRUNEFS="nfs"\n')
+    link.symlink_to("updatedb.conf")
+    assert run(PRUNE, link).status == 0
+    assert link.is_symlink() and config.read_text() == 'PRUNEFS="fuse.cbsfs nfs"\n'
+
+
 def test_a_file_that_is_not_understood_is_left_alone(tmp_path):
     config = tmp_path / "updatedb.conf"
     config.write_text("PRUNEFS=$OTHER\n")
