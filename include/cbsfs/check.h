@@ -29,7 +29,7 @@ struct check_subject {
 };
 
 /* Runs every check, running the loop as needed, and prints the table. Returns the number of FAIL
- * lines. Bounded by eight times options->timeout. */
+ * lines. Bounded by ten times options->timeout. */
 unsigned check_run(const struct check_subject *subject, FILE *out);
 
 #endif
