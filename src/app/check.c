@@ -83,9 +83,8 @@ static void give_up(void *data)
     loop_stop(data);
 }
 
-/* Asks the source, waiting for it once if it has to ask somebody else. */
-static int get_credential(const struct check_subject *subject, struct credential *credential,
-                          struct cloud_error *error)
+int check_get_credential(const struct check_subject *subject, struct credential *credential,
+                         struct cloud_error *error)
 {
     const struct credential_source *source = subject->credentials;
     struct waiting waiting = {.loop = subject->loop};
@@ -179,7 +178,7 @@ static bool check_credentials(const struct check_subject *subject, struct check_
     check_begin("credentials");
     credential_init(&credential);
     cloud_error_set(&error, 0, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s", "");
-    int result = get_credential(subject, &credential, &error);
+    int result = check_get_credential(subject, &credential, &error);
     const char *origin = subject->credentials_origin != NULL
                              ? subject->credentials_origin(subject->origin_data)
                              : NULL;

@@ -288,4 +288,6 @@ void check_cloud(const struct check_subject *subject, struct check_table *table)
         put_refusal(subject, table, CHECK_FAIL, options->provider->action(CLOUD_DESCRIBE_DISKS),
                     &error);
     check_permissions(subject, table);
+    if (options->provider == &provider_openstack)
+        check_limits(subject, table);
 }

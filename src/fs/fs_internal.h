@@ -322,6 +322,7 @@ struct handle {
     fuse_ino_t number;
     struct buffer content;
     struct timespec time; /* of the file when it was last rendered */
+    int64_t rendered_at;  /* clock ms */
     pid_t opener;         /* the thread that has opened it */
     bool rendered;
     bool is_kept;                /* the kernel keeps its content, for all who have it open */
@@ -344,8 +345,9 @@ void handles_changed(struct fs *fs);
 bool handles_poll(const struct fs *fs, fuse_ino_t number);
 /* True if somebody is told attributes of this file that are not everybody's. */
 bool handles_show(const struct fs *fs, fuse_ino_t number);
-/* What the process of this thread has open and was rendered for it; NULL if nothing, or if somebody
- * else reads the file from the kernel's copy, which takes its size from what anybody was told. */
+/* What the process of this thread has open and was rendered for it a moment ago; NULL if nothing,
+ * or if somebody else reads the file from the kernel's copy, which takes its size from what anybody
+ * was told. */
 const struct handle *handles_find(const struct fs *fs, fuse_ino_t number, pid_t thread);
 
 /* After the events were looked at: true if somebody has had them open for a while, who then follows

@@ -11,6 +11,8 @@
  */
 #include "fs_internal.h"
 
+#include "cbsfs/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@ static int render_into(struct handle *handle, struct fs *fs, const struct node *
     int status = file_render(fs, node, &handle->content);
     handle->rendered = status == 0;
     handle->time = node_time(fs, node, &handle->content);
+    handle->rendered_at = clock_now();
     if (node->snapshot != NULL)
         handle->version = snapshot_more(node->snapshot)->version;
     return status;

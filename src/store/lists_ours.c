@@ -197,8 +197,23 @@ static void tell_failed_deletion(struct store *store, const char *id)
     store_fail(store, NULL, id, path, "rmdir", &error);
 }
 
+/* Its name was free meanwhile. */
+static void give_name_back(struct list *list, const char *id)
+{
+    json_t *group = items_find(list->items, "id", id), *other;
+    size_t at;
+    bool is_held = false;
+    json_array_foreach(list->items, at, other)
+    {
+        is_held |= other != group && strcmp(name_of(other), name_of(group)) == 0 &&
+                   !json_is_true(json_object_get(other, "twin"));
+    }
+    if (!is_held && set_twin(group, false) == 0)
+        json_object_del(list->freed, name_of(group));
+}
+
 /* True while it outranks the listing. */
-static bool holds(const struct list *list, const struct overlay *overlay)
+static bool holds(struct list *list, const struct overlay *overlay)
 {
     bool is_young = clock_now() < overlay->until;
     const char *word = word_of(list, overlay->id);
@@ -206,6 +221,7 @@ static bool holds(const struct list *list, const struct overlay *overlay)
         return is_young;
     if (strcmp(word, "ERROR") == 0 && !overlay->was_lost) {
         tell_failed_deletion(list->store, overlay->id);
+        give_name_back(list, overlay->id);
         return false;
     }
     return is_young || strcmp(word, "DELETING") == 0;

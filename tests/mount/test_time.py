@@ -572,6 +572,38 @@ def test_what_the_kernel_keeps_ends_with_a_sleep(own, clock, tmp_path):
     wait_until(lambda: mount.snapshots(disk) == ["new", "s"], 5)
 
 
+HOLDER = """
+import os, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+print(flush=True)
+for _ in sys.stdin:
+    print(os.fstat(file).st_size, flush=True)
+"""
+
+
+def test_who_holds_a_file_open_for_long_is_told_what_is(own, clock):
+    """And who copies it, what he reads."""
+    sim = own.simulator()
+    disk, = many(sim, 1)
+    moving = sim.add_snapshot(disk, "moving", SnapshotState="CREATING", Percent=9)
+    mount = bent_mount(own, sim, clock, "ttl=600")
+    path = mount.snapshot(disk, "moving", "percent")
+    holder = start("/usr/bin/python3", "-c", HOLDER, path, stdin=subprocess.PIPE)
+    holder.stdout.readline()
+
+    def told():
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        return int(holder.stdout.readline())
+
+    sim.patch(snapshots={moving: {"Percent": 10}})
+    wait_until(lambda: mount.value(path) == "10", 10, "the news")
+    assert told() == len("9\n")
+    clock.set(slept=31)
+    assert told() == len("10\n")
+    assert_done(finish(holder))
+
+
 @pytest.mark.only("tencent")
 @pytest.mark.parametrize("days", [-3, 3])
 def test_how_long_from_now_is_the_clouds_now(own, clock, days):
