@@ -172,28 +172,16 @@ size_t groups_name_length(const struct region *region, const char *name)
     return names_disks ? (size_t)(at - name) : strlen(name);
 }
 
-/* True if its entry is the first `length` bytes of `name`.  Only a twin's has the id in it, and
- * whether it is one takes a look at all groups. */
-static bool is_called(const struct region *region, const json_t *group, const char *name,
-                      size_t length)
-{
-    char entry[NAME_ENTRY_SIZE];
-    const char *id = text_of(group, "id");
-    name_entry(store_provider(region->store), text_of(group, "name"), id, false, entry);
-    bool may_be = strlen(entry) == length && strncmp(entry, name, length) == 0;
-    if (!may_be && strstr(name, id) == NULL)
-        return false;
-    groups_entry(region, group, entry);
-    return strlen(entry) == length && strncmp(entry, name, length) == 0;
-}
-
 const json_t *groups_find_part(const struct region *region, const char *name, size_t length)
 {
     size_t at;
     json_t *group;
     json_array_foreach((json_t *)groups_all(region), at, group)
     {
-        if (strcmp(text_of(group, "id"), name) == 0 || is_called(region, group, name, length))
+        char entry[NAME_ENTRY_SIZE];
+        groups_entry(region, group, entry);
+        if (strcmp(text_of(group, "id"), name) == 0 ||
+            (strlen(entry) == length && strncmp(entry, name, length) == 0))
             return group;
     }
     return NULL;
