@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cbsfs --check`: one row for each cause, and below each that fails what helps."""
+import json
 import os
 import pty
 import re
@@ -12,7 +13,7 @@ import pytest
 
 from commands import assert_done, run, wait_until
 from gateway import Answer, Server
-from harness import CBSFS, SECRET_ID, SECRET_KEY, clean_environment
+from harness import CBSFS, REPOSITORY, SECRET_ID, SECRET_KEY, clean_environment
 
 pytestmark = pytest.mark.only("tencent")
 
@@ -200,6 +201,7 @@ def test_a_proxy_in_the_way(check):
     for proxy, row in (("http://127.0.0.1:9", "connection"), ("http://no-such-proxy.invalid:3128", "DNS")):
         table = check.run(endpoint="https://cbs.example", https_proxy=proxy)
         assert table.failed == [row] and "no_proxy" in table[row][2]
+        assert row != "DNS" or "of the proxy" in table[row][1]
         assert not check.run(https_proxy=proxy).failed, "http:// takes none"
 
 
@@ -229,13 +231,18 @@ def test_a_clock_that_is_wrong(own, tmp_path):
 
 def test_permissions_one_by_one(check, sim):
     sim.faults(*({"action": action, "kind": "error", "code": "UnauthorizedOperation", "message": "no", "times": 0}
-                 for action in ("DescribeSnapshots", "DescribeSnapshotGroups")))
+                 for action in ("DescribeSnapshots", "DescribeSnapshotGroups", "DescribeRegions")))
     table = check.run()
     assert table.failed == ["DescribeSnapshots"]
     assert "name/cvm:DescribeSnapshots" in table["DescribeSnapshots"][2]
     # Only some files need this one; the exit status is about mounting.
     assert table["DescribeSnapshotGroups"][0] == "WARN" and "name/cvm:DescribeSnapshotGroups" in table["DescribeSnapshotGroups"][2]
-    assert table["DescribeSnapshotSharePermission"][0] == "SKIP" and table["DescribeRegions"][0] == "PASS"
+    assert table["DescribeSnapshotSharePermission"][0] == "SKIP" and table["DescribeAutoSnapshotPolicies"][0] == "PASS"
+    assert table["DescribeRegions"][0] == "WARN"
+    # Each is an action that the policies of contrib/cam know.
+    with open(os.path.join(REPOSITORY, "contrib", "cam", "read-only.json"), encoding="utf-8") as file:
+        known = {action for statement in json.load(file)["statement"] for action in statement["action"]}
+    assert {row[2].rpartition(" ")[2] for row in table.rows.values() if row[2]} < known
 
 
 def test_a_region_that_is_none(check, sim):
