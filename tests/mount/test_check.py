@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from datetime import datetime
 
 import pytest
 
@@ -116,7 +117,22 @@ def test_which_credentials(check):
     assert row[0] == "FAIL" and path.split("/")[-2] in row[1] and "chmod 600" in row[2]
     os.chmod(path, 0o600)
     row = check.run(**without)["credentials"]
-    assert row[0] == "PASS" and "mode 0600" in row[1] and ".tencentcloud/credentials" in row[1]
+    assert row[0] == "PASS" and "mode 0600" in row[1] and ".tencentcloud/credentials" in row[1] and "until" not in row[1]
+
+
+def test_when_a_temporary_key_ends(check):
+    without = {"TENCENTCLOUD_SECRET_ID": None, "TENCENTCLOUD_SECRET_KEY": None}
+    folder = os.path.join(check.home, ".tccli")
+    os.makedirs(folder)
+    for ends, verdict in (("2033-05-18T03:33:20Z", "PASS"), ("2001-09-09T01:46:40Z", "FAIL")):
+        moment = int(datetime.fromisoformat(ends.replace("Z", "+00:00")).timestamp())
+        path = os.path.join(folder, "default.credential")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"secretId": SECRET_ID, "secretKey": SECRET_KEY, "token": "t", "expiresAt": moment}, file)
+        os.chmod(path, 0o600)
+        row = check.run(**without)["credentials"]
+        assert row[0] == verdict
+        assert row[1].endswith(f", temporary, until {ends}") if verdict == "PASS" else "have ended" in row[1]
 
 
 def test_what_helps_is_of_what_is_wrong(check):
