@@ -193,6 +193,7 @@ struct disk {
 /* Strings that many snapshots share: state, word, usage, type, zone, group. */
 struct shape {
     uint32_t users, hash, next_free;
+    bool is_of_group;
     char *texts; /* NULL: unused */
 };
 
@@ -341,6 +342,11 @@ struct catalogue_walk catalogue_walk_snapshots(const struct catalogue *catalogue
 struct disk *catalogue_next_disk(struct catalogue_walk *walk);
 struct snapshot *catalogue_next_snapshot(struct catalogue_walk *walk);
 
+/* The next one after `number` (0: from the beginning) that is shown and of which it is told which
+ * group it is a member of; NULL: none is left. All of them cost a look at each snapshot, in the
+ * order in which they lie in memory. */
+const struct snapshot *catalogue_next_member(const struct catalogue *catalogue, uint32_t number);
+
 /* --- learning: a listing -------------------------------------------------------------------------
  */
 
@@ -401,6 +407,9 @@ void catalogue_rolling_back(struct catalogue *catalogue, struct snapshot *snapsh
                             int64_t wall);
 /* Its set of entries is, or is about to be, another one: copies of it end. */
 void catalogue_entries_changed(struct catalogue *catalogue, struct disk *disk);
+/* The word for the tree: the normalised one, else the provider's own in upper case, made in
+ * `space`, else UNKNOWN. */
+const char *catalogue_word(const char *word, const char *state, char *space, size_t size);
 void catalogue_expires(struct catalogue *catalogue, struct snapshot *snapshot, int64_t expires,
                        int64_t now);
 /* Whether it is shared with other accounts. */

@@ -181,7 +181,8 @@ struct cloud_answer {
      *   groups    id, name, state (the provider's own word), word (as for snapshots, "" if none of
      *             these), percent (0..100), created (seconds or null), snapshots (array of ids;
      *             empty where provider->group_advice is not NULL: there snapshot_record.group
-     *             tells), policy (id or ""), raw
+     *             tells), policy (id or ""), raw; and `incomplete`, true, only if it may have
+     *             snapshots that are not named
      *   policies  id, name, state, active (true, false), next (seconds or null), days (kept for so
      *             many; 0: for good), disks (array of ids), raw
      *   regions   id, name, available (true, false)

@@ -56,10 +56,12 @@ enum store_want {
     WANT_SETTLED, /* `id`: nothing in progress with this snapshot, or it is gone. No time limit */
     WANT_SHARES,  /* `id`: the accounts that this snapshot is shared with */
     WANT_GROUPS,  /* snapshot groups; while one is in progress not older than 2 s */
+    WANT_GROUP_SETTLED, /* `id`: nothing in progress with this group and its snapshots, or it is
+                           gone. No time limit */
     WANT_POLICIES,
     WANT_REGIONS
 };
-#define STORE_WANT_COUNT 10
+#define STORE_WANT_COUNT 11
 
 /* Somebody who waits. Owned by the caller, zero-initialised with ready and data set, kept until
  * `ready` was called or store_unwait(). */
@@ -92,8 +94,8 @@ void store_unwait(struct store_waiter *waiter);
 /*
  * What WANT_SHARES (with the snapshot's id), WANT_GROUPS, WANT_POLICIES and WANT_REGIONS (with "")
  * are answered with: an array of objects as cloud.h has them (cloud_answer.list), borrowed until
- * the next round of the loop. NULL: never answered. Of a cloud that has no such thing store_want()
- * says -EOPNOTSUPP.
+ * the next round of the loop. Groups have one member more, `twin`: another one has the plain name.
+ * NULL: never answered. Of a cloud that has no such thing store_want() says -EOPNOTSUPP.
  */
 const json_t *store_list(const struct store *store, enum store_want want, const char *id);
 /* As store_life() and store_asked(), of such a list. */
@@ -122,6 +124,8 @@ bool store_shows_disk(const struct store *store, const char *id);
 
 /* Forgets all ages: what is asked next is asked of the cloud. */
 void store_refresh(struct store *store);
+/* The same for the list of disks. */
+void store_refresh_disks(struct store *store);
 /* The same for one disk. */
 void store_refresh_disk(struct store *store, const char *id);
 
@@ -207,6 +211,12 @@ int store_delete_group(struct store *store, const char *group_id, const char *pa
                        struct job **job);
 /* The group with this id among what is known, borrowed as store_list() is; NULL: there is none. */
 const json_t *store_group(const struct store *store, const char *id);
+/* Its status as that of a snapshot: what is in progress with one of its snapshots is with it. "": a
+ * state that has no word. */
+const char *store_group_status(const struct store *store, const json_t *group, int *percent);
+/* The id of a snapshot of it that seems to be in progress though the group is not: whoever wants to
+ * know asks about that one (WANT_STATUS), and all others are asked about with it. NULL: none. */
+const char *store_group_busy_member(const struct store *store, const json_t *group);
 
 /* True while the outcome of a change of this kind is not known. */
 bool store_is_changing(const struct store *store, enum cloud_verb verb, const char *snapshot_id);

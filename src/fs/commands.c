@@ -42,7 +42,7 @@ const char *command_line(const char *text, char *line, size_t size)
 /* What a command asks for, once read. */
 struct order {
     int64_t expires;
-    bool cancel;
+    bool cancel, is_shown;
     const char *account, *region;
     char name[NAME_ENTRY_SIZE]; /* "": none */
     struct disk_order disk;
@@ -140,10 +140,23 @@ static const char *read_copy(struct request *request, const struct node *node, c
     return *rest != '\0' ? read_name(request, rest, order->name) : NULL;
 }
 
+/* What an editor saves that has read it: a name can have what is shown in other words. */
+static bool is_what_it_shows(const struct request *request, const struct node *node)
+{
+    struct buffer shown;
+    buffer_init(&shown, 0);
+    bool is_same =
+        file_render(request->fs, node, &shown) == 0 && strcmp(shown.data, request->text) == 0;
+    buffer_free(&shown);
+    return is_same;
+}
+
 static const char *read_new_name(struct request *request, const struct node *node, char *line,
                                  struct order *order)
 {
-    (void)node;
+    order->is_shown = is_what_it_shows(request, node);
+    if (order->is_shown)
+        return NULL;
     /* Any text is a name, also the noise that shred(1) overwrites files with; a line ends. */
     if (strchr(request->text, '\n') == NULL)
         return "write the name as a whole line, with its end";
@@ -236,9 +249,13 @@ static int carry_expires(struct request *request, const struct node *node,
     const struct cloud_call call = {.verb = CLOUD_EXPIRE_SNAPSHOT};
     const struct provider *provider = store_provider(store);
     bool exists = provider->refusal == NULL || provider->refusal(&call) == NULL;
-    bool is_so = order->expires == snapshot_expires(node->snapshot) &&
+    /* That none is told need not mean that there is none, and `never` is sent as cheaply as it is
+     * asked for.  Of those without a disk only the list of all tells, which costs more. */
+    bool is_date = order->expires != TIMESTAMP_NONE;
+    bool is_so = is_date && order->expires == snapshot_expires(node->snapshot) &&
+                 strcmp(disk_text(node->disk, DISK_ID), CATALOGUE_NO_DISK) != 0 &&
                  !store_is_changing(store, CLOUD_EXPIRE_SNAPSHOT, id);
-    if (exists && (is_so || (kept != NULL && order->expires != TIMESTAMP_NONE))) {
+    if (exists && (is_so || (kept != NULL && is_date))) {
         int status = confirm(request, node);
         if (status < 0)
             return fs_refuse(request->fs, node, NULL, "expires", status,
@@ -280,12 +297,12 @@ static int carry_name(struct request *request, const struct node *node, const st
 {
     const char *wanted = snapshot_more(node->snapshot)->wanted_name;
     const char *its = wanted != NULL ? wanted : snapshot_text(node->snapshot, SNAPSHOT_NAME);
-    if (strcmp(its, order->name) == 0 &&
-        !store_is_changing(request->region->store, CLOUD_RENAME_SNAPSHOT,
-                           snapshot_text(node->snapshot, SNAPSHOT_ID)))
+    const char *name = order->is_shown ? its : order->name;
+    if (strcmp(its, name) == 0 && !store_is_changing(request->region->store, CLOUD_RENAME_SNAPSHOT,
+                                                     snapshot_text(node->snapshot, SNAPSHOT_ID)))
         return 1;
-    return store_rename(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID),
-                        order->name, path, command_done, request, &request->job);
+    return store_rename(request->region->store, snapshot_text(node->snapshot, SNAPSHOT_ID), name,
+                        path, command_done, request, &request->job);
 }
 
 static int carry_new_disk(struct request *request, const struct node *node,

@@ -9,6 +9,7 @@
 #include "cbsfs/events.h"
 #include "cbsfs/fs.h"
 #include "cbsfs/loop.h"
+#include "cbsfs/names.h"
 #include "cbsfs/store.h"
 
 #include <fuse_lowlevel.h>
@@ -247,6 +248,10 @@ bool caller_is_dying(pid_t thread);
 
 /* --- what must not be deleted (ops_change.c) --------------------------------------------- */
 
+/* The path of an entry that is, or is to be, in a directory. */
+void entry_path(const struct node *parent, const char *name, char *path, size_t size);
+/* 0; or -EPERM, recorded, for a process that was just refused a move. */
+int guard_refuses_copy(struct request *request, const struct node *parent);
 /* protect= matches its entry or its name. */
 bool snapshot_is_protected(const struct fs *fs, const struct snapshot *snapshot);
 
@@ -289,11 +294,25 @@ void groups_lookup_in(struct request *request, const struct node *parent);
 int groups_put(struct reply *reply, const struct node *directory, uint64_t after);
 /* The entries of a group; false behind the last. */
 bool groups_get_fixed(const struct node *directory, size_t at, struct entry *entry);
+/* The groups of this region as store_list() has them. */
+const json_t *groups_all(const struct region *region);
+void node_of_group(struct region *region, const json_t *group, unsigned file, struct node *node);
+void groups_entry(const struct region *region, const json_t *group, char entry[NAME_ENTRY_SIZE]);
+/* How long a name is without the disks behind it. */
+size_t groups_name_length(const struct region *region, const char *name);
+/* The group with this id, or with the first `length` bytes as its entry; NULL: none. */
+const json_t *groups_find_part(const struct region *region, const char *name, size_t length);
+/* The group that a name leads to, with or without its disks behind it. */
+const json_t *groups_find_entry(const struct region *region, const char *name);
+/* True: parked until groups, disks and what they have are known. */
+bool groups_wait_for_all(struct request *request);
+/* The same until what is in progress with its snapshots is known freshly enough. */
+bool groups_wait_for_members(struct request *request, const json_t *group);
 void groups_mkdir(struct request *request, const struct node *parent);
 /* The group that the request names; NULL: parked until it is known, or replied that there is none.
  */
 const json_t *groups_wait_for_entry(struct request *request);
-void groups_rmdir(struct request *request, const json_t *group);
+void groups_rmdir(struct request *request, const struct node *parent, const json_t *group);
 void groups_command_rollback(struct request *request);
 
 /* --- open files (handles.c) ---------------------------------------------------------- */
@@ -303,6 +322,7 @@ struct handle {
     fuse_ino_t number;
     struct buffer content;
     struct timespec time; /* of the file when it was last rendered */
+    int64_t rendered_at;  /* clock ms */
     pid_t opener;         /* the thread that has opened it */
     bool rendered;
     bool is_kept;                /* the kernel keeps its content, for all who have it open */
@@ -325,8 +345,9 @@ void handles_changed(struct fs *fs);
 bool handles_poll(const struct fs *fs, fuse_ino_t number);
 /* True if somebody is told attributes of this file that are not everybody's. */
 bool handles_show(const struct fs *fs, fuse_ino_t number);
-/* What the process of this thread has open and was rendered for it; NULL if nothing, or if somebody
- * else reads the file from the kernel's copy, which takes its size from what anybody was told. */
+/* What the process of this thread has open and was rendered for it a moment ago; NULL if nothing,
+ * or if somebody else reads the file from the kernel's copy, which takes its size from what anybody
+ * was told. */
 const struct handle *handles_find(const struct fs *fs, fuse_ino_t number, pid_t thread);
 
 /* After the events were looked at: true if somebody has had them open for a while, who then follows

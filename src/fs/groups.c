@@ -29,9 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MASK ((UINT64_C(1) << 48) - 1)
-/* More disks than an instance takes, and than anybody has put together. */
-#define DISKS_MOST  512
+#define KEY_MASK    ((UINT64_C(1) << 48) - 1)
 #define UUID_LENGTH 36
 
 static const char *text_of(const json_t *group, const char *key)
@@ -40,7 +38,7 @@ static const char *text_of(const json_t *group, const char *key)
     return text != NULL ? text : "";
 }
 
-static const json_t *all_groups(const struct region *region)
+const json_t *groups_all(const struct region *region)
 {
     return store_list(region->store, WANT_GROUPS, "");
 }
@@ -74,30 +72,13 @@ static int64_t created_of(const json_t *group)
     return json_is_integer(created) ? json_integer_value(created) : TIMESTAMP_NONE;
 }
 
-/* True when an older group has its name. */
-static bool is_twin(const struct region *region, const json_t *group)
-{
-    size_t at;
-    json_t *other;
-    json_array_foreach((json_t *)all_groups(region), at, other)
-    {
-        bool older = created_of(other) < created_of(group) ||
-                     (created_of(other) == created_of(group) &&
-                      strcmp(text_of(other, "id"), text_of(group, "id")) < 0);
-        if (other != group && older && strcmp(text_of(other, "name"), text_of(group, "name")) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void entry_of(const struct region *region, const json_t *group, char entry[NAME_ENTRY_SIZE])
+void groups_entry(const struct region *region, const json_t *group, char entry[NAME_ENTRY_SIZE])
 {
     name_entry(store_provider(region->store), text_of(group, "name"), text_of(group, "id"),
-               is_twin(region, group), entry);
+               json_is_true(json_object_get(group, "twin")), entry);
 }
 
-static void node_of_group(struct region *region, const json_t *group, unsigned file,
-                          struct node *node)
+void node_of_group(struct region *region, const json_t *group, unsigned file, struct node *node)
 {
     *node = (struct node){.kind = NODE_GROUP,
                           .file = file,
@@ -124,7 +105,7 @@ int groups_find(struct region *region, enum node_kind kind, uint64_t key, unsign
 {
     size_t at, place;
     json_t *group, *id;
-    json_array_foreach((json_t *)all_groups(region), at, group)
+    json_array_foreach((json_t *)groups_all(region), at, group)
     {
         if (kind == NODE_GROUP && group_key(group) == key) {
             node_of_group(region, group, file, node);
@@ -145,7 +126,7 @@ int groups_find(struct region *region, enum node_kind kind, uint64_t key, unsign
 void groups_path(const struct node *node, char *path, size_t size)
 {
     char entry[NAME_ENTRY_SIZE];
-    entry_of(node->region, node->group, entry);
+    groups_entry(node->region, node->group, entry);
     bool of_members = node->kind == NODE_MEMBER || node->file == GROUP_SNAPSHOTS;
     const char *last = node->kind == NODE_MEMBER ? node->member
                        : node->type != NULL      ? node->type->name
@@ -180,7 +161,7 @@ static bool are_uuids(const char *text)
 }
 
 /* The part in front of the disks; the whole where none are named. */
-static size_t name_length(const struct region *region, const char *name)
+size_t groups_name_length(const struct region *region, const char *name)
 {
     const char *at = strrchr(name, '@');
     if (at == NULL || at == name)
@@ -191,14 +172,14 @@ static size_t name_length(const struct region *region, const char *name)
     return names_disks ? (size_t)(at - name) : strlen(name);
 }
 
-static const json_t *find_part(const struct region *region, const char *name, size_t length)
+const json_t *groups_find_part(const struct region *region, const char *name, size_t length)
 {
     size_t at;
     json_t *group;
-    json_array_foreach((json_t *)all_groups(region), at, group)
+    json_array_foreach((json_t *)groups_all(region), at, group)
     {
         char entry[NAME_ENTRY_SIZE];
-        entry_of(region, group, entry);
+        groups_entry(region, group, entry);
         if (strcmp(text_of(group, "id"), name) == 0 ||
             (strlen(entry) == length && strncmp(entry, name, length) == 0))
             return group;
@@ -206,11 +187,74 @@ static const json_t *find_part(const struct region *region, const char *name, si
     return NULL;
 }
 
-static const json_t *find_entry(const struct region *region, const char *name)
+/* True if the word, behind a name, means this disk: by itself, or with what it is attached to or
+ * put together with. */
+static bool means_disk(const char *word, size_t length, const struct disk *disk)
 {
+    static const enum disk_text what[] = {DISK_ID, DISK_INSTANCE, DISK_GROUP};
+    for (size_t i = 0; i < sizeof(what) / sizeof(*what); i++) {
+        const char *id = disk_text(disk, what[i]);
+        if (strlen(id) == length && strncmp(id, word, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool names_disk(const char *list, const struct disk *disk)
+{
+    for (const char *word = list; *word != '\0';) {
+        size_t length = strcspn(word, ",");
+        if (means_disk(word, length, disk))
+            return true;
+        word += length + (word[length] == ',');
+    }
+    return false;
+}
+
+/* Whether these may be its disks: who rolls NAME@disk-1 back means no group of disk-2, though that
+ * has the name.  A member that is not known may be of any. */
+static bool may_be_of(const struct region *region, const json_t *group, const char *list)
+{
+    const struct catalogue *catalogue = store_catalogue(region->store);
+    const json_t *members = json_object_get(group, "snapshots");
+    size_t known = 0, words = 0, at;
+    json_t *id;
+    json_array_foreach((json_t *)members, at, id)
+    {
+        const struct snapshot *member = catalogue_snapshot(catalogue, json_string_value(id));
+        if (member != NULL && !names_disk(list, member->disk))
+            return false;
+        known += member != NULL;
+    }
+    for (const char *word = list; *word != '\0'; words++) {
+        size_t length = strcspn(word, ",");
+        word += length + (word[length] == ',');
+    }
+    return known < json_array_size(members) || known == 0 || words <= known;
+}
+
+const json_t *groups_find_entry(const struct region *region, const char *name)
+{
+    size_t length = groups_name_length(region, name);
     /* One that was made elsewhere may really be called so. */
-    const json_t *group = find_part(region, name, strlen(name));
-    return group != NULL ? group : find_part(region, name, name_length(region, name));
+    const json_t *group = groups_find_part(region, name, strlen(name));
+    if (group != NULL || name[length] == '\0')
+        return group;
+    group = groups_find_part(region, name, length);
+    return group != NULL && may_be_of(region, group, name + length + 1) ? group : NULL;
+}
+
+bool groups_wait_for_all(struct request *request)
+{
+    return request_wait(request, WANT_GROUPS, NULL) || request_wait(request, WANT_DISKS, NULL) ||
+           request_wait(request, WANT_SNAPSHOTS, NULL);
+}
+
+bool groups_wait_for_members(struct request *request, const json_t *group)
+{
+    const char *busy =
+        group != NULL ? store_group_busy_member(request->region->store, group) : NULL;
+    return busy != NULL && request_wait(request, WANT_STATUS, busy);
 }
 
 void groups_lookup(struct request *request)
@@ -220,11 +264,12 @@ void groups_lookup(struct request *request)
         reply_error(request, -ENOENT);
         return;
     }
-    if (request_wait(request, WANT_GROUPS, NULL))
+    bool names_disks = request->name[groups_name_length(request->region, request->name)] != '\0';
+    if (names_disks ? groups_wait_for_all(request) : request_wait(request, WANT_GROUPS, NULL))
         return;
-    const json_t *group = find_entry(request->region, request->name);
+    const json_t *group = groups_find_entry(request->region, request->name);
     if (group == NULL) {
-        bool known = all_groups(request->region) != NULL;
+        bool known = groups_all(request->region) != NULL;
         reply_error(request, known || request->status == 0 ? -ENOENT : request->status);
         return;
     }
@@ -300,7 +345,7 @@ int groups_put(struct reply *reply, const struct node *directory, uint64_t after
     struct region *region = directory->region;
     bool of_members = directory->kind == NODE_GROUP;
     const json_t *values =
-        of_members ? json_object_get(directory->group, "snapshots") : all_groups(region);
+        of_members ? json_object_get(directory->group, "snapshots") : groups_all(region);
     struct place *places = sorted(values, of_members ? key_of_id : group_key);
     if (places == NULL)
         return -ENOMEM;
@@ -314,7 +359,7 @@ int groups_put(struct reply *reply, const struct node *directory, uint64_t after
             entry.name = json_string_value(places[i].value);
             node_of_member(region, directory->group, entry.name, &entry.node);
         } else {
-            entry_of(region, places[i].value, name);
+            groups_entry(region, places[i].value, name);
             node_of_group(region, places[i].value, GROUP_SELF, &entry.node);
         }
         if (!reply_put(reply, &entry, place))
@@ -330,173 +375,9 @@ bool groups_get_fixed(const struct node *directory, size_t at, struct entry *ent
         return false;
     unsigned file = at == group_file_count ? GROUP_SNAPSHOTS : GROUP_FILES + (unsigned)at;
     node_of_group(directory->region, directory->group, file, &entry->node);
-    entry->name = at == group_file_count ? "snapshots" : group_files[at].name;
+    if (at == group_file_count)
+        entry->name = "snapshots";
+    else if ((group_files[at].flags & FILE_UNLISTED) == 0)
+        entry->name = group_files[at].name;
     return true;
-}
-
-/* --- changing ------------------------------------------------------------------------------ */
-
-/* The disks that a name ends in, into `ids` (at most DISKS_MOST, pointing into `list`). */
-static size_t split_disks(const struct region *region, char *list, const char **ids)
-{
-    const struct catalogue *catalogue = store_catalogue(region->store);
-    char *rest = NULL;
-    size_t count = 0;
-    for (char *word = strtok_r(list, ",", &rest); word != NULL && count < DISKS_MOST;
-         word = strtok_r(NULL, ",", &rest)) {
-        size_t before = count;
-        bool is_disk = catalogue_disk(catalogue, word) != NULL;
-        for (size_t i = 0; !is_disk && i < catalogue->disk_count && count < DISKS_MOST; i++) {
-            const struct disk *disk = catalogue->disks[i];
-            if (disk->exists && (strcmp(disk_text(disk, DISK_INSTANCE), word) == 0 ||
-                                 strcmp(disk_text(disk, DISK_GROUP), word) == 0))
-                ids[count++] = disk_text(disk, DISK_ID);
-        }
-        if (count == before && strncmp(word, "ins-", 4) != 0)
-            ids[count++] = word;
-    }
-    return count;
-}
-
-static void answer_made(struct request *request)
-{
-    struct node node;
-    const json_t *group = find_entry(request->region, request->name);
-    if (group == NULL) {
-        reply_error(request, -ETIMEDOUT); /* made, and not to be shown for want of memory */
-        return;
-    }
-    node_of_group(request->region, group, GROUP_SELF, &node);
-    reply_entry(request, &node);
-}
-
-static void answer_status(struct request *request)
-{
-    reply_error(request, request->status);
-}
-
-static void made(void *data, const struct job_result *result)
-{
-    struct request *request = data;
-    request->job = NULL;
-    request->status = result->status;
-    /* Its disks, and snapshots/, have more than the kernel has read of them. */
-    if (result->status == 0)
-        copies_drop(request->fs);
-    request->answer = result->status == 0 ? answer_made : answer_status;
-    request_wake(request);
-}
-
-static void done(void *data, const struct job_result *result)
-{
-    struct request *request = data;
-    request->job = NULL;
-    request->status = result->status;
-    request->answer = answer_status;
-    request_wake(request);
-}
-
-static void follow(struct request *request, int status)
-{
-    if (status != 0)
-        reply_error(request, status);
-    else
-        request_park(request);
-}
-
-/* True: parked until groups, disks and what they have are known. */
-static bool wait_for_all(struct request *request)
-{
-    return request_wait(request, WANT_GROUPS, NULL) || request_wait(request, WANT_DISKS, NULL) ||
-           request_wait(request, WANT_SNAPSHOTS, NULL);
-}
-
-void groups_mkdir(struct request *request, const struct node *parent)
-{
-    struct fs *fs = request->fs;
-    const char *ids[DISKS_MOST];
-    char name[NAME_ENTRY_SIZE], whole[NAME_ENTRY_SIZE], path[NAME_ENTRY_SIZE + 8], reason[300];
-    size_t length = name_length(request->region, request->name);
-    snprintf(whole, sizeof(whole), "%s", request->name);
-    whole[length] = '\0';
-    int status = fs->settings.read_only ? fs_refuse(fs, parent, request->name, "mkdir", -EROFS,
-                                                    "the mount is read-only")
-                                        : 0;
-    if (status == 0 && strlen(request->name) == length)
-        status = fs_refuse(fs, parent, request->name, "mkdir", -EINVAL,
-                           store_provider(request->region->store)->group_advice != NULL
-                               ? "say of which group of disks: NAME@ID-OF-THE-GROUP, or the ids of "
-                                 "all its disks"
-                               : "say of which disks: NAME@disk-1,disk-2 or NAME@ins-1");
-    if (status == 0) {
-        status = name_parse_new(store_provider(request->region->store), whole, name, reason,
-                                sizeof(reason));
-        if (status != 0)
-            fs_refuse(fs, parent, request->name, "mkdir", status, reason);
-    }
-    if (status != 0) {
-        reply_error(request, status);
-        return;
-    }
-    if (wait_for_all(request))
-        return;
-    if (all_groups(request->region) == NULL && request->status != 0) {
-        reply_error(request, request->status);
-        return;
-    }
-    size_t count = split_disks(request->region, whole + length + 1, ids);
-    snprintf(path, sizeof(path), "groups/%s", request->name);
-    follow(request, store_create_group(request->region->store, ids, count, name, path, made,
-                                       request, &request->job));
-}
-
-const json_t *groups_wait_for_entry(struct request *request)
-{
-    if (wait_for_all(request))
-        return NULL;
-    const json_t *group = find_entry(request->region, request->name);
-    if (group == NULL)
-        reply_error(request, request->status != 0 ? request->status : -ENOENT);
-    return group;
-}
-
-void groups_rmdir(struct request *request, const json_t *group)
-{
-    char path[NAME_ENTRY_SIZE + 8];
-    snprintf(path, sizeof(path), "groups/%s", request->name);
-    follow(request, store_delete_group(request->region->store, text_of(group, "id"), path, done,
-                                       request, &request->job));
-}
-
-void groups_command_rollback(struct request *request)
-{
-    struct fs *fs = request->fs;
-    struct rollback_command command = {0};
-    struct node node;
-    char path[1024];
-    int status = node_find(fs, request->number, &node);
-    const char *id = status == 0 ? text_of(node.group, "id") : "";
-    const char *reason =
-        status == 0 ? command_read_rollback(fs, id, request->text, &command) : NULL;
-    if (status == 0 && fs->settings.rollback == FS_ROLLBACK_OFF)
-        status = fs_refuse(fs, &node, NULL, "rollback", -EPERM, "this mount has rollback=off");
-    else if (reason != NULL)
-        status = fs_refuse(fs, &node, NULL, "rollback", -EINVAL, reason);
-    if (status != 0) {
-        command_finish(request, status);
-        return;
-    }
-    if (wait_for_all(request))
-        return;
-    status = node_find(fs, request->number, &node);
-    if (status == 0) {
-        node_path(&node, path, sizeof(path));
-        status =
-            store_rollback_group(request->region->store, text_of(node.group, "id"), command.stop,
-                                 command.start, path, command_done, request, &request->job);
-    }
-    if (status != 0)
-        command_finish(request, status);
-    else
-        request_park(request);
 }

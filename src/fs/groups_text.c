@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WORD_SIZE 32
+
 enum group_text { GROUP_ID, GROUP_NAME, GROUP_STATE, GROUP_POLICY };
 
 static int group_value(struct fs *fs, const struct node *node, struct buffer *out)
@@ -23,29 +25,28 @@ static int group_value(struct fs *fs, const struct node *node, struct buffer *ou
     return buffer_puts(out, "\n");
 }
 
-/* The normalised word, or the cloud's own where it is none of them. */
-static const char *word_of(const json_t *group)
+static const char *word_of(const struct node *node, char space[WORD_SIZE], int *percent)
 {
-    const char *word = field_text(group, "word", "");
-    return word[0] != '\0' ? word : field_text(group, "state", "");
-}
-
-static int percent_of(const json_t *group)
-{
-    return (int)json_integer_value(json_object_get(group, "percent"));
+    const char *word = store_group_status(node->region->store, node->group, percent);
+    return catalogue_word(word, field_text(node->group, "state", ""), space, WORD_SIZE);
 }
 
 static int group_status(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
-    buffer_put_printable(out, word_of(node->group));
-    return buffer_printf(out, " %d\n", percent_of(node->group));
+    int percent;
+    char space[WORD_SIZE];
+    buffer_put_printable(out, word_of(node, space, &percent));
+    return buffer_printf(out, " %d\n", percent);
 }
 
 static int group_percent(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
-    return buffer_printf(out, "%d\n", percent_of(node->group));
+    int percent;
+    char space[WORD_SIZE];
+    (void)word_of(node, space, &percent);
+    return buffer_printf(out, "%d\n", percent);
 }
 
 static int group_created(struct fs *fs, const struct node *node, struct buffer *out)
@@ -104,11 +105,14 @@ static int group_rollback(struct fs *fs, const struct node *node, struct buffer 
     buffer_put_printable(out, field_text(node->group, "name", ""));
     buffer_puts(out, "\"\n");
     bool is_attached = false;
+    int percent;
+    char space[WORD_SIZE];
     json_array_foreach(json_object_get(node->group, "snapshots"), at, id) is_attached |=
         put_member(node, json_string_value(id), out);
     text_put_check(out, !fs->settings.read_only && fs->settings.rollback != FS_ROLLBACK_OFF,
                    "the mount allows rollbacks");
-    text_put_check(out, strcmp(word_of(node->group), "NORMAL") == 0, "the group is NORMAL");
+    text_put_check(out, strcmp(word_of(node, space, &percent), "NORMAL") == 0,
+                   "the group is NORMAL");
     const char *foreign = feature_foreign(node, CLOUD_APPLY_GROUP);
     if (foreign != NULL)
         text_put_check(out, false, foreign);
@@ -136,6 +140,7 @@ const struct file group_files[] = {
     {"group.json", FILE_VOLATILE, group_json, 0},
     {"error", FILE_VOLATILE, group_error, 0},
     {"rollback", FILE_VOLATILE | FILE_WRITABLE, group_rollback, 0},
+    {"wait", FILE_VOLATILE | FILE_UNLISTED, group_status, 0},
 };
 const size_t group_file_count = sizeof(group_files) / sizeof(group_files[0]);
 const struct file member_file = {"", FILE_LINK, member_target, 0};

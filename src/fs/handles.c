@@ -9,6 +9,8 @@
 
 /* Whoever has the events open for longer than reading them takes, ms, follows them. */
 #define FOLLOWS_AFTER 900
+/* ms: by then a file was copied; who has it open for longer may want to hear of news. */
+#define SHOWN_FOR 30000
 
 struct handle *handle_new(struct fs *fs, fuse_ino_t number)
 {
@@ -79,10 +81,16 @@ bool handles_poll(const struct fs *fs, fuse_ino_t number)
     return false;
 }
 
+/* True if whoever has it open is told the attributes of what he reads. */
+static bool is_shown(const struct handle *handle)
+{
+    return handle->is_steady && handle->rendered && clock_now() - handle->rendered_at < SHOWN_FOR;
+}
+
 bool handles_show(const struct fs *fs, fuse_ino_t number)
 {
     for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
-        if (handle->is_steady && handle->number == number)
+        if (handle->number == number && is_shown(handle))
             return true;
     }
     return false;
@@ -99,7 +107,7 @@ const struct handle *handles_find(const struct fs *fs, fuse_ino_t number, pid_t 
         if (handle->is_kept)
             return NULL;
         /* Who opens a file in one of its threads may ask in another. */
-        if (found == NULL && handle->is_steady && handle->rendered &&
+        if (found == NULL && is_shown(handle) &&
             (handle->opener == thread || caller_process(handle->opener) == caller_process(thread)))
             found = handle;
     }

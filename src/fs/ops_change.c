@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void entry_path(const struct node *parent, const char *name, char *path, size_t size)
+void entry_path(const struct node *parent, const char *name, char *path, size_t size)
 {
     node_path(parent, path, size);
     size_t used = strlen(path);
@@ -108,6 +108,15 @@ static void made(void *data, const struct job_result *result)
     request_wake(request);
 }
 
+int guard_refuses_copy(struct request *request, const struct node *parent)
+{
+    struct fs *fs = request->fs;
+    if (!guard_is_marked(&fs->guard, caller(request), GUARD_MOVE))
+        return 0;
+    return fs_refuse(fs, parent, request->name, "mkdir", -EPERM,
+                     "this process was just refused a move: copying instead would make a snapshot");
+}
+
 static int may_make(struct request *request, const struct node *parent, char *name)
 {
     struct fs *fs = request->fs;
@@ -122,11 +131,7 @@ static int may_make(struct request *request, const struct node *parent, char *na
         if (status != 0)
             fs_refuse(fs, parent, request->name, "mkdir", status, reason);
     }
-    if (status == 0 && guard_is_marked(&fs->guard, caller(request), GUARD_MOVE))
-        status = fs_refuse(
-            fs, parent, request->name, "mkdir", -EPERM,
-            "this process was just refused a move: copying instead would make a snapshot");
-    return status;
+    return status == 0 ? guard_refuses_copy(request, parent) : status;
 }
 
 static void answer_mkdir(struct request *request)
@@ -230,8 +235,15 @@ static void remove_group(struct request *request, const struct node *parent)
     const json_t *group = groups_wait_for_entry(request);
     if (group == NULL)
         return;
-    bool is_kept = is_protected_name(fs, json_string_value(json_object_get(group, "name")));
-    json_array_foreach(json_object_get(group, "snapshots"), at, id)
+    char entry[NAME_ENTRY_SIZE];
+    const json_t *members = json_object_get(group, "snapshots");
+    groups_entry(request->region, group, entry);
+    bool is_kept = is_protected_name(fs, json_string_value(json_object_get(group, "name"))) ||
+                   is_protected_name(fs, entry);
+    /* Those that are not told may have any name. */
+    is_kept |= fs->settings.protect != NULL && (json_array_size(members) == 0 ||
+                                                json_is_true(json_object_get(group, "incomplete")));
+    json_array_foreach((json_t *)members, at, id)
     {
         const struct snapshot *member = catalogue_snapshot(catalogue, json_string_value(id));
         /* One that is not known may have any name. */
@@ -244,7 +256,7 @@ static void remove_group(struct request *request, const struct node *parent)
                                        "its name, or that of one of its snapshots, is or may be "
                                        "protected (protect=)"));
     else
-        groups_rmdir(request, group);
+        groups_rmdir(request, parent, group);
 }
 
 static void answer_rmdir(struct request *request)

@@ -11,6 +11,8 @@
  */
 #include "fs_internal.h"
 
+#include "cbsfs/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -31,6 +33,7 @@ static int render_into(struct handle *handle, struct fs *fs, const struct node *
     int status = file_render(fs, node, &handle->content);
     handle->rendered = status == 0;
     handle->time = node_time(fs, node, &handle->content);
+    handle->rendered_at = clock_now();
     if (node->snapshot != NULL)
         handle->version = snapshot_more(node->snapshot)->version;
     return status;
@@ -69,8 +72,8 @@ static bool wait_for_data(struct request *request, const struct node *node)
 {
     if (node->kind == NODE_GROUP)
         return request_wait(request, WANT_GROUPS, NULL) ||
-               (is_named(node, "rollback") && (request_wait(request, WANT_DISKS, NULL) ||
-                                               request_wait(request, WANT_SNAPSHOTS, NULL)));
+               (is_named(node, "rollback") && groups_wait_for_all(request)) ||
+               groups_wait_for_members(request, node->group);
     if (node->kind == NODE_SNAPSHOT)
         return request_wait(request, WANT_STATUS, snapshot_text(node->snapshot, SNAPSHOT_ID)) ||
                ((is_named(node, "rollback") || is_named(node, "new_disk")) && node->disk->exists &&
@@ -179,6 +182,9 @@ static void reply_content(struct request *request)
 
 static bool wait_until_settled(struct request *request, const struct node *node)
 {
+    if (node->kind == NODE_GROUP)
+        return request_wait(request, WANT_GROUPS, NULL) ||
+               request_wait(request, WANT_GROUP_SETTLED, groups_id(node));
     const char *id = snapshot_text(node->snapshot, SNAPSHOT_ID);
     return request_wait(request, WANT_STATUS, id) || request_wait(request, WANT_SETTLED, id);
 }

@@ -142,7 +142,7 @@ static bool limit_wait(struct request *request, enum store_want want)
     bool first = request->asked == 0;
     if (first)
         request->asked = now;
-    if (first || want == WANT_SETTLED)
+    if (first || want == WANT_SETTLED || want == WANT_GROUP_SETTLED)
         return true;
     int64_t end = end_of_time(request);
     if (now >= end)

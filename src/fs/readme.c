@@ -35,7 +35,8 @@ static const struct {
     {CLOUD_COPY_SNAPSHOT, "copy it to another region echo REGION > " S "/copy_to\n"},
     {CLOUD_CREATE_DISK,
      "make a disk of it         echo yes > " S "/new_disk   (-o allow_create_disk; costs money)\n"},
-    {CLOUD_CREATE_GROUP, "several disks at once     mkdir groups/NAME@DISK,DISK\n"},
+    {CLOUD_CREATE_GROUP,
+     "several disks at once     mkdir groups/NAME@DISK,DISK; cat groups/NAME/wait\n"},
     {CLOUD_DESCRIBE_POLICIES, "who makes them by itself  cat disks/ID/policies\n"},
 };
 

@@ -171,8 +171,7 @@ bool regions_are_refused(const struct fs *fs)
 
 void regions_outdate(const struct fs *fs, const char *id, size_t length)
 {
-    struct region *at = region_home(fs);
-    while ((at = region_next(fs, at)) != NULL) {
+    for (struct region *at = NULL; (at = region_next(fs, at)) != NULL;) {
         if (strlen(at->id) == length && strncmp(at->id, id, length) == 0)
             store_refresh(at->store);
     }

@@ -16,13 +16,12 @@
 
 /* --- snapshots ----------------------------------------------------------------------- */
 
-/* The word for the tree: the normalised one, else the provider's own in upper case. */
-static const char *choose_word(const struct snapshot_record *record, char *space, size_t size)
+const char *catalogue_word(const char *word, const char *state, char *space, size_t size)
 {
-    if (record->word[0] != '\0')
-        return record->word;
+    if (word[0] != '\0')
+        return word;
     size_t length = 0;
-    for (const char *at = record->state; *at != '\0' && length + 1 < size; at++) {
+    for (const char *at = state; *at != '\0' && length + 1 < size; at++) {
         unsigned char byte = (unsigned char)*at;
         /* The word is the first of two on a line: it holds no blank and nothing that a terminal
          * obeys. */
@@ -269,7 +268,7 @@ int catalogue_put_snapshot(struct catalogue *catalogue, const struct snapshot_re
                            int64_t asked, uint64_t serial, int64_t now, int64_t wall)
 {
     char space[32];
-    const char *word = choose_word(record, space, sizeof(space));
+    const char *word = catalogue_word(record->word, record->state, space, sizeof(space));
     struct snapshot *snapshot = catalogue_snapshot(catalogue, record->id);
     if (snapshot != NULL && is_misplaced(snapshot, record)) {
         catalogue_release_entry(catalogue, snapshot, wall);

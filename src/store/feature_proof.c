@@ -60,7 +60,7 @@ bool feature_accepted(struct job *job, const char *id, int64_t now, int64_t wall
     case CLOUD_SHARE_SNAPSHOT:
         if (snapshot != NULL)
             catalogue_shared(snapshot, !job->order.cancel || snapshot->shared_out, now);
-        lists_outdate(store, WANT_SHARES, job->snapshot_id);
+        lists_shared(store, job->snapshot_id, job->order.account, job->order.cancel);
         return true;
     case CLOUD_CREATE_DISK:
         store->disks_outdated = now;
@@ -86,6 +86,27 @@ bool feature_accepted(struct job *job, const char *id, int64_t now, int64_t wall
 
 /* --- finding out ---------------------------------------------------------------------------- */
 
+/* Whether it may be of these disks: another mount may have given the name to others. A snapshot
+ * that is not known yet may be of any. */
+static bool may_be_of_order(const struct job *job, const json_t *group)
+{
+    const json_t *members = json_object_get(group, "snapshots");
+    size_t at, found = 0;
+    json_t *id;
+    json_array_foreach((json_t *)members, at, id)
+    {
+        const struct snapshot *member =
+            catalogue_snapshot(&job->store->catalogue, json_string_value(id));
+        bool is_ordered = member == NULL;
+        for (size_t i = 0; i < job->order.member_count && !is_ordered; i++)
+            is_ordered =
+                strcmp(job->order.members[i].disk_id, disk_text(member->disk, DISK_ID)) == 0;
+        found += is_ordered;
+    }
+    return json_array_size(members) == 0 ||
+           (found == json_array_size(members) && found == job->order.member_count);
+}
+
 static const char *find_group_made(const struct job *job)
 {
     int64_t began =
@@ -96,7 +117,7 @@ static const char *find_group_made(const struct job *job)
     {
         const json_t *created = json_object_get(group, "created");
         if (strcmp(field_text(group, "name", ""), job->name) == 0 && json_is_integer(created) &&
-            json_integer_value(created) >= began)
+            json_integer_value(created) >= began && may_be_of_order(job, group))
             return field_text(group, "id", "");
     }
     return NULL;

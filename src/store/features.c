@@ -94,6 +94,19 @@ static bool unfinished_copy(const struct store *store, const char *snapshot_id, 
     return false;
 }
 
+/* What the cloud has accepted a moment ago its listing may not show yet, and a second would be paid
+ * for as well. */
+static bool was_just_copied(const struct store *store, const char *snapshot_id, const char *region)
+{
+    int64_t since = client_server_time(store->client) - JOB_LISTING_LAG / 1000;
+    for (const struct job *job = store->jobs; job != NULL; job = job->next) {
+        if (job->state == JOB_DONE && job->verb == CLOUD_COPY_SNAPSHOT && job->ended_wall > since &&
+            strcmp(job->snapshot_id, snapshot_id) == 0 && strcmp(job->order.region, region) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool has_line(const char *lines, const char *line)
 {
     size_t length = strlen(line);
@@ -214,6 +227,9 @@ int store_copy(struct store *store, const char *snapshot_id, const char *region,
         return status;
     if (feature_is_copied_to(snapshot, region))
         return feature_refuse(&about, -EBUSY, "it is being copied there already");
+    if (was_just_copied(store, snapshot_id, region))
+        return feature_refuse(&about, -EBUSY,
+                              "a copy there was ordered less than a minute ago: look there first");
     if (unfinished_copy(store, snapshot_id, region))
         return feature_refuse(
             &about, -EBUSY,
@@ -238,7 +254,7 @@ const char *store_complete_disk_order(const struct snapshot *snapshot, struct di
         return "say in which zone: zone=...";
     if (order->type == NULL || order->type[0] == '\0')
         return "say of which kind: type=CLOUD_SSD, for example";
-    if (order->size < 0)
+    if (order->size <= 0)
         return "say how large: size=GIB";
     if (snapshot_size(snapshot) >= 0 && order->size < snapshot_size(snapshot))
         return "the disk cannot be smaller than the snapshot";

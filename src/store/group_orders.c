@@ -10,18 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const json_t *store_group(const struct store *store, const char *id)
-{
-    size_t at;
-    json_t *group;
-    json_array_foreach((json_t *)store_list(store, WANT_GROUPS, ""), at, group)
-    {
-        if (strcmp(field_text(group, "id", ""), id) == 0)
-            return group;
-    }
-    return NULL;
-}
-
 /* Why this one cannot be in any group with those before it, or NULL. */
 static const char *disk_obstacle(const struct store *store, const char *const *disk_ids, size_t at)
 {
@@ -166,13 +154,56 @@ static int find_group(struct store *store, const char *id, enum cloud_verb verb,
     return 0;
 }
 
+/* What would be refused of a member by itself: why it is not rolled back to, or deleted. NULL:
+ * nothing speaks against it. */
+static const char *member_obstacle(const struct store *store, const struct snapshot *member,
+                                   enum cloud_verb verb, char *space, size_t size)
+{
+    const char *id = snapshot_text(member, SNAPSHOT_ID), *why = NULL;
+    bool is_deletion = verb == CLOUD_DELETE_GROUP;
+    if (is_deletion ? !snapshot_is_settled(member) : strcmp(snapshot_word(member), "NORMAL") != 0)
+        why = snapshot_word(member);
+    else if (is_deletion && member->in_images)
+        return "images are built on its snapshots, delete those first";
+    else if (is_deletion && snapshot_more(member)->wanted_name != NULL)
+        why = "about to be renamed";
+    if (why != NULL)
+        snprintf(space, size, "its snapshot %.64s is %.32s", id, why);
+    else if (disk_is_rolling_back(member->disk) ||
+             rollback_is_unsettled(store, disk_text(member->disk, DISK_ID), NULL))
+        snprintf(space, size, "one of its disks is, or may be, being rolled back: %.64s",
+                 disk_text(member->disk, DISK_ID));
+    else
+        return NULL;
+    return space;
+}
+
+/* 0, or -EBUSY and it is recorded. */
+static int check_members(const struct refusal *about, const json_t *group, enum cloud_verb verb)
+{
+    char space[160];
+    size_t at;
+    json_t *id;
+    json_array_foreach(json_object_get(group, "snapshots"), at, id)
+    {
+        const struct snapshot *member =
+            catalogue_snapshot(&about->store->catalogue, json_string_value(id));
+        const char *why = member != NULL && snapshot_is_visible(member)
+                              ? member_obstacle(about->store, member, verb, space, sizeof(space))
+                              : NULL;
+        if (why != NULL)
+            return feature_refuse(about, -EBUSY, why);
+    }
+    return 0;
+}
+
 /* Each member with the disk that it is of. 0, -ENOMEM, or -ENOENT: one is not known. */
 static int name_members(struct job *job, const json_t *group)
 {
     const json_t *ids = json_object_get(group, "snapshots");
     size_t at;
     json_t *id;
-    if (json_array_size(ids) == 0)
+    if (json_array_size(ids) == 0 || json_is_true(json_object_get(group, "incomplete")))
         return -ENOENT;
     if (add_members(job, json_array_size(ids)) == NULL)
         return -ENOMEM;
@@ -180,7 +211,7 @@ static int name_members(struct job *job, const json_t *group)
     {
         const struct snapshot *snapshot =
             catalogue_snapshot(&job->store->catalogue, json_string_value(id));
-        if (snapshot == NULL || !snapshot->disk->exists)
+        if (snapshot == NULL || !snapshot_is_visible(snapshot) || !snapshot->disk->exists)
             return -ENOENT;
         if (!order_keep(&job->order.members[at].snapshot_id, json_string_value(id)) ||
             !order_keep(&job->order.members[at].disk_id, disk_text(snapshot->disk, DISK_ID)))
@@ -197,6 +228,8 @@ int store_rollback_group(struct store *store, const char *group_id, bool stop, b
     struct refusal about;
     const json_t *group;
     int status = find_group(store, group_id, CLOUD_APPLY_GROUP, path, &about, &group);
+    if (status == 0)
+        status = check_members(&about, group, CLOUD_APPLY_GROUP);
     if (status != 0)
         return status;
     struct job *job = feature_order(store, CLOUD_APPLY_GROUP, "", group_id, NULL, path,
@@ -206,19 +239,11 @@ int store_rollback_group(struct store *store, const char *group_id, bool stop, b
     job->stop = stop;
     job->start = start;
     status = name_members(job, group);
-    for (size_t i = 0; i < job->order.member_count && status == 0; i++) {
-        const struct disk *disk = catalogue_disk(&store->catalogue, job->order.members[i].disk_id);
-        if (disk_is_rolling_back(disk) ||
-            rollback_is_unsettled(store, disk_text(disk, DISK_ID), job))
-            status = -EBUSY;
-    }
     if (status != 0)
         job_remove(job);
     if (status == -ENOENT)
         return feature_refuse(&about, -EOPNOTSUPP,
                               "one of its snapshots, or the disk of one, is gone or not known");
-    if (status == -EBUSY)
-        return feature_refuse(&about, status, "one of its disks is, or may be, being rolled back");
     return status != 0 ? status : job_launch(job, done, data, handle);
 }
 
@@ -228,19 +253,11 @@ int store_delete_group(struct store *store, const char *group_id, const char *pa
 {
     struct refusal about;
     const json_t *group;
-    size_t at;
-    json_t *id;
     int status = find_group(store, group_id, CLOUD_DELETE_GROUP, path, &about, &group);
+    if (status == 0)
+        status = check_members(&about, group, CLOUD_DELETE_GROUP);
     if (status != 0)
         return status;
-    json_array_foreach(json_object_get(group, "snapshots"), at, id)
-    {
-        const struct snapshot *member =
-            catalogue_snapshot(&store->catalogue, json_string_value(id));
-        if (member != NULL && member->in_images)
-            return feature_refuse(&about, -EBUSY,
-                                  "images are built on its snapshots, delete those first");
-    }
     struct job *job = feature_order(store, CLOUD_DELETE_GROUP, "", group_id, NULL, path,
                                     &(struct job_order){.group_id = (char *)group_id});
     if (job == NULL)

@@ -319,6 +319,12 @@ void job_accepted(struct job *job, const char *id)
     job_finish(job, JOB_DONE, 0);
 }
 
+static bool makes_something(enum cloud_verb verb)
+{
+    return verb == CLOUD_CREATE_SNAPSHOT || verb == CLOUD_CREATE_GROUP ||
+           verb == CLOUD_COPY_SNAPSHOT || verb == CLOUD_CREATE_DISK;
+}
+
 static void sent(void *data, struct cloud_answer *answer)
 {
     struct job *job = data;
@@ -331,9 +337,8 @@ static void sent(void *data, struct cloud_answer *answer)
     job->error = answer->error;
     if (answer->error.status == 0) {
         const char *id = answer->created_id != NULL ? answer->created_id : "";
-        bool is_listed = job->verb == CLOUD_CREATE_SNAPSHOT || job->verb == CLOUD_CREATE_GROUP;
-        if (is_listed && id[0] == '\0')
-            job_settle(job); /* accepted, but the answer does not say which: the listing does */
+        if (makes_something(job->verb) && id[0] == '\0')
+            job_settle(job); /* the answer does not say what: the listing, or another answer does */
         else
             job_accepted(job, id);
         return;

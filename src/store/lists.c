@@ -6,12 +6,12 @@
  * short lists of objects as the codec has made them (cloud.h, cloud_answer.list), asked for page
  * after page, and replaced as a whole.  Each has its own age, and its own memory of a failure.
  *
- * Of a group that we have made, or deleted, a listing may not know yet, so what we did is laid over
- * what it says for a while.
+ * What we did to them ourselves is in lists_ours.c.
  */
-#include "jobs_internal.h"
+#include "lists_internal.h"
 
 #include "cbsfs/clock.h"
+#include "cbsfs/fields.h"
 #include "cbsfs/provider.h"
 
 #include <errno.h>
@@ -26,29 +26,7 @@
 /* How often the pages are read at most when something comes or goes meanwhile. */
 #define PASSES_MOST 3
 
-struct list {
-    struct store *store;
-    struct list *next;
-    enum cloud_verb verb;
-    char *id;      /* of the snapshot that it is about, or "" */
-    json_t *items; /* NULL: never answered */
-    int64_t asked; /* clock ms: age of the items */
-    bool is_stale; /* we have changed what it shows */
-    uint64_t version;
-    int64_t began;  /* clock ms: of what is under way */
-    json_t *coming; /* the pages so far; NULL: nothing is under way */
-    unsigned seen;  /* items of these pages */
-    int64_t total;  /* that the first of them told of; -1: not asked yet, or not told */
-    char *marker;   /* where the next page begins, instead of a number; or NULL */
-    unsigned passes;
-    struct client_call *call;
-    struct store_waiter members; /* for what groups are made of */
-    struct failed_question failed;
-    struct store_waiter *waiters;
-    struct overlay *overlays;
-};
-
-static enum cloud_verb verb_of(enum store_want want)
+enum cloud_verb list_verb(enum store_want want)
 {
     switch (want) {
     case WANT_SHARES:
@@ -60,6 +38,17 @@ static enum cloud_verb verb_of(enum store_want want)
     default:
         return CLOUD_DESCRIBE_REGIONS;
     }
+}
+
+const char *list_key(enum cloud_verb verb)
+{
+    return verb == CLOUD_DESCRIBE_SHARES ? "account" : "id";
+}
+
+/* The others come whole, whatever page is asked for. */
+static bool has_pages(enum cloud_verb verb)
+{
+    return verb == CLOUD_DESCRIBE_GROUPS || verb == CLOUD_DESCRIBE_POLICIES;
 }
 
 /* For records of failures. */
@@ -77,7 +66,7 @@ static const char *path_of(enum cloud_verb verb)
     }
 }
 
-static struct list *find(const struct store *store, enum cloud_verb verb, const char *id)
+struct list *list_find(const struct store *store, enum cloud_verb verb, const char *id)
 {
     for (struct list *list = store->lists; list != NULL; list = list->next) {
         if (list->verb == verb && strcmp(list->id, id) == 0)
@@ -88,6 +77,16 @@ static struct list *find(const struct store *store, enum cloud_verb verb, const 
 
 /* --- life -------------------------------------------------------------------------------- */
 
+static void drop_coming(struct list *list)
+{
+    json_decref(list->coming);
+    json_decref(list->ids);
+    list->coming = NULL;
+    list->ids = NULL;
+    free(list->marker);
+    list->marker = NULL;
+}
+
 /* What is under way is no longer wanted. */
 static void stop(struct list *list)
 {
@@ -95,10 +94,7 @@ static void stop(struct list *list)
         client_cancel(list->call);
     list->call = NULL;
     store_unwait(&list->members);
-    json_decref(list->coming);
-    list->coming = NULL;
-    free(list->marker);
-    list->marker = NULL;
+    drop_coming(list);
 }
 
 static void free_list(struct list *list)
@@ -106,8 +102,9 @@ static void free_list(struct list *list)
     stop(list);
     while (list->waiters != NULL)
         store_unwait(list->waiters);
-    overlays_drop(&list->overlays);
+    lists_forget_ours(list);
     json_decref(list->items);
+    json_decref(list->freed);
     free(list->id);
     free(list);
 }
@@ -138,9 +135,9 @@ static void trim(struct store *store)
     }
 }
 
-static struct list *want_list(struct store *store, enum cloud_verb verb, const char *id)
+struct list *list_want(struct store *store, enum cloud_verb verb, const char *id)
 {
-    struct list *list = find(store, verb, id);
+    struct list *list = list_find(store, verb, id);
     if (list != NULL)
         return list;
     trim(store);
@@ -157,52 +154,6 @@ static struct list *want_list(struct store *store, enum cloud_verb verb, const c
     list->next = store->lists;
     store->lists = list;
     return list;
-}
-
-/* --- what we did ------------------------------------------------------------------------- */
-
-static int lay_over(struct list *list)
-{
-    list->version++;
-    return overlays_apply(&list->overlays, list->store, list->items);
-}
-
-/* Takes `made`. */
-static void add_overlay(struct list *list, const char *id, json_t *made)
-{
-    overlays_add(&list->overlays, list->items, id, made);
-    if (list->items != NULL)
-        (void)lay_over(list);
-}
-
-void lists_group_made(struct store *store, const char *id, const char *name, int64_t wall)
-{
-    struct list *list = want_list(store, CLOUD_DESCRIBE_GROUPS, "");
-    json_t *made = json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:[], s:s, s:n}", "id", id, "name",
-                             name, "state", "CREATING", "word", "CREATING", "percent", 0, "created",
-                             (json_int_t)wall, "snapshots", "policy", "", "raw");
-    if (list == NULL || made == NULL) {
-        json_decref(made);
-        return;
-    }
-    list->is_stale = true;
-    add_overlay(list, id, made);
-}
-
-void lists_group_deleted(struct store *store, const char *id)
-{
-    struct list *list = find(store, CLOUD_DESCRIBE_GROUPS, "");
-    if (list == NULL)
-        return;
-    list->is_stale = true;
-    add_overlay(list, id, NULL);
-}
-
-void lists_outdate(struct store *store, enum store_want want, const char *id)
-{
-    struct list *list = find(store, verb_of(want), id);
-    if (list != NULL)
-        list->is_stale = true;
 }
 
 /* --- asking ------------------------------------------------------------------------------- */
@@ -234,54 +185,69 @@ static void note_new_members(struct list *list)
         store->snapshots_outdated = list->began;
 }
 
-/* `error` NULL, or a success: then the status says it all. */
+/* What a list that does not add up leaves out stays as it was known. 0 or -ENOMEM. */
+static int keep_missing(struct list *list)
+{
+    const char *key = list_key(list->verb);
+    size_t at;
+    json_t *item;
+    json_array_foreach(list->items, at, item)
+    {
+        const char *id = field_text(item, key, "");
+        if (json_object_get(list->ids, id) == NULL && json_array_append(list->coming, item) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+static void fail(struct list *list, int status, const struct cloud_error *error)
+{
+    struct store *store = list->store;
+    struct cloud_error memory = {0};
+    char path[160];
+    if (error == NULL || error->status == 0) {
+        cloud_error_set(&memory, status, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s",
+                        status == -ENOMEM
+                            ? "out of memory"
+                            : "the list does not add up: what is missing in it stays");
+        error = &memory;
+    }
+    snprintf(path, sizeof(path), "%s%s", store->settings.prefix, path_of(list->verb));
+    store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path, "look", error);
+}
+
+/* 0, or -ENOMEM; then what was known stays. */
+static int take_over(struct list *list)
+{
+    int status = list->is_partial ? keep_missing(list) : 0;
+    if (status == 0 && list->verb == CLOUD_DESCRIBE_GROUPS)
+        status = lists_tell_twins(list);
+    if (status != 0)
+        return status;
+    if (list->verb == CLOUD_DESCRIBE_GROUPS)
+        note_new_members(list);
+    json_decref(list->items);
+    list->items = json_incref(list->coming);
+    list->asked = list->began;
+    return lists_lay_over(list);
+}
+
 static void end(struct list *list, int status, const struct cloud_error *error)
 {
     struct store *store = list->store;
-    int64_t now = clock_now();
+    if (status == 0)
+        status = take_over(list);
     list->failed = (struct failed_question){.asked = list->began, .status = status};
-    if (status == 0) {
-        if (list->verb == CLOUD_DESCRIBE_GROUPS)
-            note_new_members(list);
-        json_decref(list->items);
-        list->items = list->coming;
-        list->asked = list->began;
-        list->is_stale = false;
-        (void)lay_over(list);
-    } else {
-        list->failed.failed = now;
-        json_decref(list->coming);
-        struct cloud_error memory;
-        if (error == NULL || error->status == 0) {
-            memory = (struct cloud_error){0};
-            cloud_error_set(&memory, status, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s",
-                            status == -ENOMEM ? "out of memory" : "an endless list");
-            error = &memory;
-        }
-        char path[160];
-        snprintf(path, sizeof(path), "%s%s", store->settings.prefix, path_of(list->verb));
-        store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path, "look", error);
-    }
-    list->coming = NULL;
+    if (status != 0)
+        list->failed.failed = clock_now();
+    if (status != 0)
+        fail(list, status, error);
+    else if (list->is_partial)
+        fail(list, -EPROTO, NULL);
+    drop_coming(list);
+    /* Who is woken may want so many others that this one is trimmed. */
     waiters_wake(&list->waiters, status);
-}
-
-/* What a page before showed already is not taken twice. */
-static int take(struct list *list, const struct cloud_answer *answer)
-{
-    size_t at, before = json_array_size(list->coming);
-    json_t *item;
-    json_array_foreach(answer->list, at, item)
-    {
-        const char *id = json_string_value(json_object_get(item, "id"));
-        if (before > 0 && id != NULL && overlays_index(list->coming, id) < before)
-            continue;
-        if (json_array_append(list->coming, item) != 0)
-            return -ENOMEM;
-    }
-    /* A record that cannot be read has its place all the same. */
-    list->seen += (unsigned)(json_array_size(answer->list) + answer->unreadable);
-    return list->seen > ITEMS_MOST ? -EPROTO : 0;
+    groups_check_settled(store);
 }
 
 /* --- what groups are made of --- */
@@ -312,7 +278,8 @@ static void complete(struct list *list)
         end(list, 0, NULL);
         return;
     }
-    if (members_are_outrun(store, list->coming) && store->snapshots_outdated < list->began)
+    if (members_are_outrun(store, list->items, list->coming) &&
+        store->snapshots_outdated < list->began)
         store->snapshots_outdated = list->began;
     list->members = (struct store_waiter){.ready = members_ready, .data = list};
     int status = store_want(store, WANT_SNAPSHOTS, NULL, &list->members);
@@ -322,14 +289,38 @@ static void complete(struct list *list)
 
 /* --- pages --- */
 
+/* What was shown already is not taken twice. *fresh: how many were not. */
+static int take(struct list *list, const struct cloud_answer *answer, size_t *fresh)
+{
+    const char *key = list_key(list->verb);
+    size_t at, before = json_array_size(list->coming);
+    json_t *item;
+    json_array_foreach(answer->list, at, item)
+    {
+        const char *id = field_text(item, key, "");
+        if (json_object_get(list->ids, id) != NULL)
+            continue;
+        if (json_object_set_new(list->ids, id, json_true()) != 0 ||
+            json_array_append(list->coming, item) != 0)
+            return -ENOMEM;
+    }
+    *fresh = json_array_size(list->coming) - before + answer->unreadable;
+    list->is_partial |= answer->unreadable > 0;
+    /* A record that cannot be read has its place all the same. */
+    list->seen += (unsigned)(json_array_size(answer->list) + answer->unreadable);
+    return list->seen > ITEMS_MOST ? -EPROTO : 0;
+}
+
 static void begin_pages(struct list *list)
 {
     list->passes++;
     list->seen = 0;
     list->total = -1;
+    list->is_partial = false;
     free(list->marker);
     list->marker = NULL;
     json_array_clear(list->coming);
+    json_object_clear(list->ids);
 }
 
 /* Offsets shift when something goes meanwhile, and one that is there may never be seen: then the
@@ -338,10 +329,31 @@ static bool begins_again(struct list *list, const struct cloud_answer *answer)
 {
     bool moved = list->total >= 0 && answer->total >= 0 && answer->total != list->total;
     list->total = answer->total;
+    if (moved && list->passes >= PASSES_MOST)
+        list->is_partial = true; /* it never holds still */
     if (!moved || list->passes >= PASSES_MOST)
         return false;
     begin_pages(list);
     return true;
+}
+
+/* Whether there may be another page. A total that ends with a full page is believed; one that is
+ * too small, or none, is not. */
+static bool goes_on(struct list *list, size_t brought, size_t fresh)
+{
+    /* A server that takes no markers gives the same page for each. */
+    if (list->marker != NULL) {
+        list->is_partial |= fresh == 0 && brought > 0;
+        return fresh > 0;
+    }
+    bool is_short = (int64_t)list->seen < list->total;
+    bool is_full = brought >= list->store->provider->page_limit;
+    if (has_pages(list->verb) && fresh > 0 &&
+        (is_short || (is_full && (int64_t)list->seen > list->total)))
+        return true;
+    /* A record shown twice may stand where another should. */
+    list->is_partial |= (int64_t)json_array_size(list->coming) < list->total;
+    return false;
 }
 
 /* Where the next page begins. 0, or -ENOMEM. */
@@ -357,21 +369,17 @@ static void answered(void *data, struct cloud_answer *answer)
     struct list *list = data;
     list->call = NULL;
     int status = answer->error.status;
-    size_t brought = json_array_size(answer->list) + answer->unreadable;
-    size_t before = json_array_size(list->coming);
+    size_t brought = json_array_size(answer->list) + answer->unreadable, fresh = 0;
     bool more = status == 0 && begins_again(list, answer);
     /* What the marker named is gone: from the beginning. */
     if (status == -ENOENT && list->marker != NULL && list->passes < PASSES_MOST) {
         begin_pages(list);
         more = true;
     } else if (status == 0 && !more) {
-        status = take(list, answer);
+        status = take(list, answer, &fresh);
         if (status == 0)
             status = take_marker(list, answer);
-        /* A server that takes no markers gives the same page for each. */
-        more = status == 0 && brought > 0 &&
-               (list->marker != NULL ? json_array_size(list->coming) > before
-                                     : list->seen < answer->total);
+        more = status == 0 && goes_on(list, brought, fresh);
     }
     if (more)
         status = ask_page(list);
@@ -381,7 +389,7 @@ static void answered(void *data, struct cloud_answer *answer)
         complete(list);
 }
 
-/* What is being made or rolled back is looked at as often as snapshots are. */
+/* What is being made, rolled back or deleted is looked at as often as snapshots are. */
 static bool shows_progress(const struct list *list)
 {
     size_t at;
@@ -389,7 +397,8 @@ static bool shows_progress(const struct list *list)
     json_array_foreach(list->items, at, item)
     {
         const char *word = json_string_value(json_object_get(item, "word"));
-        if (word != NULL && (strcmp(word, "CREATING") == 0 || strcmp(word, "ROLLBACKING") == 0))
+        if (word != NULL && (strcmp(word, "CREATING") == 0 || strcmp(word, "ROLLBACKING") == 0 ||
+                             strcmp(word, "DELETING") == 0))
             return true;
     }
     return false;
@@ -399,7 +408,7 @@ static int64_t life(const struct list *list)
 {
     const struct store *store = list->store;
     int64_t longest = store->settings.ttl;
-    if (list->items == NULL || list->is_stale || list->asked < store->refreshed)
+    if (list->items == NULL || list->asked < list->outdated || list->asked < store->refreshed)
         return 0;
     if (shows_progress(list) && longest > POLL_INTERVAL)
         longest = POLL_INTERVAL;
@@ -409,63 +418,68 @@ static int64_t life(const struct list *list)
 
 int64_t store_list_life(const struct store *store, enum store_want want, const char *id)
 {
-    const struct list *list = find(store, verb_of(want), id);
+    const struct list *list = list_find(store, list_verb(want), id);
     return list != NULL ? life(list) : 0;
 }
 
 int64_t store_list_asked(const struct store *store, enum store_want want, const char *id)
 {
-    const struct list *list = find(store, verb_of(want), id);
+    const struct list *list = list_find(store, list_verb(want), id);
     return list != NULL && list->items != NULL ? list->asked : 0;
 }
 
 uint64_t store_list_version(const struct store *store, enum store_want want, const char *id)
 {
-    const struct list *list = find(store, verb_of(want), id);
+    const struct list *list = list_find(store, list_verb(want), id);
     /* Not mistaken for one of those that are given while nothing is known. */
     return list != NULL ? (uint64_t)list->asked * 1000003 + list->version : 0;
 }
 
 const json_t *store_list(const struct store *store, enum store_want want, const char *id)
 {
-    const struct list *list = find(store, verb_of(want), id);
+    const struct list *list = list_find(store, list_verb(want), id);
     return list != NULL ? list->items : NULL;
 }
 
 static int begin(struct list *list)
 {
     list->coming = json_array();
+    list->ids = json_object();
     list->began = clock_now();
     list->passes = 0;
     begin_pages(list);
-    int status = list->coming != NULL ? ask_page(list) : -ENOMEM;
+    int status = list->coming != NULL && list->ids != NULL ? ask_page(list) : -ENOMEM;
     if (status != 0)
-        stop(list);
+        drop_coming(list);
     return status;
 }
 
 int lists_want(struct store *store, enum store_want want, const char *id, int64_t since,
                struct store_waiter *waiter)
 {
-    enum cloud_verb verb = verb_of(want);
+    enum cloud_verb verb = list_verb(want);
     const struct cloud_call call = {.verb = verb};
     if (store->provider->refusal != NULL && store->provider->refusal(&call) != NULL)
         return -EOPNOTSUPP;
-    struct list *list = want_list(store, verb, id);
+    struct list *list = list_want(store, verb, id);
     if (list == NULL)
         return -ENOMEM;
     if (since == 0 && life(list) > 0)
         return 0;
-    if (since == 0 && question_is_held(&list->failed, store->refreshed))
+    int64_t changed = list->outdated > store->refreshed ? list->outdated : store->refreshed;
+    if (since == 0 && question_is_held(&list->failed, changed))
         return list->failed.status;
-    if (since < store->refreshed)
-        since = store->refreshed;
+    if (since < changed)
+        since = changed;
     /* What was asked before is no answer to who wants it fresher. */
     if (list->coming != NULL && list->began < since)
         stop(list);
     int status = list->coming == NULL ? begin(list) : 0;
-    if (status != 0)
+    if (status != 0) {
+        /* Nobody else would tell those who waited for what was dropped. */
+        waiters_wake(&list->waiters, status);
         return status;
+    }
     waiter_add(&list->waiters, waiter);
     return -EINPROGRESS;
 }

@@ -7,7 +7,7 @@
  * whoever wants groups waits for the listing of snapshots as well, which is mostly known already,
  * and the two are put together once.
  */
-#include "store_internal.h"
+#include "lists_internal.h"
 
 #include "cbsfs/clock.h"
 #include "cbsfs/fields.h"
@@ -15,14 +15,20 @@
 #include <errno.h>
 #include <string.h>
 
-/* The snapshots of a group come a moment after it, and the cloud's clock is not quite ours.
- * Seconds.
- */
-#define MEMBERS_COME_WITHIN 10
+/* The snapshots of a group come a moment after it, one after the other, and the cloud's clock is
+ * not quite ours: for so long some of them, or all of them, may be missing. Seconds. */
+#define SOME_COME_WITHIN 3
+#define ALL_COME_WITHIN  10
 /* Groups that are compared with those of the list before at most; each with each. */
 #define GROUPS_COMPARED 1000
 
-bool members_are_outrun(const struct store *store, const json_t *groups)
+static size_t members_known(const json_t *groups, const json_t *group)
+{
+    const json_t *known = items_find(groups, "id", field_text(group, "id", ""));
+    return json_array_size(json_object_get(known, "snapshots"));
+}
+
+bool members_are_outrun(const struct store *store, const json_t *before, const json_t *groups)
 {
     int64_t asked = store->catalogue.snapshots_listed;
     int64_t wall = client_server_time(store->client) - (clock_now() - asked) / 1000;
@@ -33,7 +39,9 @@ bool members_are_outrun(const struct store *store, const json_t *groups)
     json_array_foreach((json_t *)groups, at, group)
     {
         const json_t *created = json_object_get(group, "created");
-        if (!json_is_integer(created) || json_integer_value(created) + MEMBERS_COME_WITHIN > wall)
+        int64_t age = wall - json_integer_value(created);
+        if (!json_is_integer(created) || age < SOME_COME_WITHIN ||
+            (age < ALL_COME_WITHIN && members_known(before, group) == 0))
             return true;
     }
     return false;
@@ -48,8 +56,7 @@ bool members_are_new(const struct store *store, const json_t *before, const json
     json_array_foreach((json_t *)groups, at, group)
     {
         const json_t *members = json_object_get(group, "snapshots");
-        size_t found = overlays_index(before, field_text(group, "id", ""));
-        const json_t *known = found != SIZE_MAX ? json_array_get(before, found) : NULL;
+        const json_t *known = items_find(before, "id", field_text(group, "id", ""));
         if (known != NULL && json_equal(json_object_get(known, "snapshots"), members))
             continue;
         json_array_foreach((json_t *)members, place, id)
@@ -81,15 +88,15 @@ static json_t *index_groups(const json_t *groups)
 
 int members_join(const struct store *store, json_t *groups)
 {
-    struct catalogue_walk walk = catalogue_walk_snapshots(&store->catalogue, NULL, 0);
-    const struct snapshot *snapshot;
+    const struct catalogue *catalogue = &store->catalogue;
+    const struct snapshot *snapshot = NULL;
     if (json_array_size(groups) == 0)
         return 0;
     json_t *index = index_groups(groups);
     int status = index != NULL ? 0 : -ENOMEM;
-    while (status == 0 && (snapshot = catalogue_next_snapshot(&walk)) != NULL) {
-        const char *group = snapshot_text(snapshot, SNAPSHOT_GROUP);
-        json_t *members = group[0] != '\0' ? json_object_get(index, group) : NULL;
+    while (status == 0 && (snapshot = catalogue_next_member(
+                               catalogue, snapshot != NULL ? snapshot->number : 0)) != NULL) {
+        json_t *members = json_object_get(index, snapshot_text(snapshot, SNAPSHOT_GROUP));
         if (members != NULL &&
             json_array_append_new(members, json_string(snapshot_text(snapshot, SNAPSHOT_ID))) != 0)
             status = -ENOMEM;

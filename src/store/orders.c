@@ -173,7 +173,8 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
     else if (snapshot->in_images)
         snprintf(reason, sizeof(reason), "images are built on it, delete them first: %.400s",
                  snapshot_text(snapshot, SNAPSHOT_IMAGES));
-    else if (snapshot_text(snapshot, SNAPSHOT_GROUP)[0] != '\0')
+    else if (store->provider->group_advice != NULL &&
+             snapshot_text(snapshot, SNAPSHOT_GROUP)[0] != '\0')
         snprintf(reason, sizeof(reason),
                  "it is part of a group, which the cloud only deletes as a whole: groups/%.64s",
                  snapshot_text(snapshot, SNAPSHOT_GROUP));

@@ -250,6 +250,8 @@ int store_want(struct store *store, enum store_want want, const char *id,
             return want_rolling_disk(store, disk, waiter);
         break;
     }
+    case WANT_GROUP_SETTLED:
+        return groups_want_settled(store, id, waiter);
     case WANT_SHARES:
     case WANT_GROUPS:
     case WANT_POLICIES:
@@ -283,6 +285,11 @@ void store_refresh(struct store *store)
     store->refreshed = clock_now();
 }
 
+void store_refresh_disks(struct store *store)
+{
+    store->disks_outdated = clock_now();
+}
+
 void store_refresh_disk(struct store *store, const char *id)
 {
     struct disk *disk = catalogue_disk(&store->catalogue, id);
@@ -297,6 +304,7 @@ void store_refresh_disk(struct store *store, const char *id)
 void store_changed(struct store *store)
 {
     poll_check_settled(store);
+    groups_check_settled(store);
     jobs_catalogue_changed(store);
     if (store->generation_told == store->catalogue.generation)
         return;
@@ -399,6 +407,7 @@ void store_free(struct store *store)
     jobs_drop(store);
     poll_drop(store);
     listings_drop(store);
+    groups_drop(store);
     lists_drop(store);
     failures_drop(store);
     catalogue_free(&store->catalogue);

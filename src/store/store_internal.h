@@ -69,6 +69,12 @@ struct store {
     uint64_t passes_repeated; /* pages read once more because they did not add up */
 
     struct poll_round poll;
+    struct group_wait {
+        struct store_waiter *waiting; /* want a group to be settled */
+        struct store_waiter listing;
+        struct loop_timer timer;
+        bool watches; /* the members are polled because of it */
+    } group_wait;
     int watchers;
     uint64_t generation_told; /* of the catalogue, when `changed` was last called */
     void (*changed)(void *data);
@@ -110,22 +116,14 @@ void lists_outdate(struct store *store, enum store_want want, const char *id);
  */
 void lists_group_made(struct store *store, const char *id, const char *name, int64_t wall);
 void lists_group_deleted(struct store *store, const char *id);
+void lists_shared(struct store *store, const char *snapshot_id, const char *account, bool cancel);
 void lists_drop(struct store *store);
-
-/* Of which lists.c keeps one list for the groups; `items` as store_list() gives them. */
-struct overlay;
-/* Takes `made`, the group as it was made; NULL: it was deleted. */
-void overlays_add(struct overlay **overlays, const json_t *items, const char *id, json_t *made);
-/* Changes what was listed into what is to be shown. 0 or -ENOMEM. */
-int overlays_apply(struct overlay **overlays, struct store *store, json_t *items);
-void overlays_drop(struct overlay **overlays);
-/* Where the object with this id is in an array; SIZE_MAX: nowhere. */
-size_t overlays_index(const json_t *items, const char *id);
 
 /* True if one of these groups names a snapshot that is not known, and did not name it before. */
 bool members_are_new(const struct store *store, const json_t *before, const json_t *groups);
-/* True if one of these groups may be younger than what is known of snapshots. */
-bool members_are_outrun(const struct store *store, const json_t *groups);
+/* True if one of these groups may be younger than what is known of snapshots; `before`: as they
+ * were known until now. */
+bool members_are_outrun(const struct store *store, const json_t *before, const json_t *groups);
 /* Gives each its snapshots that are known and shown. 0 or -ENOMEM. Linear in all snapshots. */
 int members_join(const struct store *store, json_t *groups);
 
@@ -135,6 +133,12 @@ void poll_schedule(struct store *store);
 void poll_drop(struct store *store);
 /* Wakes those who wait for something that is settled or gone. */
 void poll_check_settled(struct store *store);
+
+/* As store_want(), for WANT_GROUP_SETTLED. */
+int groups_want_settled(struct store *store, const char *id, struct store_waiter *waiter);
+/* Wakes those who wait for a group that has settled, or is gone. */
+void groups_check_settled(struct store *store);
+void groups_drop(struct store *store);
 
 /* After the catalogue may have changed: tells whoever registered, sends remembered renames, and
  * settles what is watched and can be seen now. */

@@ -331,6 +331,18 @@ def test_a_copy_in_another_region_shows_where_it_went(own):
     assert not mount.exists(mount.path("disks", "none")) and mount.list("regions", SHANGHAI, "snapshots") == []
 
 
+def test_a_copy_from_another_region_shows_here(own):
+    """The mount's own region is one of those that are copied to."""
+    sim = account(own, "--copy-time", 1)
+    fill(sim, BEIJING)
+    mount = own.mount(sim, LONG)
+    assert_refused(run("ls", mount.path("disks", "none", "snapshots")), errno.ENOENT)
+    disk = mount.list("regions", BEIJING, "disks")[0]
+    name = mount.list("regions", BEIJING, "disks", disk, "snapshots")[0]
+    assert_done(shell('echo "ap-guangzhou fetched" > "$1"', there(mount, BEIJING, "disks", disk, "snapshots", name, "copy_to")))
+    assert mount.list("disks", "none", "snapshots") == ["fetched"]
+
+
 def test_a_snapshot_stays_in_its_region(own):
     """A move is no copy: mv would make a snapshot that is paid for."""
     sim = account(own)

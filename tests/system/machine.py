@@ -13,6 +13,8 @@ from commands import wait_until
 BOOT = r"""
 set -euo pipefail
 mount --make-rprivate /
+# The mounts of other tests would last as long as their copies here.
+umount -a -l -t fuse.cbsfs
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"

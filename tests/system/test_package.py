@@ -18,7 +18,7 @@ pytestmark = pytest.mark.limit(400)
 ENTER = r"""
 set -euo pipefail
 mount --make-rprivate /
-awk '$3 ~ /^fuse/ { print $2 }' /proc/mounts | xargs -r umount -l
+umount -a -l -t fuse.cbsfs
 layers=$1
 mount -t tmpfs tmpfs "$layers"
 mkdir "$layers/upper" "$layers/work" "$layers/root"

@@ -19,6 +19,8 @@ void torture_fail(unsigned number);
 /* True if it came to that since; nothing fails any more afterwards. */
 bool torture_end(void);
 
+/* Until it is called with false, as often as with true, nothing fails, or counts. */
+void torture_spare(bool begins);
 /* For what a test itself allocates: never fails. */
 void *torture_spare_calloc(size_t count, size_t size);
 char *torture_spare_strdup(const char *text);

@@ -90,7 +90,8 @@ static void test_no_id(void **state)
         begin_anew(state);
         fake_fate(change->verb, 0, FATE_NO_ID, 0);
         assert_int_equal(change->order(&order), 0);
-        assert_int_equal(fake.calls[change->verb], 1);
+        assert_int_equal(fake.calls[change->verb], change->repeatable ? 2 : 1);
+        assert_true(order.id[0] != '\0');
         assert_true(change->happened());
     }
 }
@@ -184,19 +185,39 @@ static void test_copies_to_several_regions(void **state)
     assert_int_equal(fake.calls[CLOUD_COPY_SNAPSHOT], 3);
 }
 
-/* The listing lags, and still shows the copy, or the date, from before. */
+/* The listing lags, and still shows the date from before. */
 static void test_not_the_one_before(void **state)
 {
     (void)state;
     struct order order;
-    assert_int_equal(copy(&order), 0);
-    fake_find(ID)->copying[0] = '\0';
-    assert_int_equal(look(WANT_STATUS, ID), 0);
+    int64_t first = deadline;
+    assert_int_equal(expire(&order), 0);
+    deadline += MONTH;
+    assert_int_equal(expire(&order), 0);
     fake_forget_calls();
-    fake_fate(CLOUD_COPY_SNAPSHOT, 0, FATE_LOST_REQUEST, 0);
-    snprintf(fake_find(ID)->copying, sizeof(fake_find(ID)->copying), "far-away");
-    assert_int_equal(copy(&order), -ETIMEDOUT);
+    lose_every(CLOUD_EXPIRE_SNAPSHOT, FATE_INTERNAL);
+    deadline = first;
+    fake_find(ID)->expires = first;
+    assert_int_equal(expire(&order), -ETIMEDOUT);
     assert_true(jobs_have("watching"));
+}
+
+/* Nor is it ordered twice while the listing lags. */
+static void test_copied_once(void **state)
+{
+    (void)state;
+    struct order order;
+    assert_int_equal(copy(&order), 0);
+    for (int i = 0; i < 5; i++) {
+        fake_find(ID)->copying[0] = '\0';
+        store_refresh(store);
+        assert_int_equal(look(WANT_STATUS, ID), 0);
+        assert_int_equal(copy(&order), -EBUSY);
+        world_run(11000);
+    }
+    world_run(6000);
+    assert_int_equal(copy(&order), 0);
+    assert_int_equal(fake.calls[CLOUD_COPY_SNAPSHOT], 2);
 }
 
 /* A store that ends in the midst of all this frees it, and calls nobody. */
@@ -237,6 +258,7 @@ int main(void)
         FEATURE_TEST(test_copied_late),
         FEATURE_TEST(test_copies_to_several_regions),
         FEATURE_TEST(test_not_the_one_before),
+        FEATURE_TEST(test_copied_once),
         FEATURE_TEST(test_ends_in_between),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,82 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Groups of snapshots in the store: what may be one, and what is shown of what we did to them. */
-#include "fake_client.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
-#define ONE   "disk-0001"
-#define TWO   "disk-0002"
-#define THREE "disk-0003" /* of another instance */
-#define LOOSE "disk-0004" /* of none */
-#define GROUP "group-0000001"
-
-static int set_up(void **state)
-{
-    static const char *const ids[] = {ONE, TWO, THREE, LOOSE};
-    fake_world_set_up(state);
-    for (size_t i = 0; i < 4; i++) {
-        fake_add_disk(ids[i], ids[i]);
-        snprintf(fake.disks[i].instance, sizeof(fake.disks[i].instance), "%s",
-                 i == 3   ? ""
-                 : i == 2 ? "ins-2"
-                          : "ins-1");
-    }
-    fake_add_snapshot("snap-00000001", ONE, "first", -5000);
-    fake_add_snapshot("snap-00000002", TWO, "second", -4000);
-    struct fake_group *group = fake_add_group(GROUP, "both", -4000);
-    snprintf(group->members[group->count++], 32, "snap-00000001");
-    snprintf(group->members[group->count++], 32, "snap-00000002");
-    assert_int_equal(look(WANT_DISKS, NULL), 0);
-    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
-    assert_int_equal(look(WANT_GROUPS, NULL), 0);
-    world_run(1000);
-    fake_forget_calls();
-    return 0;
-}
-
-static int make_of(struct order *order, const char *one, const char *other, const char *name)
-{
-    const char *const disks[] = {one, other};
-    *order = (struct order){.done = 0};
-    return order_finish(order, store_create_group(store, disks, other != NULL ? 2 : 1, name,
-                                                  "groups/new", order_done, order, &order->job));
-}
-
-static int roll(struct order *order)
-{
-    *order = (struct order){.done = 0};
-    return order_finish(order, store_rollback_group(store, GROUP, true, true, "groups/both",
-                                                    order_done, order, &order->job));
-}
-
-static int drop(struct order *order, const char *id)
-{
-    *order = (struct order){.done = 0};
-    return order_finish(
-        order, store_delete_group(store, id, "groups/both", order_done, order, &order->job));
-}
-
-static bool refused_because(const char *reason)
-{
-    return strstr(shown(store_put_errors), reason) != NULL;
-}
-
-static void learn_again(void)
-{
-    world_run(1);
-    store_refresh(store);
-    assert_int_equal(look(WANT_DISKS, NULL), 0);
-    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
-    assert_int_equal(look(WANT_GROUPS, NULL), 0);
-}
-
-static const char *word_of(const char *id)
-{
-    const json_t *group = store_group(store, id);
-    return group != NULL ? json_string_value(json_object_get(group, "word")) : "";
-}
+#include "groups_room.h"
 
 /* --- which disks may be one ------------------------------------------------------------ */
 
@@ -179,7 +103,7 @@ static void test_made_again(void **state)
     (void)state;
     struct order first, second;
     assert_int_equal(make_of(&first, ONE, TWO, "new"), 0);
-    snprintf(fake_find_group(first.id)->word, 24, "NORMAL");
+    group_is(first.id, "NORMAL");
     learn_again();
     assert_int_equal(drop(&second, first.id), 0);
     assert_int_equal(make_of(&second, ONE, TWO, "new"), 0);
@@ -285,6 +209,19 @@ static void test_not_the_one_before(void **state)
     assert_non_null(strstr(shown(store_put_jobs), "\"failed\""));
 }
 
+/* Nor is another mount's, of the same name at the same moment, but of another disk. */
+static void test_not_of_other_disks(void **state)
+{
+    (void)state;
+    struct order order;
+    fake_fate(CLOUD_CREATE_GROUP, 0, FATE_LOST_REQUEST, 0);
+    struct fake_group *group = fake_add_group("group-theirs", "new", world_wall() - FAKE_EPOCH + 1);
+    snprintf(group->members[group->count++], 32, "snap-00000001");
+    assert_int_equal(make_of(&order, ONE, TWO, "new"), -ETIMEDOUT);
+    world_run(70000);
+    assert_non_null(strstr(shown(store_put_jobs), "\"failed\""));
+}
+
 /* Until it is known, none of its disks is rolled back another way, and nothing of it deleted. */
 static void test_undecided_rollback_holds_its_disks(void **state)
 {
@@ -358,7 +295,6 @@ static void test_links_lead_somewhere(void **state)
 
 int main(void)
 {
-#define GROUP_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, fake_world_tear_down)
     const struct CMUnitTest tests[] = {
         GROUP_TEST(test_disks_of_one_instance),
         GROUP_TEST(test_made_is_shown),
@@ -371,6 +307,7 @@ int main(void)
         GROUP_TEST(test_delete_twice),
         GROUP_TEST(test_made_late),
         GROUP_TEST(test_not_the_one_before),
+        GROUP_TEST(test_not_of_other_disks),
         GROUP_TEST(test_undecided_rollback_holds_its_disks),
         GROUP_TEST(test_rollback_seen_late),
         GROUP_TEST(test_links_lead_somewhere),

@@ -108,6 +108,65 @@ static void test_waiters_go(void **state)
     store_unwait(&lookers[1].waiter);
 }
 
+static void slowly(const struct cloud_call *call, int64_t *latency)
+{
+    if (call->verb == CLOUD_DESCRIBE_SHARES)
+        *latency = 3000;
+}
+
+/* What was asked for before we changed it is no answer to who asks afterwards. */
+static void test_older_answer(void **state)
+{
+    (void)state;
+    static struct looker early;
+    struct order order = {.done = 0};
+    fake.submitted = slowly;
+    assert_true(look_begin(&early, WANT_SHARES, "snap-00000001"));
+    world_run(100);
+    assert_int_equal(order_finish(&order, store_share(store, "snap-00000001", "100000000001", false,
+                                                      "p", order_done, &order, &order.job)),
+                     0);
+    world_run_until(&early.ready, 9000);
+    assert_int_equal(store_list_life(store, WANT_SHARES, "snap-00000001"), 0);
+    assert_int_equal(look(WANT_SHARES, "snap-00000001"), 0);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_SHARES], 2);
+}
+
+static void forgets_shares(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb == CLOUD_DESCRIBE_SHARES && !fake_is_shared("snap-00000001", NULL))
+        json_array_append_new(answer->list,
+                              json_pack("{s:s, s:n}", "account", "100000000001", "since"));
+    else if (call->verb == CLOUD_DESCRIBE_SHARES)
+        json_array_clear(answer->list);
+}
+
+/* A list that lags tells of the account that it is not, or is still, shared with. */
+static void test_shares_that_lag(void **state)
+{
+    (void)state;
+    struct order order;
+    fake.spoil = forgets_shares;
+    for (int cancel = 0; cancel < 2; cancel++) {
+        order = (struct order){.done = 0};
+        assert_int_equal(
+            order_finish(&order, store_share(store, "snap-00000001", "100000000001", cancel != 0,
+                                             "p", order_done, &order, &order.job)),
+            0);
+        for (int i = 0; i < 3; i++) {
+            world_run(15000);
+            store_refresh(store);
+            assert_int_equal(look(WANT_SHARES, "snap-00000001"), 0);
+            assert_int_equal(json_array_size(store_list(store, WANT_SHARES, "snap-00000001")),
+                             !cancel);
+        }
+    }
+    world_run(20000);
+    store_refresh(store);
+    assert_int_equal(look(WANT_SHARES, "snap-00000001"), 0);
+    assert_int_equal(json_array_size(store_list(store, WANT_SHARES, "snap-00000001")), 1);
+}
+
 /* --- failures ------------------------------------------------------------------------- */
 
 static void test_failure_is_held(void **state)
@@ -264,6 +323,102 @@ static void test_total_that_lies(void **state)
     assert_int_equal(groups(), 1);
 }
 
+static void without_total(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb == CLOUD_DESCRIBE_GROUPS)
+        answer->total = call->offset == 0 ? -1 : 0;
+}
+
+/* One that is too small, or none, hides nothing. */
+static void test_no_total(void **state)
+{
+    (void)state;
+    add_groups(FAKE_PAGE + 5);
+    fake.spoil = without_total;
+    assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    assert_int_equal(asked(), 2);
+    assert_true(all_shown());
+}
+
+static void same_page_for_ever(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb != CLOUD_DESCRIBE_GROUPS)
+        return;
+    json_array_clear(answer->list);
+    for (int i = 0; i < FAKE_PAGE; i++)
+        json_array_append_new(answer->list, json_pack("{s:s, s:s, s:s}", "id", "group-0000001",
+                                                      "name", "one", "word", "NORMAL"));
+    answer->total = 1000000;
+}
+
+/* Nor does one group become many. */
+static void test_one_page_for_ever(void **state)
+{
+    (void)state;
+    fake.spoil = same_page_for_ever;
+    assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    assert_int_equal(asked(), 2);
+    assert_int_equal(groups(), 1);
+}
+
+static void hide_one(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb != CLOUD_DESCRIBE_GROUPS)
+        return;
+    json_array_remove(answer->list, 0);
+    answer->unreadable++;
+}
+
+static void promise_one(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb != CLOUD_DESCRIBE_GROUPS)
+        return;
+    if (call->offset == 0)
+        json_array_remove(answer->list, 0);
+    answer->total = 2;
+}
+
+/* What does not add up removes nothing, and is told. */
+static void test_lists_that_do_not_add_up(void **state)
+{
+    (void)state;
+    static void (*const spoils[])(const struct cloud_call *, struct cloud_answer *) = {hide_one,
+                                                                                       promise_one};
+    fake_add_group("group-0000002", "two", -5000);
+    assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    for (size_t i = 0; i < 2; i++) {
+        world_run(31000);
+        fake.spoil = spoils[i];
+        assert_int_equal(look(WANT_GROUPS, NULL), 0);
+        assert_int_equal(groups(), 2);
+        assert_non_null(strstr(shown(store_put_errors), "EPROTO"));
+    }
+    /* One that does removes. */
+    world_run(31000);
+    fake.spoil = NULL;
+    fake_remove_group("group-0000001");
+    assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    assert_int_equal(groups(), 1);
+}
+
+static void regions_that_lie(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    if (call->verb != CLOUD_DESCRIBE_REGIONS)
+        return;
+    json_array_append_new(
+        answer->list, json_pack("{s:s, s:s, s:b}", "id", "far-away", "name", "", "available", 1));
+    answer->total = 1000000;
+}
+
+/* What has no pages is asked for once. */
+static void test_regions_come_whole(void **state)
+{
+    (void)state;
+    fake.spoil = regions_that_lie;
+    assert_int_equal(look(WANT_REGIONS, NULL), 0);
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_REGIONS], 1);
+}
+
 /* --- many of one kind ----------------------------------------------------------------- */
 
 static unsigned shares_asked(void)
@@ -317,6 +472,12 @@ int main(void)
         LIST_TEST(test_pages_that_move),
         LIST_TEST(test_pages_that_never_rest),
         LIST_TEST(test_total_that_lies),
+        LIST_TEST(test_no_total),
+        LIST_TEST(test_one_page_for_ever),
+        LIST_TEST(test_lists_that_do_not_add_up),
+        LIST_TEST(test_regions_come_whole),
+        LIST_TEST(test_older_answer),
+        LIST_TEST(test_shares_that_lag),
         LIST_TEST(test_shares_are_trimmed),
         LIST_TEST(test_policies),
     };

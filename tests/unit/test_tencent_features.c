@@ -342,8 +342,15 @@ static void odd_lists_are_read_as_far_as_they_go(void **state)
          "\"SnapshotGroupState\":\"TORECYCLE\",\"SnapshotIdSet\":null}]",
          "[{\"id\":\"csnap-a\",\"name\":\"\",\"state\":\"CREATING\",\"word\":\"CREATING\","
          "\"percent\":100,\"created\":null,\"snapshots\":[\"snap-a\",\"snap-b\"],"
-         "\"policy\":\"asp-a\"},{\"id\":\"csnap-b\",\"name\":\"\",\"state\":\"TORECYCLE\","
-         "\"word\":\"\",\"percent\":0,\"created\":null,\"snapshots\":[],\"policy\":\"\"}]"},
+         "\"incomplete\":true,\"policy\":\"asp-a\"},{\"id\":\"csnap-b\",\"name\":\"\",\"state\":"
+         "\"TORECYCLE\","
+         "\"word\":\"\",\"percent\":0,\"created\":null,\"snapshots\":[],\"incomplete\":true,"
+         "\"policy\":\"\"}]"},
+        {CLOUD_DESCRIBE_GROUPS, 0, true,
+         "\"TotalCount\":1,\"SnapshotGroupSet\":[{\"SnapshotGroupId\":\"csnap-a\","
+         "\"SnapshotIdSet\":[\"snap-a\",\"snap-b\",\"snap-a\"]}]",
+         "[{\"id\":\"csnap-a\",\"name\":\"\",\"state\":\"\",\"word\":\"\",\"percent\":0,"
+         "\"created\":null,\"snapshots\":[\"snap-a\",\"snap-b\"],\"policy\":\"\"}]"},
         {CLOUD_DESCRIBE_GROUPS, 0, true, "\"TotalCount\":0,\"SnapshotGroupSet\":null", "[]"},
         {CLOUD_DESCRIBE_POLICIES, 1, true,
          "\"TotalCount\":4,\"AutoSnapshotPolicySet\":[{\"AutoSnapshotPolicyId\":\"asp-a\","
@@ -464,7 +471,9 @@ static void a_region_that_refuses_is_an_error(void **state)
         struct cloud_answer answer;
         decode(&call, body, &answer);
         assert_int_equal(answer.error.status, -codes[i].status);
-        assert_int_equal(answer.error.outcome, CLOUD_REFUSED);
+        /* What happens after an internal error, or of which nothing is said, nobody knows. */
+        bool is_unknown = *codes[i].code == '\0' || strcmp(codes[i].code, "InternalError") == 0;
+        assert_int_equal(answer.error.outcome, is_unknown ? CLOUD_UNKNOWN : CLOUD_REFUSED);
         assert_int_equal(answer.error.remedy, codes[i].remedy);
         assert_string_equal(answer.error.code, codes[i].code);
         assert_string_equal(answer.error.message, "no room");
@@ -485,9 +494,12 @@ static void a_change_without_an_id_is_a_success(void **state)
         "\"SnapshotGroupId\":null}}",
         "{\"Response\":{\"SnapshotCopyResultSet\":[{\"Code\":\"success\",\"SnapshotId\":\"../x\"}],"
         "\"DiskIdSet\":[7],\"SnapshotGroupId\":\"a/b\"}}",
+        /* Of another region than was asked for. */
+        "{\"Response\":{\"SnapshotCopyResultSet\":[{\"DestinationRegion\":\"ap-nowhere\","
+        "\"Code\":\"Success\",\"SnapshotId\":\"snap-a\"}]}}",
     };
     for (size_t i = 0; i < 3; i++) {
-        for (size_t j = 0; j < 3; j++) {
+        for (size_t j = 0; j < 4; j++) {
             const struct cloud_call call = {.verb = verbs[i], .region = "ap-beijing"};
             struct cloud_answer answer;
             decode(&call, responses[j], &answer);

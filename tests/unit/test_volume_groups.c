@@ -164,6 +164,21 @@ static void test_younger_than_the_snapshots(void **state)
     }
 }
 
+/* One that is being made is looked at every 2 s, and all snapshots are not listed as often. */
+static void test_made_while_somebody_looks(void **state)
+{
+    (void)state;
+    struct order order;
+    assert_int_equal(make_of(&order, ONE, TWO, "new"), 0);
+    for (unsigned i = 0; i < 10; i++) {
+        assert_int_equal(look(WANT_GROUPS, NULL), 0);
+        assert_int_equal(members(order.id), 2);
+        world_run(2001);
+    }
+    assert_int_equal(fake.calls[CLOUD_DESCRIBE_GROUPS], 10);
+    assert_in_range(snapshots_asked(), 1, 3);
+}
+
 /* Nothing is told of groups while it is not known what they are made of: `protect` depends on it.
  */
 static void test_unknown_members(void **state)
@@ -308,6 +323,22 @@ static void test_members_stay_together(void **state)
     assert_int_equal(fake.calls[CLOUD_DELETE_SNAPSHOT], 0);
     assert_int_equal(delete (&order, "snap-00000003"), 0);
     assert_int_equal(roll_back(&order, FIRST), 0);
+    /* Of a cloud that has no such groups that says nothing. */
+    fake_store_provider.group_advice = NULL;
+    assert_int_equal(delete (&order, SECOND), 0);
+}
+
+/* Somebody else's is shown for as long as it goes on, and no longer. */
+static void test_deleted_elsewhere(void **state)
+{
+    (void)state;
+    snprintf(fake_find_group(GROUP)->word, 24, "DELETING");
+    learn_again();
+    assert_int_equal(groups(), 1);
+    fake_remove_group(GROUP);
+    world_run(2001);
+    assert_int_equal(look(WANT_GROUPS, NULL), 0);
+    assert_int_equal(groups(), 0);
 }
 
 static void test_slow_deletion(void **state)
@@ -370,6 +401,7 @@ int main(void)
         GROUP_TEST(test_members),
         GROUP_TEST(test_cold),
         GROUP_TEST(test_younger_than_the_snapshots),
+        GROUP_TEST(test_made_while_somebody_looks),
         GROUP_TEST(test_unknown_members),
         GROUP_TEST(test_waiters_go),
         GROUP_TEST(test_taken_as_a_whole),
@@ -377,6 +409,7 @@ int main(void)
         GROUP_TEST(test_marks_are_ignored),
         GROUP_TEST(test_mark_is_gone),
         GROUP_TEST(test_members_stay_together),
+        GROUP_TEST(test_deleted_elsewhere),
         GROUP_TEST(test_slow_deletion),
         GROUP_TEST(test_failed_deletion),
         GROUP_TEST(test_deletion_seen),

@@ -38,16 +38,30 @@ static int put_time(json_t *object, const char *key, const json_t *record, const
                seconds == TIMESTAMP_NONE ? json_null() : json_integer((json_int_t)seconds));
 }
 
-/* The array's ids; what is none is left out. */
-static int put_ids(json_t *object, const char *key, const json_t *set)
+static int add_id(json_t *ids, json_t *known, const char *id)
 {
-    json_t *ids = json_array();
+    if (json_object_get(known, id) != NULL)
+        return 0;
+    return json_object_set_new(known, id, json_true()) < 0 ||
+                   json_array_append_new(ids, json_string(id)) < 0
+               ? -ENOMEM
+               : 0;
+}
+
+/* The array's ids, each once; what is none is left out, and *left_out then. */
+static int put_ids(json_t *object, const char *key, const json_t *set, bool *left_out)
+{
+    json_t *ids = json_array(), *known = json_object();
     int status = put(object, key, ids);
+    if (known == NULL)
+        status = -ENOMEM;
     for (size_t i = 0; status == 0 && i < json_array_size(set); i++) {
         const char *id = codec_id_of(json_array_get(set, i));
-        if (*id != '\0' && json_array_append_new(ids, json_string(id)) < 0)
-            status = -ENOMEM;
+        *left_out |= *id == '\0';
+        if (*id != '\0')
+            status = add_id(ids, known, id);
     }
+    json_decref(known);
     return status;
 }
 
@@ -76,6 +90,8 @@ static int read_group(const json_t *record, json_t *object)
     const char *state = field_text(record, "SnapshotGroupState", "");
     const char *word = tencent_word_of(state);
     unsigned fallback = strcmp(word, "NORMAL") == 0 ? 100 : 0;
+    const json_t *members = field_array(record, "SnapshotIdSet");
+    bool left_out = members == NULL;
     int status = put_text(object, "name", field_text(record, "SnapshotGroupName", ""));
     if (status == 0)
         status = put_text(object, "state", state);
@@ -87,7 +103,9 @@ static int read_group(const json_t *record, json_t *object)
     if (status == 0)
         status = put_time(object, "created", record, "CreateTime");
     if (status == 0)
-        status = put_ids(object, "snapshots", field_array(record, "SnapshotIdSet"));
+        status = put_ids(object, "snapshots", members, &left_out);
+    if (status == 0 && left_out)
+        status = put(object, "incomplete", json_true());
     if (status == 0)
         status = put_text(object, "policy", codec_id(record, "AutoSnapshotPolicyId"));
     return status == 0 ? put_raw(object, record) : status;
@@ -106,6 +124,7 @@ static int64_t days_kept(const json_t *record)
 
 static int read_policy(const json_t *record, json_t *object)
 {
+    bool left_out = false;
     int status = put_text(object, "name", field_text(record, "AutoSnapshotPolicyName", ""));
     if (status == 0)
         status = put_text(object, "state", field_text(record, "AutoSnapshotPolicyState", ""));
@@ -116,7 +135,7 @@ static int read_policy(const json_t *record, json_t *object)
     if (status == 0)
         status = put(object, "days", json_integer((json_int_t)days_kept(record)));
     if (status == 0)
-        status = put_ids(object, "disks", field_array(record, "DiskIdSet"));
+        status = put_ids(object, "disks", field_array(record, "DiskIdSet"), &left_out);
     return status == 0 ? put_raw(object, record) : status;
 }
 
@@ -184,6 +203,7 @@ int tencent_read_list(const struct cloud_call *call, const json_t *response,
 
 /* --- what a change made -------------------------------------------------------------- */
 
+/* What is told of another region is no answer about this one. */
 static const json_t *result_for(const json_t *results, const char *region)
 {
     for (size_t i = 0; region != NULL && i < json_array_size(results); i++) {
@@ -191,7 +211,8 @@ static const json_t *result_for(const json_t *results, const char *region)
         if (strcmp(field_text(result, "DestinationRegion", ""), region) == 0)
             return result;
     }
-    return json_array_get(results, 0);
+    const json_t *first = json_array_get(results, 0);
+    return *field_text(first, "DestinationRegion", "") == '\0' ? first : NULL;
 }
 
 /* What became of a copy is told for each region apart, inside of a success (facts 1.4.9). */
@@ -204,8 +225,10 @@ static const char *read_copy(const struct cloud_call *call, const json_t *respon
     if (result == NULL || strcasecmp(code, "Success") == 0 || (*code == '\0' && *id != '\0'))
         return id;
     tencent_error_set(error, code, field_text(result, "Message", ""));
-    /* The call as such was taken, so nothing that helps a call helps here but to wait. */
-    error->outcome = CLOUD_REFUSED;
+    /* The call as such was taken, so nothing that helps a call helps here but to wait.  Whether a
+     * copy goes on that has met an internal error, or of which nothing is said, nobody knows. */
+    bool is_unknown = error->outcome == CLOUD_UNKNOWN || *code == '\0';
+    error->outcome = is_unknown ? CLOUD_UNKNOWN : CLOUD_REFUSED;
     if (error->remedy != CLOUD_LATER)
         error->remedy = CLOUD_FINAL;
     return "";
