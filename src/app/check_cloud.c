@@ -147,7 +147,9 @@ static void put_refusal(const struct check_subject *subject, struct check_table 
 
     probe_describe(error, reason, sizeof(reason));
     if (error->status == -EACCES && !options_speak_openstack(subject->options))
-        snprintf(remedy, sizeof(remedy), "allow this account name/cvm:%s", name);
+        /* The list of regions is of a service of its own. */
+        snprintf(remedy, sizeof(remedy), "allow this account name/%s:%s",
+                 strcmp(name, "DescribeRegions") == 0 ? "region" : "cvm", name);
     else
         snprintf(remedy, sizeof(remedy), "%s", probe_remedy(error, subject->options));
     if (remedy[0] == '\0')
