@@ -115,6 +115,7 @@ def test_snapshots_that_are_not_told_may_be_protected(own, mnt, sim, two, told):
     with sim.counting() as count:
         assert_refused(run("rmdir", mount.path("groups", name)), errno.EPERM)
         assert_refused(shell(WRITE, mount.path("groups", name, "rollback"), "1"), errno.EOPNOTSUPP)
+        assert "FAIL  all its snapshots" in mount.read(mount.path("groups", name, "rollback"))
     assert count.change_requests == 0
     sim.faults()
 
