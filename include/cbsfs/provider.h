@@ -45,6 +45,7 @@ struct provider {
                                     given, rolled back to nor deleted; NULL: there is none */
     const char *snapshot_prefix; /* "snap-": what ids begin with; NULL: they are UUIDs */
     const char *disk_prefix;     /* "disk-"; the same */
+    const char *group_prefix;    /* "csnap-"; NULL: it has no groups */
     bool trims_names;            /* blanks at either end of a name get lost */
     bool reverts_newest_only;    /* a disk can be rolled back to its newest snapshot only */
     const char *creating_state;  /* the provider's own word for a snapshot that is being made */
