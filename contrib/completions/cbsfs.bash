@@ -5,8 +5,13 @@
 _cbsfs_regions="ap-bangkok ap-beijing ap-chengdu ap-chongqing ap-guangzhou ap-hongkong ap-jakarta ap-nanjing ap-seoul
     ap-shanghai ap-shanghai-fsi ap-shenzhen-fsi ap-singapore ap-tokyo eu-frankfurt na-ashburn na-siliconvalley sa-saopaulo"
 
-# The names of credentials that are there: of tccli, of the SDKs, of OpenStack.
+# The names of credentials that are there: of tccli, of the SDKs, of OpenStack.  Only such as cbsfs takes: compgen -W runs
+# what a name has in $( ).
 _cbsfs_profiles() {
+    _cbsfs_names | grep -E '^[A-Za-z0-9_+-][A-Za-z0-9._+-]*$'
+}
+
+_cbsfs_names() {
     local file
     for file in "${TENCENTCLOUD_SHARED_CREDENTIALS_DIR:-$HOME/.tccli}"/*.credential; do
         [ -e "$file" ] && basename "$file" .credential

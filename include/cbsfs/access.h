@@ -27,7 +27,7 @@ struct access {
     struct credentials *credentials; /* Tencent's */
     struct openstack_environment *environment;
     struct openstack_login *login;
-    struct cloud_error error;             /* why there is no login, for --check */
+    struct cloud_error error;             /* why there is no source, for --check */
     char *ca_file, *cert_file, *key_file; /* absolute paths, or NULL */
 };
 
@@ -35,7 +35,7 @@ struct access {
  * Before the fork: completes *options with region and endpoint, and makes provider evs of openstack
  * where the settings are of Huawei's or Deutsche Telekom's cloud.  Takes OpenStack's secrets out of
  * the environment.  Reads files.  0, or -errno with the reason in `reason`.  In a --check
- * OpenStack's settings may be wrong: access_open() then makes a source that says why.
+ * other tools' settings may be wrong: access_open() then makes a source that says why.
  */
 int access_find(struct access *access, struct options *options, char *reason, size_t size);
 

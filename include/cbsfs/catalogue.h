@@ -52,6 +52,7 @@ enum snapshot_text {
     SNAPSHOT_USAGE,
     SNAPSHOT_TYPE,
     SNAPSHOT_ZONE,
+    SNAPSHOT_GROUP,  /* id of the group that it is a member of, where its record tells */
     SNAPSHOT_IMAGES, /* ids of images built on it, one a line */
     SNAPSHOT_TEXT_COUNT
 };
@@ -66,10 +67,11 @@ enum disk_text {
     DISK_INSTANCE,
     DISK_CHARGE_TYPE,
     DISK_PROJECT,
+    DISK_GROUP, /* the cloud's own group of disks that it is in */
     DISK_TEXT_COUNT
 };
 
-#define TEXT_PACK_MOST 9
+#define TEXT_PACK_MOST 10
 _Static_assert((int)SNAPSHOT_TEXT_COUNT <= TEXT_PACK_MOST && (int)DISK_TEXT_COUNT <= TEXT_PACK_MOST,
                "a pack must hold the texts of either record");
 
@@ -188,9 +190,10 @@ struct disk {
     bool is_touched;
 };
 
-/* Strings that many snapshots share: state, word, usage, type, zone. */
+/* Strings that many snapshots share: state, word, usage, type, zone, group. */
 struct shape {
     uint32_t users, hash, next_free;
+    bool is_of_group;
     char *texts; /* NULL: unused */
 };
 
@@ -338,6 +341,11 @@ struct catalogue_walk catalogue_walk_snapshots(const struct catalogue *catalogue
 /* The next one, or NULL. */
 struct disk *catalogue_next_disk(struct catalogue_walk *walk);
 struct snapshot *catalogue_next_snapshot(struct catalogue_walk *walk);
+
+/* The next one after `number` (0: from the beginning) that is shown and of which it is told which
+ * group it is a member of; NULL: none is left. All of them cost a look at each snapshot, in the
+ * order in which they lie in memory. */
+const struct snapshot *catalogue_next_member(const struct catalogue *catalogue, uint32_t number);
 
 /* --- learning: a listing -------------------------------------------------------------------------
  */

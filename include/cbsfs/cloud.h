@@ -93,7 +93,8 @@ struct cloud_call {
                                 NULL for the cloud's own choice; create group */
     const char *account;     /* share: the other account */
     const char *region;      /* copy: where to */
-    const char *group_id;    /* apply group, delete group */
+    const char *group_id; /* apply group, delete group; create group: what the cloud calls its disks
+                             together (disk_record.group), or NULL */
     const struct cloud_member *members; /* apply group: what is rolled back */
     size_t member_count;
     const char *zone, *type, *token; /* create disk: where, which kind, and what tells this order
@@ -124,6 +125,8 @@ struct disk_record {
     const char *usage; /* SYSTEM_DISK, DATA_DISK */
     const char *type;  /* CLOUD_SSD, ... */
     const char *zone, *instance, *charge_type, *project;
+    const char
+        *group;   /* the cloud's own group of disks that it is in, see provider->group_advice */
     int64_t size; /* GiB; -1 unknown */
     int64_t created, expires;
     int64_t snapshot_count;    /* -1 unknown */
@@ -141,7 +144,8 @@ struct snapshot_record {
     const char *word; /* normalised: CREATING NORMAL ROLLBACKING COPYING DELETING ERROR, or "" when
                          `state` is none of these (then the tree shows it in upper case) */
     const char *usage, *type, *zone;
-    int64_t size; /* GiB; -1 unknown */
+    const char *group; /* the group that it is a member of, where it alone tells, see below */
+    int64_t size;      /* GiB; -1 unknown */
     int64_t created;
     int64_t expires;  /* TIMESTAMP_NONE: kept for good */
     unsigned percent; /* 0..100 */
@@ -175,11 +179,13 @@ struct cloud_answer {
      * and of the type that is told; whatever the cloud sent, an id is a file name:
      *   shares    account (text), since (seconds, or null)
      *   groups    id, name, state (the provider's own word), word (as for snapshots, "" if none of
-     *             these), percent (0..100), created (seconds or null), snapshots (array of ids),
-     *             policy (id or ""), raw; and `incomplete`, true, only if it may have snapshots
-     * that are not named policies  id, name, state, active (true, false), next (seconds or null),
-     * days (kept for so many; 0: for good), disks (array of ids), raw regions   id, name, available
-     * (true, false)
+     *             these), percent (0..100), created (seconds or null), snapshots (array of ids;
+     *             empty where provider->group_advice is not NULL: there snapshot_record.group
+     *             tells), policy (id or ""), raw; and `incomplete`, true, only if it may have
+     *             snapshots that are not named
+     *   policies  id, name, state, active (true, false), next (seconds or null), days (kept for so
+     *             many; 0: for good), disks (array of ids), raw
+     *   regions   id, name, available (true, false)
      */
     json_t *list;
     json_t *document;             /* owns what is borrowed above */

@@ -64,11 +64,13 @@ void credentials_mask(const char *secret_id, char *text, size_t size);
 struct credentials_place {
     char region[64];
     char endpoint[256]; /* "https://host" */
+    char profile[128];  /* that TCCLI_PROFILE or TENCENTCLOUD_PROFILE names, if keys are looked for
+                           there, and not in the environment as well */
 };
 
 /* From TENCENTCLOUD_REGION (unless a profile was named) and tccli's PROFILE.configure. 0, or
- * -EINVAL with the reason, which names file and line, in `reason`; *place is "" then. Reads files.
- */
+ * -EINVAL with the reason, which names file and line, in `reason`; *place is "" then. Reads files
+ * and the environment, so it comes before credentials_forget_environment(). */
 int credentials_region(const struct credentials_settings *settings, struct credentials_place *place,
                        char *reason, size_t reason_size);
 

@@ -77,13 +77,31 @@ void daemon_end(struct daemon *daemon);
  */
 int daemon_check_mountpoint(char **path, char *reason, size_t reason_size);
 
+/*
+ * Asks what is mounted at `path` for its figures, in a process that can be left behind, as whoever
+ * serves it may be stopped.  0, the errno of statfs(2), or ETIMEDOUT after two seconds.
+ */
+int daemon_ask_place(const char *path);
+
 /* Removes the mounts that killed processes of cbsfs have left at `path`, and never one that lives
- * or is of another kind. 0, also when there was nothing; -errno with a readable line in `reason`.
+ * or is of another kind; one that does not answer is -EBUSY. 0, also when there was nothing; -errno
+ * with a readable line in `reason`.
  */
 int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size);
 
 /* The parts of it that --check shows as well: 0, or -errno with what is wrong and what helps. */
 int daemon_check_fuse_device(char *reason, size_t reason_size);
 int daemon_check_fusermount(char *reason, size_t reason_size);
+/* Whether it would get root's rights when a user runs it, as far as that can be seen. */
+int daemon_check_fusermount_rights(char *reason, size_t reason_size);
+
+/* `path` as a command of a shell takes it, in `space`, which is given back; an over-long one is
+ * cut.
+ */
+char *daemon_shell_word(const char *path, char *space, size_t size);
+
+/* The canonical path of a place that cannot be looked at itself (a dead mount), from that of its
+ * directory; malloc'ed.  NULL when there is none, or no memory. */
+char *daemon_canonical_of_dead(const char *path);
 
 #endif

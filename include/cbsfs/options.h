@@ -97,6 +97,9 @@ int options_complete(struct options *options, const char *found, char *reason, s
  * optional ("" once completed) and their endpoint may have a path. */
 bool options_speak_openstack(const struct options *options);
 
+/* True if libfuse was given this word (`allow_other`), which has no value. */
+bool options_have_fuse(const struct options *options, const char *word);
+
 /* Frees what the struct owns; harmless on a zeroed one and twice. */
 void options_free(struct options *options);
 

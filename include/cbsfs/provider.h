@@ -45,10 +45,13 @@ struct provider {
                                     given, rolled back to nor deleted; NULL: there is none */
     const char *snapshot_prefix; /* "snap-": what ids begin with; NULL: they are UUIDs */
     const char *disk_prefix;     /* "disk-"; the same */
-    const char *group_prefix;    /* "csnap-"; NULL: it has no groups */
+    const char *group_prefix;    /* "csnap-"; NULL: they are UUIDs, or there are none */
     bool trims_names;            /* blanks at either end of a name get lost */
     bool reverts_newest_only;    /* a disk can be rolled back to its newest snapshot only */
-    const char *creating_state;  /* the provider's own word for a snapshot that is being made */
+    const char *group_advice; /* groups are of all disks that the cloud has put together, and their
+                                 snapshots tell which group they are of: how disks are put
+                                 together, for a person; NULL: of disks of one instance */
+    const char *creating_state; /* the provider's own word for a snapshot that is being made */
     const char *const *default_names; /* NULL-terminated: names that mean "unnamed" */
 
     /* The API's own spelling of the action ("DescribeSnapshots"): key of budgets and statistics. */

@@ -31,13 +31,14 @@ static bool has_place(const struct openstack_settings *settings, const struct op
            settings->values[OPENSTACK_AUTH_URL] != NULL;
 }
 
-/* A word of mount options cannot hold everything that the name of a cloud may have. */
-static const char *plain_cloud(const char *cloud)
+/* A word of mount options cannot hold everything that the name of a cloud or profile may have. */
+static const char *plain_name(const char *name)
 {
     const size_t most = 100;
     const char *letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    bool is_plain = cloud != NULL && strlen(cloud) <= most && cloud[strspn(cloud, letters)] == '\0';
-    return is_plain ? cloud : NULL;
+    bool is_plain = name != NULL && *name != '\0' && strlen(name) <= most &&
+                    name[strspn(name, letters)] == '\0';
+    return is_plain ? name : NULL;
 }
 
 static int take_settings(struct access *access, const struct openstack_settings *settings,
@@ -51,7 +52,7 @@ static int take_settings(struct access *access, const struct openstack_settings 
                  "-o region=REGION, or in OS_REGION_NAME or region_name");
         return -EINVAL;
     }
-    if (copy(&options->found_profile, plain_cloud(settings->cloud)) < 0 ||
+    if (copy(&options->found_profile, plain_name(settings->cloud)) < 0 ||
         copy(&access->ca_file, settings->values[OPENSTACK_CACERT]) < 0 ||
         copy(&access->cert_file, settings->values[OPENSTACK_CERT]) < 0 ||
         copy(&access->key_file, settings->values[OPENSTACK_KEY]) < 0)
@@ -94,6 +95,13 @@ static void cancel_nothing(void *self, void *data)
     (void)self, (void)data;
 }
 
+static int open_why(struct access *access)
+{
+    access->source =
+        (struct credential_source){.get = say_why, .cancel = cancel_nothing, .self = access};
+    return 0;
+}
+
 static int open_openstack(struct access *access, struct http *http, const struct options *options,
                           char *reason, size_t size)
 {
@@ -108,11 +116,8 @@ static int open_openstack(struct access *access, struct http *http, const struct
     };
     int status =
         openstack_login_new(http, &settings, &access->source, &access->login, &access->error);
-    if (status < 0 && options->action == OPTIONS_CHECK) {
-        access->source =
-            (struct credential_source){.get = say_why, .cancel = cancel_nothing, .self = access};
-        return 0;
-    }
+    if (status < 0 && options->action == OPTIONS_CHECK)
+        return open_why(access);
     if (status < 0)
         snprintf(reason, size, "%s", access->error.message);
     return status;
@@ -120,18 +125,22 @@ static int open_openstack(struct access *access, struct http *http, const struct
 
 /* --- Tencent ------------------------------------------------------------------------- */
 
-static int find_tencent(struct options *options, char *reason, size_t size)
+static int find_tencent(struct access *access, struct options *options, char *reason, size_t size)
 {
     struct credentials_settings settings = {.profile = options->profile};
-    struct credentials_place place = {"", ""};
+    struct credentials_place place = {"", "", ""};
     int status = 0;
 
     if (options->action == OPTIONS_DEMO)
         snprintf(place.region, sizeof place.region, "%s", "ap-guangzhou");
     else
         status = credentials_region(&settings, &place, reason, size);
-    if (status < 0)
+    if (status < 0 && options->action == OPTIONS_CHECK)
+        cloud_error_set(&access->error, status, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s", reason);
+    else if (status < 0)
         return status;
+    if (copy(&options->found_profile, plain_name(place.profile)) < 0)
+        return -ENOMEM;
     status = options_complete(options, *place.region != '\0' ? place.region : NULL, reason, size);
     if (status == 0 && options->endpoint == NULL && *place.endpoint != '\0')
         status = copy(&options->endpoint, place.endpoint);
@@ -144,7 +153,7 @@ int access_find(struct access *access, struct options *options, char *reason, si
 {
     if (options_speak_openstack(options))
         return find_openstack(access, options, reason, size);
-    return find_tencent(options, reason, size);
+    return find_tencent(access, options, reason, size);
 }
 
 void access_forget(struct access *access)
@@ -175,6 +184,8 @@ int access_open(struct access *access, struct http *http, const struct options *
     }
     struct credentials_settings settings = {.profile = options->profile};
     openstack_environment_forget();
+    if (access->error.status != 0)
+        return open_why(access);
     return credentials_new(http, &settings, &access->source, &access->credentials);
 }
 
@@ -228,7 +239,8 @@ void access_put_config(const struct access *access, const struct options *option
     put_source(access, text, sizeof text);
     buffer_puts(out, "region ");
     buffer_put_printable(out, region);
-    buffer_printf(out, "\nprofile %s\nendpoint ", options->profile != NULL ? options->profile : "");
+    const char *profile = options->profile != NULL ? options->profile : options->found_profile;
+    buffer_printf(out, "\nprofile %s\nendpoint ", profile != NULL ? profile : "");
     buffer_put_printable(out, endpoint != NULL ? endpoint : "");
     buffer_puts(out, "\ncredentials ");
     buffer_put_printable(out, text);

@@ -83,9 +83,8 @@ static void give_up(void *data)
     loop_stop(data);
 }
 
-/* Asks the source, waiting for it once if it has to ask somebody else. */
-static int get_credential(const struct check_subject *subject, struct credential *credential,
-                          struct cloud_error *error)
+int check_get_credential(const struct check_subject *subject, struct credential *credential,
+                         struct cloud_error *error)
 {
     const struct credential_source *source = subject->credentials;
     struct waiting waiting = {.loop = subject->loop};
@@ -128,29 +127,46 @@ static void describe_mode(const char *origin, char *text, size_t size)
         snprintf(text, size, ", mode %04o", (unsigned)(status.st_mode & 07777));
 }
 
-static const char *credential_remedy(const struct check_subject *subject, int status)
+static bool says(const struct cloud_error *error, const char *words)
 {
-    bool openstack = options_speak_openstack(subject->options);
+    return strstr(error->message, words) != NULL;
+}
 
-    switch (status) {
+static const char *openstack_remedy(const struct cloud_error *error)
+{
+    if (says(error, "no credentials: ") || says(error, "no clouds.yaml"))
+        return "set OS_CLOUD or the OS_* variables (openstack's RC file), see cbsfs(1)";
+    if (says(error, "no block storage"))
+        return "is it the right project? endpoint= names a block storage that is in no catalogue";
+    if (says(error, " regions: "))
+        return "name a region that it has: region= or OS_REGION_NAME; or another OS_INTERFACE";
+    switch (error->status) {
+    case -EKEYREJECTED:
     case -EACCES:
-        return "make the file yours and nobody else's: chown and chmod 600";
-    case -EKEYEXPIRED:
-        return "fetch a new temporary credential, and mount with one that can be renewed";
-    case -EOPNOTSUPP:
-        return "choose another profile, or put an id and a key into it";
-    case -ETIMEDOUT:
-    case -EHOSTUNREACH:
-    case -ECONNREFUSED:
-        return openstack ? "is Keystone's address (OS_AUTH_URL) right, and the network up?"
-                         : "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or write "
-                           "~/.tencentcloud/credentials";
+        return "correct what is named there; `openstack token issue` tries the same";
     default:
-        return openstack ? "set OS_CLOUD or the OS_* variables (openstack's RC file), see "
-                           "cbsfs(1)"
-                         : "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or run: tccli "
-                           "configure";
+        return "is Keystone's address (OS_AUTH_URL) right, and the network up?";
     }
+}
+
+static const char *credential_remedy(const struct check_subject *subject,
+                                     const struct cloud_error *error)
+{
+    if (says(error, "chmod ") || says(error, "belongs to another user"))
+        return "make the file yours and nobody else's: chown and chmod 600";
+    if (error->status == -EKEYEXPIRED)
+        return "fetch a new temporary credential, and mount with one that can be renewed";
+    if (options_speak_openstack(subject->options))
+        return openstack_remedy(error);
+    if (error->status == -EOPNOTSUPP)
+        return "choose another profile, or put an id and a key into it";
+    /* A profile that is named rules the environment out. */
+    if (says(error, "no credentials: ") && subject->options->profile != NULL)
+        return "put the keys of this profile there, as tccli configure --profile does; or name "
+               "another";
+    if (says(error, "no credentials: ") || error->status == -ETIMEDOUT)
+        return "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY, or run: tccli configure";
+    return "correct what is named there, or take it away";
 }
 
 static bool check_credentials(const struct check_subject *subject, struct check_table *table)
@@ -162,7 +178,7 @@ static bool check_credentials(const struct check_subject *subject, struct check_
     check_begin("credentials");
     credential_init(&credential);
     cloud_error_set(&error, 0, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s", "");
-    int result = get_credential(subject, &credential, &error);
+    int result = check_get_credential(subject, &credential, &error);
     const char *origin = subject->credentials_origin != NULL
                              ? subject->credentials_origin(subject->origin_data)
                              : NULL;
@@ -173,8 +189,10 @@ static bool check_credentials(const struct check_subject *subject, struct check_
         describe_mode(origin, mode, sizeof(mode));
         check_put(table, CHECK_PASS, "credentials", NULL, "%s%s, id %s%s", origin, mode, id,
                   credential.token != NULL ? ", temporary" : "");
+        if (credential.endpoint != NULL)
+            snprintf(table->endpoint, sizeof(table->endpoint), "%s", credential.endpoint);
     } else {
-        check_put(table, CHECK_FAIL, "credentials", credential_remedy(subject, result), "%s",
+        check_put(table, CHECK_FAIL, "credentials", credential_remedy(subject, &error), "%s",
                   error.message[0] != '\0' ? error.message : strerror(-result));
     }
     credential_free(&credential);

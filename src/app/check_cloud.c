@@ -32,8 +32,25 @@ static enum stage stage_of(const struct cloud_error *error)
     return error->status == -EPROTO ? STAGE_TLS : STAGE_CONNECTION;
 }
 
-static const char *stage_remedy(const struct cloud_error *error, enum stage stage, bool has_own)
+/* Whether libcurl would take a way round; its variables, and none has to do with http://. */
+static bool has_proxy(const char *endpoint)
 {
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && *value != '\0')
+            return strncmp(endpoint, "http://", 7) != 0;
+    }
+    return false;
+}
+
+static const char *stage_remedy(const struct cloud_error *error, enum stage stage,
+                                const char *endpoint, bool has_own)
+{
+    if (stage <= STAGE_TLS && has_proxy(endpoint))
+        return "a proxy is set (https_proxy, ALL_PROXY): is it right, or is the host to be in "
+               "no_proxy?";
     switch (stage) {
     case STAGE_NAME:
         return has_own ? "is endpoint= right, and DNS (/etc/resolv.conf)?"
@@ -52,12 +69,15 @@ static const char *stage_remedy(const struct cloud_error *error, enum stage stag
                : "is the network up, and does no firewall keep HTTPS from it?";
 }
 
-static const char *where(const struct check_subject *subject, char *space, size_t size)
+static const char *where(const struct check_subject *subject, const struct check_table *table,
+                         char *space, size_t size)
 {
     const struct options *options = subject->options;
     const struct cloud_account account = {
         .region = options->region, .endpoint = options->endpoint, .language = "en-US"};
 
+    if (table->endpoint[0] != '\0')
+        return table->endpoint;
     if (options->endpoint != NULL)
         return options->endpoint;
     if (options_speak_openstack(options) || options->provider->endpoint(&account, space, size) != 0)
@@ -65,16 +85,22 @@ static const char *where(const struct check_subject *subject, char *space, size_
     return space;
 }
 
-/* True when there was an answer of HTTP, whatever it said. */
+/* Something that speaks HTTP, and is not the API, which says what it has against a question. */
+static bool is_foreign(const struct cloud_error *error)
+{
+    return error->code[0] == '\0' && (error->status == -EPROTO || error->status == -EREMOTEIO);
+}
+
+/* True when the API has answered, whatever it said. */
 static bool check_way(const struct check_subject *subject, struct check_table *table,
                       const struct cloud_error *error)
 {
     static const char *const names[] = {"DNS", "connection", "TLS", "answer"};
     char space[256];
-    const char *endpoint = where(subject, space, sizeof(space));
+    const char *endpoint = where(subject, table, space, sizeof(space));
     bool reached = error->http_status != 0 || error->status == 0;
     bool plain = strncmp(endpoint, "http://", 7) == 0;
-    enum stage failed = reached ? STAGES : stage_of(error);
+    enum stage failed = !reached ? stage_of(error) : is_foreign(error) ? STAGE_ANSWER : STAGES;
     char reason[CHECK_REASON_SIZE];
 
     check_put(table, CHECK_PASS, "endpoint", NULL, "%s", endpoint);
@@ -91,9 +117,10 @@ static bool check_way(const struct check_subject *subject, struct check_table *t
         }
         probe_describe(error, reason, sizeof(reason));
         check_put(table, CHECK_FAIL, names[at],
-                  stage_remedy(error, at, subject->options->endpoint != NULL), "%s", reason);
+                  stage_remedy(error, at, endpoint, subject->options->endpoint != NULL), "%s",
+                  reason);
     }
-    return reached;
+    return failed == STAGES;
 }
 
 /* --- what its answer tells ------------------------------------------------------------ */
@@ -123,6 +150,9 @@ static void put_refusal(const struct check_subject *subject, struct check_table 
         snprintf(remedy, sizeof(remedy), "allow this account name/cvm:%s", name);
     else
         snprintf(remedy, sizeof(remedy), "%s", probe_remedy(error, subject->options));
+    if (remedy[0] == '\0')
+        snprintf(remedy, sizeof(remedy), "try again; if it stays, ask the cloud's support%s",
+                 error->request_id[0] != '\0' ? ", with the RequestId" : "");
     check_put(table, verdict, name, remedy, "%s", reason);
 }
 
@@ -258,4 +288,6 @@ void check_cloud(const struct check_subject *subject, struct check_table *table)
         put_refusal(subject, table, CHECK_FAIL, options->provider->action(CLOUD_DESCRIBE_DISKS),
                     &error);
     check_permissions(subject, table);
+    if (options->provider == &provider_openstack)
+        check_limits(subject, table);
 }

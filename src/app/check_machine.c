@@ -7,18 +7,12 @@
 
 #include <errno.h>
 #include <mntent.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define FUSE_CONF      "/etc/fuse.conf"
-#define MOUNT_PATIENCE 2000 /* ms: a mount that lives answers from memory */
-#define MOUNT_STEP     5
+#define FUSE_CONF "/etc/fuse.conf"
 
 static void check_device(struct check_table *table)
 {
@@ -35,25 +29,31 @@ static void check_device(struct check_table *table)
                   "%s", reason);
 }
 
+/* root mounts and unmounts without it. */
 static void check_fusermount(struct check_table *table)
 {
     char reason[CHECK_REASON_SIZE];
+    bool is_root = geteuid() == 0;
 
-    if (daemon_check_fusermount(reason, sizeof(reason)) == 0)
+    if (daemon_check_fusermount(reason, sizeof(reason)) != 0)
+        check_put(table, is_root ? CHECK_WARN : CHECK_FAIL, "fusermount3", "apt-get install fuse3",
+                  "%s", reason);
+    else if (is_root || daemon_check_fusermount_rights(reason, sizeof(reason)) == 0)
         check_put(table, CHECK_PASS, "fusermount3", NULL, "installed");
     else
-        check_put(table, CHECK_FAIL, "fusermount3", "apt-get install fuse3", "%s", reason);
+        check_put(
+            table, CHECK_FAIL, "fusermount3",
+            "as root: apt-get install --reinstall fuse3; or let root mount (with allow_other); "
+            "a service: no NoNewPrivileges=",
+            "%s", reason);
 }
 
 /* --- allow_other ---------------------------------------------------------------------- */
 
+/* allow_root is allow_other to fusermount3. */
 static bool wants_others(const struct options *options)
 {
-    for (int i = 1; i < options->fuse.argc; i++) {
-        if (strstr(options->fuse.argv[i], "allow_other") != NULL)
-            return true;
-    }
-    return false;
+    return options_have_fuse(options, "allow_other") || options_have_fuse(options, "allow_root");
 }
 
 static bool allows_others(const char *path)
@@ -86,36 +86,15 @@ static void check_others(const struct check_subject *subject, struct check_table
 
 /* --- mounts --------------------------------------------------------------------------- */
 
-/* Asks a mount for what is never kept in the kernel, in a process that can be left behind: who
- * serves it may be stopped. 0, its errno, or ETIMEDOUT. */
-static int ask_mount(const char *path)
-{
-    struct statfs answer;
-    int status, waited = 0;
-    pid_t child = fork();
-
-    if (child == 0)
-        _exit(statfs(path, &answer) == 0 ? 0 : errno);
-    while (child > 0 && waitpid(child, &status, WNOHANG) == 0) {
-        if ((waited += MOUNT_STEP) > MOUNT_PATIENCE) {
-            kill(child, SIGKILL);
-            return ETIMEDOUT;
-        }
-        poll(NULL, 0, MOUNT_STEP);
-    }
-    return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-}
-
 /* What is left at another place hinders nobody; cbsfs itself takes away what is at its own. */
-static void check_mount(const struct check_subject *subject, struct check_table *table,
-                        const char *path)
+static void check_mount(const char *own, struct check_table *table, const char *path)
 {
-    const char *own = subject->options->mountpoint;
-    char remedy[CHECK_REASON_SIZE];
-    int status = ask_mount(path);
+    char remedy[CHECK_REASON_SIZE], word[CHECK_REASON_SIZE - 32];
+    int status = daemon_ask_place(path);
     bool is_own = own != NULL && strcmp(own, path) == 0;
 
-    snprintf(remedy, sizeof(remedy), "fusermount3 -u -z '%s'", path);
+    snprintf(remedy, sizeof(remedy), "fusermount3 -u -z %s",
+             daemon_shell_word(path, word, sizeof(word)));
     if (status == ENOTCONN)
         check_put(table, is_own ? CHECK_FAIL : CHECK_WARN, "stale mount", remedy,
                   "%s: a cbsfs that is gone has left it", path);
@@ -124,35 +103,52 @@ static void check_mount(const struct check_subject *subject, struct check_table 
                   "%s: the cbsfs that serves it does not answer", path);
 }
 
+/* As the kernel's table has it; malloc'ed, NULL when there is none. */
+static char *canonical_mountpoint(const struct check_subject *subject)
+{
+    const char *path = subject->options->mountpoint;
+    char *canonical = path != NULL ? realpath(path, NULL) : NULL;
+
+    return canonical == NULL && path != NULL ? daemon_canonical_of_dead(path) : canonical;
+}
+
 static void check_mounts(const struct check_subject *subject, struct check_table *table)
 {
+    char *own = canonical_mountpoint(subject);
     FILE *mounts = setmntent("/proc/self/mounts", "re");
     const struct mntent *entry;
 
     while (mounts != NULL && (entry = getmntent(mounts)) != NULL) {
         if (strcmp(entry->mnt_type, "fuse.cbsfs") == 0)
-            check_mount(subject, table, entry->mnt_dir);
+            check_mount(own, table, entry->mnt_dir);
     }
     if (mounts != NULL)
         endmntent(mounts);
+    free(own);
 }
 
 static void check_mountpoint(const struct check_subject *subject, struct check_table *table)
 {
     const char *path = subject->options->mountpoint;
-    char remedy[CHECK_REASON_SIZE];
+    char remedy[CHECK_REASON_SIZE], word[CHECK_REASON_SIZE - 32];
     struct stat status;
 
     /* What hangs or is dead is told as a mount. */
-    int answer = path != NULL ? ask_mount(path) : ENOENT;
+    int answer = path != NULL ? daemon_ask_place(path) : ENOENT;
     if (path == NULL || answer == ETIMEDOUT || answer == ENOTCONN)
         return;
     if (stat(path, &status) != 0) {
-        snprintf(remedy, sizeof(remedy), "mkdir -p '%s'", path);
-        check_put(table, CHECK_FAIL, "mountpoint", errno == ENOENT ? remedy : NULL, "%s: %s", path,
+        snprintf(remedy, sizeof(remedy), "mkdir -p %s",
+                 daemon_shell_word(path, word, sizeof(word)));
+        check_put(table, CHECK_FAIL, "mountpoint",
+                  errno == ENOENT ? remedy : "give a directory that you can reach", "%s: %s", path,
                   strerror(errno));
     } else if (!S_ISDIR(status.st_mode)) {
         check_put(table, CHECK_FAIL, "mountpoint", "give a directory", "%s is no directory", path);
+    } else if (geteuid() != 0 && (status.st_mode & S_ISVTX) != 0 && status.st_uid != getuid()) {
+        check_put(table, CHECK_FAIL, "mountpoint", "mount on a directory that is yours",
+                  "%s: everybody may write there and it is not yours, so fusermount3 refuses it",
+                  path);
     } else if (geteuid() != 0 && access(path, W_OK) != 0) {
         check_put(table, CHECK_FAIL, "mountpoint", "mount on a directory that is yours",
                   "%s: you may not write there, so fusermount3 refuses it", path);

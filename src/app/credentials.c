@@ -391,6 +391,9 @@ int credentials_region(const struct credentials_settings *settings, struct crede
     const char *region = getenv("TENCENTCLOUD_REGION");
     if (region != NULL && !paths.environment_ignored)
         snprintf(place->region, sizeof place->region, "%s", region);
+    if (paths.profile_is_named && settings->profile == NULL &&
+        getenv("TENCENTCLOUD_SECRET_ID") == NULL)
+        snprintf(place->profile, sizeof place->profile, "%s", paths.profile);
 
     char shown[256], detail[256];
     struct stat info;

@@ -19,17 +19,54 @@ bool mount_helper_is(const char *name)
     return base != NULL && strncmp(base, "mount.", strlen("mount.")) == 0;
 }
 
-/* True when the comma-separated list has `name` itself or, with a value, as "name=". */
+/* The end of the first option of a comma-separated list, in which a backslash takes a comma's
+ * meaning away. */
+static const char *end_of_option(const char *list)
+{
+    for (; *list != '\0' && *list != ','; list++)
+        list += *list == '\\' && list[1] != '\0';
+    return list;
+}
+
+/* True when the list has `name` itself or, with a value, as "name=". */
 static bool has_option(const char *list, const char *name)
 {
     size_t length = strlen(name);
 
-    for (const char *at = list; at != NULL && *at != '\0'; at += strcspn(at, ",")) {
+    for (const char *at = list; at != NULL && *at != '\0'; at = end_of_option(at)) {
         at += *at == ',';
         if (strncmp(at, name, length) == 0 && strchr(",=", at[length]) != NULL)
             return true;
     }
     return false;
+}
+
+/* Adds `list` to *all (malloc'ed or NULL).  name="a,b", as mount(8) wants values with commas,
+ * becomes name=a\,b, as libfuse does. */
+static int take_options(char **all, const char *list)
+{
+    size_t used = *all != NULL ? strlen(*all) : 0;
+    char *text = calloc(1, used + 1 + 2 * strlen(list) + 1);
+    bool quoted = false;
+
+    if (text == NULL)
+        return -ENOMEM;
+    if (used > 0) {
+        memcpy(text, *all, used);
+        text[used++] = ',';
+    }
+    free(*all);
+    *all = text;
+    for (const char *at = list; *at != '\0'; at++) {
+        if (*at == '"' && (quoted || (at > list && at[-1] == '='))) {
+            quoted = !quoted;
+            continue;
+        }
+        if (quoted && strchr(",\\", *at) != NULL)
+            text[used++] = '\\';
+        text[used++] = *at;
+    }
+    return 0;
 }
 
 static int add(struct mount_helper *helper, const char *prefix, const char *word)
@@ -66,9 +103,9 @@ static int put_together(struct mount_helper *helper, const char *source, const c
 }
 
 /* The letters of one word of switches. `value` is the word after it, for those that take one; 1
- * when it was used, 0 or -EINVAL. */
-static int hear_switches(struct mount_helper *helper, const char *word, char *value,
-                         const char **options, char *reason, size_t reason_size)
+ * when it was used, 0, -EINVAL or -ENOMEM. */
+static int hear_switches(struct mount_helper *helper, const char *word, const char *value,
+                         char **options, char *reason, size_t reason_size)
 {
     for (const char *letter = word + 1; *letter != '\0'; letter++)
         switch (*letter) {
@@ -85,9 +122,7 @@ static int hear_switches(struct mount_helper *helper, const char *word, char *va
                 snprintf(reason, reason_size, "%s: needs a word after it", word);
                 return -EINVAL;
             }
-            if (*letter == 'o')
-                *options = value;
-            return 1;
+            return *letter == 'o' && take_options(options, value) != 0 ? -ENOMEM : 1;
         case 'N':
             snprintf(reason, reason_size,
                      "-N: cannot mount in another namespace; use nsenter(1) around mount");
@@ -99,10 +134,10 @@ static int hear_switches(struct mount_helper *helper, const char *word, char *va
     return 0;
 }
 
-static int translate(struct mount_helper *helper, int argc, char *argv[], char *reason,
-                     size_t reason_size)
+static int translate(struct mount_helper *helper, int argc, char *argv[], char **options,
+                     char *reason, size_t reason_size)
 {
-    const char *places[2] = {NULL, NULL}, *options = NULL;
+    const char *places[2] = {NULL, NULL};
     size_t count = 0;
 
     for (int index = 1; index < argc; index++) {
@@ -115,7 +150,7 @@ static int translate(struct mount_helper *helper, int argc, char *argv[], char *
             continue;
         }
         int used = hear_switches(helper, argv[index], index + 1 < argc ? argv[index + 1] : NULL,
-                                 &options, reason, reason_size);
+                                 options, reason, reason_size);
         if (used < 0)
             return used;
         index += used;
@@ -125,22 +160,25 @@ static int translate(struct mount_helper *helper, int argc, char *argv[], char *
                  "usage: mount.fuse.cbsfs SOURCE DIRECTORY [-fnsv] [-o OPTIONS]");
         return -EINVAL;
     }
-    if (has_option(options, "remount")) {
+    if (has_option(*options, "remount")) {
         snprintf(reason, reason_size,
                  "%s: options cannot be changed while it is mounted: umount and mount again "
                  "(only ro: mount -i -o remount,ro %s)",
                  places[1], places[1]);
         return -EINVAL;
     }
-    return put_together(helper, places[0], places[1], options);
+    return put_together(helper, places[0], places[1], *options);
 }
 
 int mount_helper_translate(struct mount_helper *helper, int argc, char *argv[], char *reason,
                            size_t reason_size)
 {
+    char *options = NULL;
+
     *helper = (struct mount_helper){.fake = false};
     reason[0] = '\0';
-    int result = translate(helper, argc, argv, reason, reason_size);
+    int result = translate(helper, argc, argv, &options, reason, reason_size);
+    free(options);
     if (result != 0)
         mount_helper_free(helper);
     return result;

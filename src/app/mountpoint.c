@@ -7,17 +7,24 @@
 #include <libgen.h>
 #include <limits.h>
 #include <mntent.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEAD_LIMIT 16 /* dead mounts on top of each other; more are somebody's loop */
+#define LINK_LIMIT     40   /* as the kernel's */
+#define PLACE_PATIENCE 2000 /* ms: a mount that lives answers from memory */
+#define PLACE_STEP     1
+#define DEAD_LIMIT     16 /* dead mounts on top of each other; more are somebody's loop */
 
 int daemon_check_fuse_device(char *reason, size_t reason_size)
 {
@@ -38,20 +45,70 @@ int daemon_check_fuse_device(char *reason, size_t reason_size)
     return result;
 }
 
-int daemon_check_fusermount(char *reason, size_t reason_size)
+/* Where the PATH finds it; "" where it does not. */
+static void find_fusermount(char *name, size_t size)
 {
     const char *path = getenv("PATH");
-    char name[4096];
 
     for (const char *at = path != NULL ? path : "/usr/bin:/bin"; *at != '\0';) {
         size_t length = strcspn(at, ":");
-        snprintf(name, sizeof(name), "%.*s/fusermount3", (int)length, at);
+        snprintf(name, size, "%.*s/fusermount3", (int)length, at);
         if (access(name, X_OK) == 0)
-            return 0;
+            return;
         at += length + (at[length] == ':');
     }
+    *name = '\0';
+}
+
+int daemon_check_fusermount(char *reason, size_t reason_size)
+{
+    char name[PATH_MAX] = "";
+
+    find_fusermount(name, sizeof(name));
+    if (*name != '\0')
+        return 0;
     snprintf(reason, reason_size, "fusermount3 is not there: install the package fuse3");
     return -ENOENT;
+}
+
+int daemon_check_fusermount_rights(char *reason, size_t reason_size)
+{
+    char name[PATH_MAX] = "";
+    struct stat file;
+    struct statvfs place;
+
+    find_fusermount(name, sizeof(name));
+    if (stat(name, &file) != 0 || statvfs(name, &place) != 0)
+        return -errno;
+    if (file.st_uid != 0 || (file.st_mode & S_ISUID) == 0)
+        snprintf(reason, reason_size, "%s is not root's, or lacks the set-user-ID bit", name);
+    else if ((place.f_flag & ST_NOSUID) != 0)
+        snprintf(reason, reason_size, "%s is on a file system that is mounted nosuid", name);
+    else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+        snprintf(reason, reason_size, "%s gets no rights of root's here (no_new_privs)", name);
+    else
+        return 0;
+    return -EPERM;
+}
+
+char *daemon_shell_word(const char *path, char *space, size_t size)
+{
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@%,:=";
+    size_t used = 0;
+
+    if (path[strspn(path, plain)] == '\0') {
+        snprintf(space, size, "%s", path);
+        return space;
+    }
+    space[used++] = '\'';
+    for (const char *at = path; *at != '\0' && used + 6 < size; at++) {
+        if (*at == '\'')
+            used += (size_t)snprintf(space + used, size - used, "'\\'");
+        space[used++] = *at;
+    }
+    snprintf(space + used, size - used, "'");
+    return space;
 }
 
 /* True when a cbsfs is what is mounted at `path` (canonical). */
@@ -73,17 +130,34 @@ static bool is_cbsfs(const char *path)
 
 /* --- what a killed cbsfs left ---------------------------------------------------------- */
 
-/* The attributes of a dead mount may still be in the kernel's cache; this is never kept there. */
-static bool is_dead(const char *path)
+int daemon_ask_place(const char *path)
 {
-    struct statfs status;
+    struct statfs answer;
+    int status, waited = 0;
+    pid_t child = fork();
 
-    return statfs(path, &status) != 0 && errno == ENOTCONN;
+    /* The attributes of a dead mount may still be in the kernel's cache; this is never kept there.
+     */
+    if (child == 0)
+        _exit(statfs(path, &answer) == 0 ? 0 : errno);
+    while (child > 0 && waitpid(child, &status, WNOHANG) == 0) {
+        if ((waited += PLACE_STEP) > PLACE_PATIENCE) {
+            kill(child, SIGKILL);
+            return ETIMEDOUT;
+        }
+        poll(NULL, 0, PLACE_STEP);
+    }
+    return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 
-/* The canonical path of what cannot be looked at itself, from that of its directory; malloc'ed.
- * NULL when there is none, or no memory. */
-static char *canonical_of_dead(const char *path)
+static bool is_dead(const char *path)
+{
+    return daemon_ask_place(path) == ENOTCONN;
+}
+
+/* Its directory's canonical path, and its name; malloc'ed, NULL when there is none, or no memory.
+ */
+static char *canonical_entry(const char *path)
 {
     char *of_directory = strdup(path), *of_name = strdup(path);
     char *result = NULL, *directory = NULL;
@@ -101,6 +175,30 @@ out:
     free(of_name);
     free(directory);
     return result;
+}
+
+char *daemon_canonical_of_dead(const char *path)
+{
+    char *result = canonical_entry(path);
+    char target[PATH_MAX];
+
+    for (int count = 0; result != NULL && count < LINK_LIMIT; count++) {
+        ssize_t length = readlink(result, target, sizeof(target) - 1);
+        if (length < 0)
+            return result;
+        target[length] = '\0';
+        char *next = NULL;
+        if (target[0] == '/')
+            next = strdup(target);
+        else if (asprintf(&next, "%.*s/%s", (int)(strrchr(result, '/') - result), result, target) <
+                 0)
+            next = NULL;
+        free(result);
+        result = next != NULL ? canonical_entry(next) : NULL;
+        free(next);
+    }
+    free(result);
+    return NULL;
 }
 
 /* As root: within the directory as it is now, so that nobody who may change the names above it can
@@ -141,23 +239,34 @@ static int detach(const char *path)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 
-int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size)
+/* One on top of the other, as a loop may have left them. */
+static int detach_all(const char *canonical)
 {
     int result = 0;
 
-    if (!is_dead(path))
-        return 0;
-    char *canonical = canonical_of_dead(path);
-    if (canonical == NULL)
-        result = -ENOTCONN;
     for (int count = 0; result == 0 && count < DEAD_LIMIT && is_dead(canonical); count++)
         result = is_cbsfs(canonical) ? detach(canonical) : -ENOTCONN;
-    if (result == 0 && is_dead(canonical))
-        result = -ENOTCONN;
+    return result == 0 && is_dead(canonical) ? -ENOTCONN : result;
+}
+
+int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size)
+{
+    char word[PATH_MAX];
+    int answer = daemon_ask_place(path), result = 0;
+
+    if (answer != ENOTCONN && answer != ETIMEDOUT)
+        return 0;
+    char *canonical = daemon_canonical_of_dead(path);
+    /* Another file system may take its time. */
+    if (answer == ETIMEDOUT)
+        result = canonical != NULL && is_cbsfs(canonical) ? -EBUSY : 0;
+    else
+        result = canonical != NULL ? detach_all(canonical) : -ENOTCONN;
     if (result != 0)
-        snprintf(reason, reason_size,
-                 "%s: a dead mount is still there; remove it first: fusermount3 -u -z %s", path,
-                 path);
+        snprintf(reason, reason_size, "%s: %s; remove it first: fusermount3 -u -z %s", path,
+                 answer == ETIMEDOUT ? "the cbsfs that is mounted there does not answer"
+                                     : "a dead mount is still there",
+                 daemon_shell_word(path, word, sizeof(word)));
     free(canonical);
     return result;
 }
@@ -166,8 +275,11 @@ int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size)
 
 static int explain(int result, const char *path, char *reason, size_t reason_size)
 {
+    char word[PATH_MAX];
+
     if (result == -ENOENT)
-        snprintf(reason, reason_size, "%s: does not exist; make it first: mkdir -p %s", path, path);
+        snprintf(reason, reason_size, "%s: does not exist; make it first: mkdir -p %s", path,
+                 daemon_shell_word(path, word, sizeof(word)));
     else
         snprintf(reason, reason_size, "%s: %s", path, strerror(-result));
     return result;
@@ -176,6 +288,7 @@ static int explain(int result, const char *path, char *reason, size_t reason_siz
 int daemon_check_mountpoint(char **path, char *reason, size_t reason_size)
 {
     struct stat status;
+    char word[PATH_MAX];
     int result = daemon_clear_dead_mount(*path, reason, reason_size);
 
     if (result != 0)
@@ -193,7 +306,7 @@ int daemon_check_mountpoint(char **path, char *reason, size_t reason_size)
     if (is_cbsfs(canonical)) {
         snprintf(reason, reason_size,
                  "%s: cbsfs is mounted there already; unmount it first: fusermount3 -u %s",
-                 canonical, canonical);
+                 canonical, daemon_shell_word(canonical, word, sizeof(word)));
         return -EBUSY;
     }
     result = daemon_check_fuse_device(reason, reason_size);

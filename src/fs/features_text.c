@@ -27,8 +27,7 @@ int feature_render(struct fs *fs, const struct node *node, struct buffer *out)
     return status;
 }
 
-/* Why this cloud has no such thing, or NULL. */
-static const char *foreign(const struct node *node, enum cloud_verb verb)
+const char *feature_foreign(const struct node *node, enum cloud_verb verb)
 {
     const struct provider *provider = store_provider(node->region->store);
     const struct cloud_call call = {.verb = verb};
@@ -39,7 +38,7 @@ int shares_render(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
     const char *id = snapshot_text(node->snapshot, SNAPSHOT_ID);
-    const char *reason = foreign(node, CLOUD_DESCRIBE_SHARES);
+    const char *reason = feature_foreign(node, CLOUD_DESCRIBE_SHARES);
     size_t at;
     json_t *share;
     if (reason != NULL)
@@ -71,7 +70,7 @@ int policies_render(struct fs *fs, const struct node *node, struct buffer *out)
 {
     (void)fs;
     bool whole = node->type->which == POLICIES_WHOLE;
-    const char *reason = foreign(node, CLOUD_DESCRIBE_POLICIES);
+    const char *reason = feature_foreign(node, CLOUD_DESCRIBE_POLICIES);
     size_t at;
     json_t *policy;
     if (reason != NULL)
@@ -128,7 +127,7 @@ static void put_snapshot(struct buffer *out, const struct node *node)
 static bool put_checks(struct fs *fs, const struct node *node, enum cloud_verb verb,
                        struct buffer *out)
 {
-    const char *reason = foreign(node, verb);
+    const char *reason = feature_foreign(node, verb);
     if (reason != NULL) {
         text_put_check(out, false, reason);
         return false;

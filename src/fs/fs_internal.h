@@ -118,6 +118,9 @@ fuse_ino_t node_own_number(const struct node *node);
 /* What stat(2) shows, for the kernel; *life: for how long (seconds) it may keep it. 0, or -ENOMEM:
  * then the size of a file is not known, and nothing may be kept. */
 int node_tell(struct fs *fs, const struct node *node, struct stat *attributes, double *life);
+/* Of a file's modification, when this is its content. */
+struct timespec node_time(const struct fs *fs, const struct node *node,
+                          const struct buffer *content);
 /* The kernel asks for the attributes before it uses them again.  This takes no lock that a request
  * of ours could hold: only attributes are meant, no pages.  The file must be open, or a directory:
  * one that is just being forgotten might wait for a page that we are to fill. */
@@ -173,6 +176,8 @@ int policies_render(struct fs *fs, const struct node *node, struct buffer *out);
 int copy_render(struct fs *fs, const struct node *node, struct buffer *out);
 int new_disk_render(struct fs *fs, const struct node *node, struct buffer *out);
 /* Lines of dry runs: a precondition; what the last command came to. */
+/* Why this cloud has no such thing, or NULL. */
+const char *feature_foreign(const struct node *node, enum cloud_verb verb);
 void text_put_check(struct buffer *out, bool pass, const char *what);
 void text_put_last(struct buffer *out, const struct node *node, const char *operation,
                    const char *id);
@@ -296,7 +301,7 @@ void node_of_group(struct region *region, const json_t *group, unsigned file, st
 bool groups_name_misleads(const struct region *region, const char *name);
 void groups_entry(const struct region *region, const json_t *group, char entry[NAME_ENTRY_SIZE]);
 /* How long a name is without the disks behind it. */
-size_t groups_name_length(const char *name);
+size_t groups_name_length(const struct region *region, const char *name);
 /* The group with this id, or with the first `length` bytes as its entry; NULL: none. */
 const json_t *groups_find_part(const struct region *region, const char *name, size_t length);
 /* The group that a name leads to, with or without its disks behind it. */
@@ -318,8 +323,12 @@ struct handle {
     struct fs *fs;
     fuse_ino_t number;
     struct buffer content;
+    struct timespec time; /* of the file when it was last rendered */
+    int64_t rendered_at;  /* clock ms */
+    pid_t opener;         /* the thread that has opened it */
     bool rendered;
     bool is_kept;                /* the kernel keeps its content, for all who have it open */
+    bool is_steady;              /* whoever has opened it is told the attributes of what he reads */
     bool polled;                 /* somebody has used poll(2) on it */
     bool was_read;               /* status: a read from the start shows it anew */
     bool commanded, executing;   /* a control file: its one command */
@@ -336,6 +345,12 @@ void handle_free(struct handle *handle);
 void handles_changed(struct fs *fs);
 /* True if somebody polls this file, of which the kernel keeps the content. */
 bool handles_poll(const struct fs *fs, fuse_ino_t number);
+/* True if somebody is told attributes of this file that are not everybody's. */
+bool handles_show(const struct fs *fs, fuse_ino_t number);
+/* What the process of this thread has open and was rendered for it a moment ago; NULL if nothing,
+ * or if somebody else reads the file from the kernel's copy, which takes its size from what anybody
+ * was told. */
+const struct handle *handles_find(const struct fs *fs, fuse_ino_t number, pid_t thread);
 
 /* After the events were looked at: true if somebody has had them open for a while, who then follows
  * them. */

@@ -8,7 +8,8 @@
  *         snapshots/          links to the snapshots that it has
  *
  * A name alone does not say of which disks, so `mkdir` is given them behind an `@`:
- * groups/before-upgrade@disk-1,disk-2 or groups/before-upgrade@ins-1, all disks of an instance.
+ * groups/before-upgrade@disk-1,disk-2 or groups/before-upgrade@ins-1, all disks of an instance;
+ * where the cloud itself puts disks together, groups/before-upgrade@GROUP-OF-DISKS.
  * What was made is listed as groups/before-upgrade; the longer name leads to it as well, so that
  * the same mkdir is refused as one that was done.
  *
@@ -28,7 +29,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_MASK ((UINT64_C(1) << 48) - 1)
+#define KEY_MASK    ((UINT64_C(1) << 48) - 1)
+#define UUID_LENGTH 36
 
 static const char *text_of(const json_t *group, const char *key)
 {
@@ -153,12 +155,28 @@ int64_t groups_time(const struct node *node)
 
 /* --- looking ---------------------------------------------------------------------------- */
 
+/* One or more with commas between them. */
+static bool are_uuids(const char *text)
+{
+    char id[UUID_LENGTH + 1];
+    for (;; text += UUID_LENGTH + 1) {
+        snprintf(id, sizeof(id), "%s", text);
+        if (!name_is_id(id, NULL) || (text[UUID_LENGTH] != ',' && text[UUID_LENGTH] != '\0'))
+            return false;
+        if (text[UUID_LENGTH] == '\0')
+            return true;
+    }
+}
+
 /* The part in front of the disks; the whole where none are named. */
-size_t groups_name_length(const char *name)
+size_t groups_name_length(const struct region *region, const char *name)
 {
     const char *at = strrchr(name, '@');
-    bool names_disks = at != NULL && at != name &&
-                       (strncmp(at + 1, "disk-", 5) == 0 || strncmp(at + 1, "ins-", 4) == 0);
+    if (at == NULL || at == name)
+        return strlen(name);
+    bool names_disks = store_provider(region->store)->disk_prefix == NULL
+                           ? are_uuids(at + 1)
+                           : strncmp(at + 1, "disk-", 5) == 0 || strncmp(at + 1, "ins-", 4) == 0;
     return names_disks ? (size_t)(at - name) : strlen(name);
 }
 
@@ -179,12 +197,17 @@ const json_t *groups_find_part(const struct region *region, const char *name, si
     return found;
 }
 
-/* True if the word, behind a name, means this disk. */
+/* True if the word, behind a name, means this disk: by itself, or with what it is attached to or
+ * put together with. */
 static bool means_disk(const char *word, size_t length, const struct disk *disk)
 {
-    const char *what =
-        strncmp(word, "ins-", 4) == 0 ? disk_text(disk, DISK_INSTANCE) : disk_text(disk, DISK_ID);
-    return strlen(what) == length && strncmp(what, word, length) == 0;
+    static const enum disk_text what[] = {DISK_ID, DISK_INSTANCE, DISK_GROUP};
+    for (size_t i = 0; i < sizeof(what) / sizeof(*what); i++) {
+        const char *id = disk_text(disk, what[i]);
+        if (strlen(id) == length && strncmp(id, word, length) == 0)
+            return true;
+    }
+    return false;
 }
 
 static bool names_disk(const char *list, const struct disk *disk)
@@ -222,7 +245,7 @@ static bool may_be_of(const struct region *region, const json_t *group, const ch
 
 const json_t *groups_find_entry(const struct region *region, const char *name)
 {
-    size_t length = groups_name_length(name);
+    size_t length = groups_name_length(region, name);
     /* One that was made elsewhere may really be called so. */
     const json_t *group = groups_find_part(region, name, strlen(name));
     if (group != NULL || name[length] == '\0')
@@ -251,7 +274,7 @@ void groups_lookup(struct request *request)
         reply_error(request, -ENOENT);
         return;
     }
-    bool names_disks = request->name[groups_name_length(request->name)] != '\0';
+    bool names_disks = request->name[groups_name_length(request->region, request->name)] != '\0';
     if (names_disks ? groups_wait_for_all(request) : request_wait(request, WANT_GROUPS, NULL))
         return;
     const json_t *group = groups_find_entry(request->region, request->name);

@@ -10,12 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More disks than an instance takes. */
-#define DISKS_MOST 64
+/* More disks than an instance takes, and than anybody has put together. */
+#define DISKS_MOST 512
 
-static bool names_instance(const char *word)
+/* True for what is more than one disk: an instance, or a group of the cloud's own. */
+static bool names_several(const struct region *region, const char *word)
 {
-    return strncmp(word, "ins-", 4) == 0;
+    return strncmp(word, "ins-", 4) == 0 ||
+           (store_provider(region->store)->group_advice != NULL &&
+            catalogue_disk(store_catalogue(region->store), word) == NULL);
+}
+
+static bool is_one_of(const struct disk *disk, const char *several)
+{
+    return disk->exists && (strcmp(disk_text(disk, DISK_INSTANCE), several) == 0 ||
+                            strcmp(disk_text(disk, DISK_GROUP), several) == 0);
 }
 
 /* The disks that a name ends in, into `ids` (at most DISKS_MOST, pointing into `list`). 0: there
@@ -26,27 +35,32 @@ static size_t split_disks(const struct region *region, char *list, const char **
     char *rest = NULL;
     size_t count = 0;
     for (char *word = strtok_r(list, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest)) {
-        bool is_disk = !names_instance(word);
-        for (size_t i = 0; i < (is_disk ? 1 : catalogue->disk_count); i++) {
-            const struct disk *disk = is_disk ? NULL : catalogue->disks[i];
-            if (disk != NULL &&
-                (!disk->exists || strcmp(disk_text(disk, DISK_INSTANCE), word) != 0))
+        size_t before = count, several = names_several(region, word) ? catalogue->disk_count : 0;
+        for (size_t i = 0; i < several; i++) {
+            if (!is_one_of(catalogue->disks[i], word))
                 continue;
             /* Of fewer than were meant nobody wants a group. */
             if (count == DISKS_MOST)
                 return 0;
-            ids[count++] = disk != NULL ? disk_text(disk, DISK_ID) : word;
+            ids[count++] = disk_text(catalogue->disks[i], DISK_ID);
         }
+        /* What is nothing that is known is refused by its name. */
+        if (count > before || strncmp(word, "ins-", 4) == 0)
+            continue;
+        if (count == DISKS_MOST)
+            return 0;
+        ids[count++] = word;
     }
     return count;
 }
 
-static bool wants_all_disks(const char *list)
+/* True if the list says less than all: what else there is at this moment decides. */
+static bool wants_all_disks(const struct region *region, const char *list)
 {
-    bool all = false;
+    bool all = store_provider(region->store)->group_advice != NULL;
     for (const char *word = list; word != NULL && !all; word = strchr(word, ',')) {
         word += *word == ',';
-        all = names_instance(word);
+        all = strncmp(word, "ins-", 4) == 0;
     }
     return all;
 }
@@ -63,8 +77,8 @@ static void ask_for_disks(struct request *request)
 static void answer_made(struct request *request)
 {
     struct node node;
-    const json_t *group =
-        groups_find_part(request->region, request->name, groups_name_length(request->name));
+    const json_t *group = groups_find_part(request->region, request->name,
+                                           groups_name_length(request->region, request->name));
     if (group == NULL) {
         reply_error(request, -ETIMEDOUT); /* made, and not to be shown for want of memory */
         return;
@@ -117,7 +131,10 @@ static int may_make(struct request *request, const struct node *parent, const ch
         return fs_refuse(fs, parent, request->name, "mkdir", -EROFS, "the mount is read-only");
     if (strlen(request->name) == strlen(whole))
         return fs_refuse(fs, parent, request->name, "mkdir", -EINVAL,
-                         "say of which disks: NAME@disk-1,disk-2 or NAME@ins-1");
+                         store_provider(request->region->store)->group_advice != NULL
+                             ? "say of which group of disks: NAME@ID-OF-THE-GROUP, or the ids of "
+                               "all its disks"
+                             : "say of which disks: NAME@disk-1,disk-2 or NAME@ins-1");
     int status =
         name_parse_new(store_provider(request->region->store), whole, name, reason, sizeof(reason));
     if (status != 0)
@@ -133,7 +150,7 @@ void groups_mkdir(struct request *request, const struct node *parent)
     struct fs *fs = request->fs;
     const char *ids[DISKS_MOST];
     char name[NAME_ENTRY_SIZE], whole[NAME_ENTRY_SIZE], path[1024];
-    size_t length = groups_name_length(request->name);
+    size_t length = groups_name_length(request->region, request->name);
     snprintf(whole, sizeof(whole), "%s", request->name);
     whole[length] = '\0';
     int status = may_make(request, parent, whole, name);
@@ -141,7 +158,7 @@ void groups_mkdir(struct request *request, const struct node *parent)
         reply_error(request, status);
         return;
     }
-    bool all = wants_all_disks(whole + length + 1);
+    bool all = wants_all_disks(request->region, whole + length + 1);
     ask_for_disks(request);
     if (groups_wait_for_all(request))
         return;
@@ -151,7 +168,7 @@ void groups_mkdir(struct request *request, const struct node *parent)
     }
     if (request->status != 0 && all) {
         reply_error(request, fs_refuse(fs, parent, request->name, "mkdir", request->status,
-                                       "the cloud did not tell which disks the instance has now"));
+                                       "the cloud did not tell which disks it has now"));
         return;
     }
     size_t count = split_disks(request->region, whole + length + 1, ids);

@@ -130,10 +130,14 @@ static int group_rollback(struct fs *fs, const struct node *node, struct buffer 
                    "the mount allows rollbacks");
     text_put_check(out, strcmp(word_of(node, space, &percent), "NORMAL") == 0,
                    "the group is NORMAL");
-    if (!is_whole(node))
+    const char *foreign = feature_foreign(node, CLOUD_APPLY_GROUP);
+    if (foreign != NULL)
+        text_put_check(out, false, foreign);
+    else if (!is_whole(node))
         text_put_check(out, false, "all its snapshots, and their disks, are there and known");
-    buffer_printf(out, "command           echo %s%s > rollback\n", group_id,
-                  is_attached ? " stop start" : "");
+    if (foreign == NULL)
+        buffer_printf(out, "command           echo %s%s > rollback\n", group_id,
+                      is_attached ? " stop start" : "");
     text_put_last(out, node, "rollback", group_id);
     return out->error;
 }

@@ -9,6 +9,8 @@
 
 /* Whoever has the events open for longer than reading them takes, ms, follows them. */
 #define FOLLOWS_AFTER 900
+/* ms: by then a file was copied; who has it open for longer may want to hear of news. */
+#define SHOWN_FOR 30000
 
 struct handle *handle_new(struct fs *fs, fuse_ino_t number)
 {
@@ -77,6 +79,39 @@ bool handles_poll(const struct fs *fs, fuse_ino_t number)
             return true;
     }
     return false;
+}
+
+/* True if whoever has it open is told the attributes of what he reads. */
+static bool is_shown(const struct handle *handle)
+{
+    return handle->is_steady && handle->rendered && clock_now() - handle->rendered_at < SHOWN_FOR;
+}
+
+bool handles_show(const struct fs *fs, fuse_ino_t number)
+{
+    for (const struct handle *handle = fs->handles; handle != NULL; handle = handle->next) {
+        if (handle->number == number && is_shown(handle))
+            return true;
+    }
+    return false;
+}
+
+const struct handle *handles_find(const struct fs *fs, fuse_ino_t number, pid_t thread)
+{
+    const struct handle *found = NULL;
+    /* 0: it cannot be seen from here. */
+    for (const struct handle *handle = thread != 0 ? fs->handles : NULL; handle != NULL;
+         handle = handle->next) {
+        if (handle->number != number)
+            continue;
+        if (handle->is_kept)
+            return NULL;
+        /* Who opens a file in one of its threads may ask in another. */
+        if (found == NULL && is_shown(handle) &&
+            (handle->opener == thread || caller_process(handle->opener) == caller_process(thread)))
+            found = handle;
+    }
+    return found;
 }
 
 bool handles_follow(const struct fs *fs)

@@ -169,6 +169,16 @@ static int64_t time_of(const struct fs *fs, const struct node *node)
     return time != TIMESTAMP_NONE ? time : fs->mounted;
 }
 
+/* The kernel drops what it keeps of a file when this is another time. */
+struct timespec node_time(const struct fs *fs, const struct node *node,
+                          const struct buffer *content)
+{
+    struct timespec time = {.tv_sec = time_of(fs, node)};
+    if (node_is_settled(node) && content->length > 0 && content->length <= FILE_KEPT_MOST)
+        time.tv_nsec = (long)(table_hash(content->data) % 1000000000);
+    return time;
+}
+
 static int fill_attributes(struct fs *fs, const struct node *node, struct stat *attributes)
 {
     mode_t mode = mode_of(node);
@@ -180,9 +190,10 @@ static int fill_attributes(struct fs *fs, const struct node *node, struct stat *
     attributes->st_uid = fs->settings.uid;
     attributes->st_gid = fs->settings.gid;
     attributes->st_blksize = 4096;
-    attributes->st_mtim.tv_sec = time_of(fs, node);
-    if (node->type == NULL)
+    if (node->type == NULL) {
+        attributes->st_mtim.tv_sec = time_of(fs, node);
         return 0;
+    }
     struct buffer content;
     struct node measured = *node;
     measured.size_only = true;
@@ -192,9 +203,7 @@ static int fill_attributes(struct fs *fs, const struct node *node, struct stat *
         attributes->st_size = (off_t)content.length;
     if (node->type->flags & FILE_LIVE)
         attributes->st_size = (off_t)events_size(fs->settings.events);
-    /* The kernel drops what it keeps of a file when this is another time. */
-    if (node_is_settled(node) && content.length > 0 && content.length <= FILE_KEPT_MOST)
-        attributes->st_mtim.tv_nsec = (long)(table_hash(content.data) % 1000000000);
+    attributes->st_mtim = node_time(fs, node, &content);
     attributes->st_blocks = (attributes->st_size + 511) / 512;
     buffer_free(&content);
     /* A link that leads nowhere has no size, and that is all. */
@@ -232,7 +241,8 @@ bool node_is_settled(const struct node *node)
 static double attribute_life(const struct fs *fs, const struct node *node)
 {
     bool is_file = node->type != NULL && (node->type->flags & FILE_LINK) == 0;
-    if (is_file && (!node_is_settled(node) || handles_poll(fs, node_own_number(node))))
+    fuse_ino_t number = node_own_number(node);
+    if (is_file && (!node_is_settled(node) || handles_poll(fs, number) || handles_show(fs, number)))
         return 0;
     return node_entry_life(node);
 }

@@ -270,10 +270,12 @@ static bool is_known(const struct request *request, const struct node *directory
                store_is_known(store, WANT_SNAPSHOTS, NULL);
     if (directory->kind == NODE_STATIC && directory->file == STATIC_SNAPSHOTS)
         return store_is_known(store, WANT_SNAPSHOTS, NULL);
-    /* To who may not list groups there are none: a crawl of the whole tree is not his mistake. The
-     * reason is in .cbsfs/errors, and a group that is named gives it. */
+    /* To who may not list groups, or whose server is too old for them, there are none: a crawl of
+     * the whole tree is not his mistake. The reason is in .cbsfs/errors, and a group that is named
+     * gives it. */
     if (is_groups(directory))
-        return store_list(store, WANT_GROUPS, "") != NULL || request->status == -EACCES;
+        return store_list(store, WANT_GROUPS, "") != NULL || request->status == -EACCES ||
+               request->status == -EOPNOTSUPP;
     if (directory->kind == NODE_STATIC && directory->file == STATIC_REGIONS)
         return store_list(store, WANT_REGIONS, "") != NULL;
     if (directory->kind == NODE_DISK)

@@ -11,6 +11,8 @@
  */
 #include "fs_internal.h"
 
+#include "cbsfs/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -30,6 +32,8 @@ static int render_into(struct handle *handle, struct fs *fs, const struct node *
     buffer_reset(&handle->content);
     int status = file_render(fs, node, &handle->content);
     handle->rendered = status == 0;
+    handle->time = node_time(fs, node, &handle->content);
+    handle->rendered_at = clock_now();
     if (node->snapshot != NULL)
         handle->version = snapshot_more(node->snapshot)->version;
     return status;
@@ -93,10 +97,11 @@ static bool is_known(const struct request *request, const struct node *node)
 }
 
 /* What the kernel keeps it takes for as long as the attributes say that it keeps it. If they may be
- * of another value, it has to ask. */
+ * of another value, it has to ask; of what may change at any time it has none. */
 static void settle_doubt(struct fs *fs, const struct node *node)
 {
-    if (node->disk != NULL && store_is_in_doubt(node->region->store, node->disk))
+    if (node->disk != NULL && (node->type->flags & FILE_VOLATILE) == 0 &&
+        store_is_in_doubt(node->region->store, node->disk))
         node_untell(fs, node_own_number(node));
 }
 
@@ -136,10 +141,12 @@ static void answer_open(struct request *request)
     if (node.type->flags & FILE_LIVE)
         events_open(fs->settings.events, &handle->reader);
     request->file.fh = (uintptr_t)handle;
-    handle->is_kept =
-        !writing && node_is_settled(&node) && handle->content.length <= FILE_KEPT_MOST;
-    if (handle->is_kept)
-        settle_doubt(fs, &node);
+    handle->is_kept = !writing && node_is_settled(&node) &&
+                      handle->content.length <= FILE_KEPT_MOST &&
+                      !handles_show(fs, request->number);
+    handle->is_steady = !writing && !handle->is_kept && (node.type->flags & FILE_LIVE) == 0;
+    handle->opener = fuse_req_ctx(request->fuse)->pid;
+    settle_doubt(fs, &node);
     request->file.keep_cache = handle->is_kept;
     request->file.direct_io = !handle->is_kept;
     if (fuse_reply_open(request->fuse, &request->file) != 0)

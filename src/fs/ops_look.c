@@ -300,12 +300,18 @@ void reply_attributes(fuse_req_t fuse, fuse_ino_t number, const struct fuse_file
         fuse_reply_err(fuse, -status);
         return;
     }
-    const struct handle *handle = file != NULL ? (struct handle *)(uintptr_t)file->fh : NULL;
-    /* Whoever holds it open reads what was rendered for him, of that size. */
+    /* Whoever holds it open reads what was rendered for him, of that size and time. fstat(2) says
+     * who asks, but not through what. */
+    const struct handle *handle = file != NULL ? (struct handle *)(uintptr_t)file->fh
+                                               : handles_find(fs, number, fuse_req_ctx(fuse)->pid);
     if (handle != NULL && handle->is_kept)
         handle = NULL;
-    if (handle != NULL && handle->rendered)
+    if (handle != NULL && handle->rendered) {
         attributes.st_size = (off_t)handle->content.length;
+        attributes.st_blocks = (attributes.st_size + 511) / 512;
+    }
+    if (handle != NULL && handle->is_steady && handle->rendered)
+        attributes.st_mtim = attributes.st_ctim = attributes.st_atim = handle->time;
     fuse_reply_attr(fuse, &attributes, handle != NULL ? 0 : life);
 }
 

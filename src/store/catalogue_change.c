@@ -29,8 +29,8 @@ struct snapshot *catalogue_created(struct catalogue *catalogue, struct disk *dis
     struct snapshot *snapshot = catalogue_snapshot(catalogue, id);
     if (snapshot == NULL) {
         const char *const shape[SHAPE_TEXTS] = {catalogue->provider->creating_state, "CREATING",
-                                                disk_text(disk, DISK_USAGE), "",
-                                                disk_text(disk, DISK_ZONE)};
+                                                disk_text(disk, DISK_USAGE),         "",
+                                                disk_text(disk, DISK_ZONE),          ""};
         snapshot = catalogue_add_snapshot(catalogue, disk, id, name, shape, wall);
         if (snapshot == NULL)
             return NULL;

@@ -61,6 +61,7 @@ int catalogue_put_disk(struct catalogue *catalogue, const struct disk_record *re
         [DISK_INSTANCE] = record->instance,
         [DISK_CHARGE_TYPE] = record->charge_type,
         [DISK_PROJECT] = record->project,
+        [DISK_GROUP] = record->group,
     };
     bool differs;
     char state[64];

@@ -5,7 +5,7 @@
 
 #include "cbsfs/catalogue.h"
 
-/* No field of a record is longer by right; nine of them fit 16-bit offsets. Bytes. */
+/* No field of a record is longer by right; ten of them fit 16-bit offsets. Bytes. */
 #define TEXT_LIMIT 4096
 
 /* A key as the indexes by key have it: they are in the order of the upper bits. */
@@ -67,7 +67,7 @@ char *texts_join(const char *const *texts, size_t count);
 const char *texts_nth(const char *texts, size_t number);
 
 #define MOST_SHAPES ((1u << 24) - 1)
-#define SHAPE_TEXTS 5 /* SNAPSHOT_STATE, _WORD, _USAGE, _TYPE, _ZONE */
+#define SHAPE_TEXTS 6 /* SNAPSHOT_STATE, _WORD, _USAGE, _TYPE, _ZONE, _GROUP */
 /* The number of these strings, counted as one user more. 0 or -ENOMEM. */
 int shape_take(struct catalogue *catalogue, const char *const texts[SHAPE_TEXTS], uint32_t *number);
 void shape_drop(struct catalogue *catalogue, uint32_t number);

@@ -150,8 +150,8 @@ static int prepare_update(struct catalogue *catalogue, struct snapshot *snapshot
                           const struct snapshot_record *record, const char *word, bool is_renamed,
                           bool keeps_entry, struct update *update)
 {
-    const char *const shape[SHAPE_TEXTS] = {record->state, word, record->usage, record->type,
-                                            record->zone};
+    const char *const shape[SHAPE_TEXTS] = {record->state, word,         record->usage,
+                                            record->type,  record->zone, record->group};
     *update = (struct update){.shape = 0};
     if (shape_take(catalogue, shape, &update->shape) != 0) {
         update->shape = 0;
@@ -225,8 +225,8 @@ static int update_snapshot(struct catalogue *catalogue, struct snapshot *snapsho
 static struct snapshot *add_snapshot(struct catalogue *catalogue,
                                      const struct snapshot_record *record, const char *word)
 {
-    const char *const shape[SHAPE_TEXTS] = {record->state, word, record->usage, record->type,
-                                            record->zone};
+    const char *const shape[SHAPE_TEXTS] = {record->state, word,         record->usage,
+                                            record->type,  record->zone, record->group};
     struct disk *disk = catalogue_want_disk(
         catalogue, record->disk_id[0] != '\0' ? record->disk_id : CATALOGUE_NO_DISK);
     if (disk == NULL)

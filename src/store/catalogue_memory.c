@@ -99,6 +99,17 @@ struct snapshot *disk_snapshot(const struct disk *disk, size_t at)
     return snapshot_numbered(disk->catalogue, disk->numbers[at]);
 }
 
+const struct snapshot *catalogue_next_member(const struct catalogue *catalogue, uint32_t number)
+{
+    while (++number < catalogue->numbers_used) {
+        const struct snapshot *snapshot = snapshot_numbered(catalogue, number);
+        if (snapshot->shape != 0 && catalogue->shapes[snapshot->shape - 1].is_of_group &&
+            snapshot_is_visible(snapshot))
+            return snapshot;
+    }
+    return NULL;
+}
+
 /* --- what few have ------------------------------------------------------------------------- */
 
 const struct snapshot_more *snapshot_more(const struct snapshot *snapshot)
@@ -344,6 +355,7 @@ const char *snapshot_text(const struct snapshot *snapshot, enum snapshot_text wh
     case SNAPSHOT_USAGE:
     case SNAPSHOT_TYPE:
     case SNAPSHOT_ZONE:
+    case SNAPSHOT_GROUP:
     case SNAPSHOT_TEXT_COUNT:
         break;
     }

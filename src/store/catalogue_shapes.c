@@ -59,7 +59,9 @@ static int add_shape(struct catalogue *catalogue, const char *const texts[SHAPE_
         return -ENOMEM;
     struct shape *shape = &catalogue->shapes[*number - 1];
     uint32_t next_free = shape->next_free;
-    *shape = (struct shape){.hash = hash, .texts = joined};
+    *shape = (struct shape){.hash = hash,
+                            .is_of_group = texts[SNAPSHOT_GROUP - SNAPSHOT_STATE][0] != '\0',
+                            .texts = joined};
     if (hash_index_add(&catalogue->shapes_by_hash, *number) != 0) {
         *shape = (struct shape){.next_free = next_free};
         free(joined);

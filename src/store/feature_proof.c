@@ -164,7 +164,8 @@ const char *feature_evidence(const struct job *job)
                strcmp(field_text(group, "word", ""), "ROLLBACKING") == 0;
         break;
     case CLOUD_DELETE_GROUP:
-        seen = has_list(job, WANT_GROUPS, "") && group == NULL;
+        seen = has_list(job, WANT_GROUPS, "") &&
+               (group == NULL || strcmp(field_text(group, "word", ""), "DELETING") == 0);
         break;
     default:
         break; /* of a disk nothing tells what it was made from */

@@ -10,6 +10,53 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Why this one cannot be in any group with those before it, or NULL. */
+static const char *disk_obstacle(const struct store *store, const char *const *disk_ids, size_t at)
+{
+    const struct disk *disk = catalogue_disk(&store->catalogue, disk_ids[at]);
+    for (size_t i = 0; i < at; i++) {
+        if (strcmp(disk_ids[at], disk_ids[i]) == 0)
+            return "is named twice";
+    }
+    return disk == NULL || !disk->exists ? "is not there" : NULL;
+}
+
+/* Where the cloud makes groups of disks: they are all of one, as it was listed. */
+static const char *whole_group_obstacle(const struct store *store, const char *const *disk_ids,
+                                        size_t count, char *space, size_t size)
+{
+    const struct catalogue *catalogue = &store->catalogue;
+    const char *group = "";
+    size_t whole = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct disk *disk = catalogue_disk(catalogue, disk_ids[i]);
+        const char *obstacle = disk_obstacle(store, disk_ids, i), *advice = "";
+        if (obstacle == NULL && disk_text(disk, DISK_GROUP)[0] == '\0') {
+            obstacle = "is in no group: ";
+            advice = store->provider->group_advice;
+        } else if (obstacle == NULL && i > 0 && strcmp(group, disk_text(disk, DISK_GROUP)) != 0) {
+            obstacle = "is in another group than those before it";
+        } else if (disk == NULL) {
+            obstacle = "is neither a disk nor a group that has any";
+        }
+        if (obstacle != NULL) {
+            snprintf(space, size, "%.64s %s%s", disk_ids[i], obstacle, advice);
+            return space;
+        }
+        group = disk_text(disk, DISK_GROUP);
+    }
+    for (size_t i = 0; i < catalogue->disk_count && count > 0; i++)
+        whole += catalogue->disks[i]->exists &&
+                 strcmp(disk_text(catalogue->disks[i], DISK_GROUP), group) == 0;
+    if (whole == count)
+        return count > 0 ? NULL : "no disk is named";
+    snprintf(
+        space, size,
+        "the group %.64s has %zu disks and is taken as a whole: name all of them, or the group",
+        group, whole);
+    return space;
+}
+
 /* Why the disks cannot be a group, or NULL: all attached to the same instance (tencent-cbs facts
  * 1.4.17). */
 static const char *group_obstacle(const struct store *store, const char *const *disk_ids,
@@ -19,16 +66,10 @@ static const char *group_obstacle(const struct store *store, const char *const *
     for (size_t i = 0; i < count; i++) {
         const struct disk *disk = catalogue_disk(&store->catalogue, disk_ids[i]);
         const char *its = disk != NULL ? disk_text(disk, DISK_INSTANCE) : "";
-        const char *obstacle = NULL;
-        for (size_t j = 0; j < i; j++) {
-            if (strcmp(disk_ids[i], disk_ids[j]) == 0)
-                obstacle = "is named twice";
-        }
-        if (disk == NULL || !disk->exists)
-            obstacle = "is not there";
-        else if (its[0] == '\0')
+        const char *obstacle = disk_obstacle(store, disk_ids, i);
+        if (obstacle == NULL && its[0] == '\0')
             obstacle = "is not attached to an instance";
-        else if (instance != NULL && strcmp(instance, its) != 0)
+        else if (obstacle == NULL && instance != NULL && strcmp(instance, its) != 0)
             obstacle = "is attached to another instance than those before it";
         if (obstacle != NULL) {
             snprintf(space, size, "%.64s %s", disk_ids[i], obstacle);
@@ -52,7 +93,7 @@ int store_create_group(struct store *store, const char *const *disk_ids, size_t 
                        struct job **handle)
 {
     const struct refusal about = {store, NULL, NULL, path, job_verb_name(CLOUD_CREATE_GROUP)};
-    char space[160];
+    char space[320];
     size_t at;
     json_t *group;
     int status = feature_refuse_foreign(&about, CLOUD_CREATE_GROUP);
@@ -63,7 +104,10 @@ int store_create_group(struct store *store, const char *const *disk_ids, size_t 
         if (strcmp(field_text(group, "name", ""), name) == 0)
             return feature_refuse(&about, -EEXIST, "a group has this name");
     }
-    const char *obstacle = group_obstacle(store, disk_ids, count, space, sizeof(space));
+    bool of_cloud = store->provider->group_advice != NULL;
+    const char *obstacle = of_cloud
+                               ? whole_group_obstacle(store, disk_ids, count, space, sizeof(space))
+                               : group_obstacle(store, disk_ids, count, space, sizeof(space));
     if (obstacle != NULL)
         return feature_refuse(&about, -EINVAL, obstacle);
     if (unsettled_job(store, CLOUD_CREATE_GROUP, "", name) != NULL)
@@ -74,6 +118,9 @@ int store_create_group(struct store *store, const char *const *disk_ids, size_t 
     bool whole = job != NULL && add_members(job, count) != NULL;
     for (size_t i = 0; i < count && whole; i++)
         whole = order_keep(&job->order.members[i].disk_id, disk_ids[i]);
+    if (whole && of_cloud)
+        whole = order_keep(&job->order.group_id,
+                           disk_text(catalogue_disk(&store->catalogue, disk_ids[0]), DISK_GROUP));
     if (job != NULL && !whole) {
         job_remove(job);
         job = NULL;
@@ -94,7 +141,8 @@ static int find_group(struct store *store, const char *id, enum cloud_verb verb,
     if (*found == NULL)
         return feature_refuse(about, -ENOENT, "there is no such group");
     const char *word = field_text(*found, "word", "");
-    if (strcmp(word, "NORMAL") != 0) {
+    bool is_lost = strcmp(word, "ERROR") == 0 && verb == CLOUD_DELETE_GROUP;
+    if (strcmp(word, "NORMAL") != 0 && !is_lost) {
         snprintf(reason, sizeof(reason), "the group is %.32s, it has to be NORMAL",
                  word[0] != '\0' ? word : field_text(*found, "state", ""));
         return feature_refuse(about, -EBUSY, reason);

@@ -23,8 +23,6 @@
 #define ITEMS_MOST 100000
 /* Lists about one snapshot each that are kept at most. */
 #define SINGLES_KEPT 256
-/* Groups that are compared with those of the list before at most; each with each. */
-#define GROUPS_COMPARED 1000
 /* How often the pages are read at most when something comes or goes meanwhile. */
 #define PASSES_MOST 3
 
@@ -79,16 +77,33 @@ struct list *list_find(const struct store *store, enum cloud_verb verb, const ch
 
 /* --- life -------------------------------------------------------------------------------- */
 
-static void free_list(struct list *list)
+static void drop_coming(struct list *list)
+{
+    json_decref(list->coming);
+    json_decref(list->ids);
+    list->coming = NULL;
+    list->ids = NULL;
+    free(list->marker);
+    list->marker = NULL;
+}
+
+/* What is under way is no longer wanted. */
+static void stop(struct list *list)
 {
     if (list->call != NULL)
         client_cancel(list->call);
+    list->call = NULL;
+    store_unwait(&list->members);
+    drop_coming(list);
+}
+
+static void free_list(struct list *list)
+{
+    stop(list);
     while (list->waiters != NULL)
         store_unwait(list->waiters);
     lists_forget_ours(list);
     json_decref(list->items);
-    json_decref(list->coming);
-    json_decref(list->ids);
     json_decref(list->freed);
     free(list->id);
     free(list);
@@ -153,39 +168,20 @@ static int ask_page(struct list *list)
         .snapshot_id = list->id[0] != '\0' ? list->id : NULL,
         .offset = list->seen,
         .limit = store->provider->page_limit,
+        .marker = list->marker,
     };
     return client_submit(store->client, &call, clock_now() + store->settings.timeout, CLIENT_URGENT,
                          answered, list, &list->call);
-}
-
-/* A group made elsewhere leads to snapshots that are younger than what is known of those. */
-static bool brings_new_members(const struct list *list)
-{
-    size_t at, place;
-    json_t *group, *id;
-    json_array_foreach(list->coming, at, group)
-    {
-        const json_t *members = json_object_get(group, "snapshots");
-        const json_t *before = list_item(list, json_string_value(json_object_get(group, "id")));
-        if (before != NULL && json_equal(json_object_get(before, "snapshots"), members))
-            continue;
-        json_array_foreach((json_t *)members, place, id)
-        {
-            if (catalogue_snapshot(&list->store->catalogue, json_string_value(id)) == NULL)
-                return true;
-        }
-    }
-    return false;
 }
 
 /* Those are asked for again, once, so that the group's links lead somewhere. */
 static void note_new_members(struct list *list)
 {
     struct store *store = list->store;
-    bool is_comparable = list->items != NULL && json_array_size(list->coming) <= GROUPS_COMPARED;
-    if (is_comparable && store->settings.disks == NULL && store->catalogue.snapshots_listed != 0 &&
+    if (list->items != NULL && store->settings.disks == NULL &&
+        store->catalogue.snapshots_listed != 0 &&
         !listing_is_under_way(store, CLOUD_DESCRIBE_SNAPSHOTS, NULL, false, list->began) &&
-        brings_new_members(list))
+        members_are_new(store, list->items, list->coming))
         store->snapshots_outdated = list->began;
 }
 
@@ -218,14 +214,6 @@ static void fail(struct list *list, int status, const struct cloud_error *error)
     }
     snprintf(path, sizeof(path), "%s%s", store->settings.prefix, path_of(list->verb));
     store_fail(store, NULL, list->id[0] != '\0' ? list->id : NULL, path, "look", error);
-}
-
-static void drop_coming(struct list *list)
-{
-    json_decref(list->coming);
-    json_decref(list->ids);
-    list->coming = NULL;
-    list->ids = NULL;
 }
 
 /* 0, or -ENOMEM; then what was known stays. */
@@ -262,6 +250,45 @@ static void end(struct list *list, int status, const struct cloud_error *error)
     groups_check_settled(store);
 }
 
+/* --- what groups are made of --- */
+
+static void join_members(struct list *list, int status)
+{
+    struct cloud_error error = {0};
+    if (status != 0)
+        cloud_error_set(
+            &error, status, CLOUD_REFUSED, CLOUD_FINAL, "",
+            "which snapshots the groups have is not known, as those could not be listed");
+    if (status == 0)
+        status = members_join(list->store, list->coming);
+    end(list, status, &error);
+}
+
+static void members_ready(void *data, int status)
+{
+    join_members(data, status);
+}
+
+/* All pages are there. */
+static void complete(struct list *list)
+{
+    struct store *store = list->store;
+    if (list->verb != CLOUD_DESCRIBE_GROUPS || store->provider->group_advice == NULL ||
+        json_array_size(list->coming) == 0) {
+        end(list, 0, NULL);
+        return;
+    }
+    if (members_are_outrun(store, list->items, list->coming) &&
+        store->snapshots_outdated < list->began)
+        store->snapshots_outdated = list->began;
+    list->members = (struct store_waiter){.ready = members_ready, .data = list};
+    int status = store_want(store, WANT_SNAPSHOTS, NULL, &list->members);
+    if (status != -EINPROGRESS)
+        join_members(list, status);
+}
+
+/* --- pages --- */
+
 /* What was shown already is not taken twice. *fresh: how many were not. */
 static int take(struct list *list, const struct cloud_answer *answer, size_t *fresh)
 {
@@ -284,6 +311,18 @@ static int take(struct list *list, const struct cloud_answer *answer, size_t *fr
     return list->seen > ITEMS_MOST ? -EPROTO : 0;
 }
 
+static void begin_pages(struct list *list)
+{
+    list->passes++;
+    list->seen = 0;
+    list->total = -1;
+    list->is_partial = false;
+    free(list->marker);
+    list->marker = NULL;
+    json_array_clear(list->coming);
+    json_object_clear(list->ids);
+}
+
 /* Offsets shift when something goes meanwhile, and one that is there may never be seen: then the
  * pages are read again. True: they are. */
 static bool begins_again(struct list *list, const struct cloud_answer *answer)
@@ -294,12 +333,7 @@ static bool begins_again(struct list *list, const struct cloud_answer *answer)
         list->is_partial = true; /* it never holds still */
     if (!moved || list->passes >= PASSES_MOST)
         return false;
-    list->passes++;
-    list->seen = 0;
-    list->total = -1;
-    list->is_partial = false;
-    json_array_clear(list->coming);
-    json_object_clear(list->ids);
+    begin_pages(list);
     return true;
 }
 
@@ -307,6 +341,11 @@ static bool begins_again(struct list *list, const struct cloud_answer *answer)
  * too small, or none, is not. */
 static bool goes_on(struct list *list, size_t brought, size_t fresh)
 {
+    /* A server that takes no markers gives the same page for each. */
+    if (list->marker != NULL) {
+        list->is_partial |= fresh == 0 && brought > 0;
+        return fresh > 0;
+    }
     bool is_short = (int64_t)list->seen < list->total;
     bool is_full = brought >= list->store->provider->page_limit;
     if (has_pages(list->verb) && fresh > 0 &&
@@ -317,6 +356,14 @@ static bool goes_on(struct list *list, size_t brought, size_t fresh)
     return false;
 }
 
+/* Where the next page begins. 0, or -ENOMEM. */
+static int take_marker(struct list *list, const struct cloud_answer *answer)
+{
+    free(list->marker);
+    list->marker = answer->next != NULL ? strdup(answer->next) : NULL;
+    return answer->next == NULL || list->marker != NULL ? 0 : -ENOMEM;
+}
+
 static void answered(void *data, struct cloud_answer *answer)
 {
     struct list *list = data;
@@ -324,17 +371,25 @@ static void answered(void *data, struct cloud_answer *answer)
     int status = answer->error.status;
     size_t brought = json_array_size(answer->list) + answer->unreadable, fresh = 0;
     bool more = status == 0 && begins_again(list, answer);
-    if (status == 0 && !more) {
+    /* What the marker named is gone: from the beginning. */
+    if (status == -ENOENT && list->marker != NULL && list->passes < PASSES_MOST) {
+        begin_pages(list);
+        more = true;
+    } else if (status == 0 && !more) {
         status = take(list, answer, &fresh);
+        if (status == 0)
+            status = take_marker(list, answer);
         more = status == 0 && goes_on(list, brought, fresh);
     }
     if (more)
         status = ask_page(list);
-    if (!more || status != 0)
+    if (status != 0)
         end(list, status, &answer->error);
+    else if (!more)
+        complete(list);
 }
 
-/* What is being made or rolled back is looked at as often as snapshots are. */
+/* What is being made, rolled back or deleted is looked at as often as snapshots are. */
 static bool shows_progress(const struct list *list)
 {
     size_t at;
@@ -342,7 +397,8 @@ static bool shows_progress(const struct list *list)
     json_array_foreach(list->items, at, item)
     {
         const char *word = json_string_value(json_object_get(item, "word"));
-        if (word != NULL && (strcmp(word, "CREATING") == 0 || strcmp(word, "ROLLBACKING") == 0))
+        if (word != NULL && (strcmp(word, "CREATING") == 0 || strcmp(word, "ROLLBACKING") == 0 ||
+                             strcmp(word, "DELETING") == 0))
             return true;
     }
     return false;
@@ -390,10 +446,8 @@ static int begin(struct list *list)
     list->coming = json_array();
     list->ids = json_object();
     list->began = clock_now();
-    list->seen = 0;
-    list->total = -1;
-    list->passes = 1;
-    list->is_partial = false;
+    list->passes = 0;
+    begin_pages(list);
     int status = list->coming != NULL && list->ids != NULL ? ask_page(list) : -ENOMEM;
     if (status != 0)
         drop_coming(list);
@@ -418,12 +472,8 @@ int lists_want(struct store *store, enum store_want want, const char *id, int64_
     if (since < changed)
         since = changed;
     /* What was asked before is no answer to who wants it fresher. */
-    if (list->coming != NULL && list->began < since) {
-        if (list->call != NULL)
-            client_cancel(list->call);
-        list->call = NULL;
-        drop_coming(list);
-    }
+    if (list->coming != NULL && list->began < since)
+        stop(list);
     int status = list->coming == NULL ? begin(list) : 0;
     if (status != 0) {
         /* Nobody else would tell those who waited for what was dropped. */

@@ -9,7 +9,8 @@ struct overlay {
     struct overlay *next;
     int64_t until;
     char *id;
-    json_t *made; /* the item as it was made; NULL: it was taken away */
+    json_t *made;  /* the item as it was made; NULL: it was taken away */
+    bool was_lost; /* a group that was deleted when it was in ERROR already */
 };
 
 struct list {
@@ -27,8 +28,10 @@ struct list {
     unsigned seen;   /* items of these pages */
     int64_t total;   /* that the last of them told of; -1: not asked yet, or not told */
     bool is_partial; /* they do not add up */
+    char *marker;    /* where the next page begins, instead of a number; or NULL */
     unsigned passes;
     struct client_call *call;
+    struct store_waiter members; /* for what groups are made of */
     struct failed_question failed;
     struct store_waiter *waiters;
     struct overlay *overlays;
@@ -43,8 +46,8 @@ const char *list_key(enum cloud_verb verb);
 struct list *list_find(const struct store *store, enum cloud_verb verb, const char *id);
 /* Made if need be; NULL without memory. */
 struct list *list_want(struct store *store, enum cloud_verb verb, const char *id);
-/* The item that has this id, borrowed, or NULL. */
-const json_t *list_item(const struct list *list, const char *id);
+/* The item whose member `key` is this, borrowed, or NULL. */
+json_t *items_find(const json_t *items, const char *key, const char *id);
 
 /* Lays what we did over what a listing says. 0 or -ENOMEM. */
 int lists_lay_over(struct list *list);

@@ -5,6 +5,8 @@
  * Of a group that we have made or deleted, and of an account that we share with or no longer do, a
  * listing may not know yet, so what we did is laid over what it says for a while.
  *
+ * A deletion may go on after it was accepted, and fail: then the group is there again, and is told.
+ *
  * The oldest group of a name has it as its entry, the others are twins.  As with snapshots, a name
  * that becomes free is not handed to a twin that was there: a script that deletes `nightly` twice
  * must not delete two.
@@ -16,6 +18,7 @@
 #include "cbsfs/timestamp.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,12 +171,11 @@ void lists_forget_ours(struct list *list)
     }
 }
 
-static size_t index_of(const struct list *list, const char *id)
+static size_t index_of(const json_t *items, const char *key, const char *id)
 {
-    const char *key = list_key(list->verb);
     size_t at;
     json_t *item;
-    json_array_foreach(list->items, at, item)
+    json_array_foreach((json_t *)items, at, item)
     {
         if (strcmp(field_text(item, key, ""), id) == 0)
             return at;
@@ -181,10 +183,55 @@ static size_t index_of(const struct list *list, const char *id)
     return SIZE_MAX;
 }
 
-const json_t *list_item(const struct list *list, const char *id)
+json_t *items_find(const json_t *items, const char *key, const char *id)
 {
-    size_t found = id != NULL ? index_of(list, id) : SIZE_MAX;
-    return found != SIZE_MAX ? json_array_get(list->items, found) : NULL;
+    return json_array_get(items, index_of(items, key, id));
+}
+
+static const char *word_of(const struct list *list, const char *id)
+{
+    return field_text(items_find(list->items, list_key(list->verb), id), "word", "");
+}
+
+static void tell_failed_deletion(struct store *store, const char *id)
+{
+    struct cloud_error error = {0};
+    char path[160];
+    snprintf(path, sizeof(path), "%sgroups/%s", store->settings.prefix, id);
+    cloud_error_set(&error, -EREMOTEIO, CLOUD_REFUSED, CLOUD_FINAL, "",
+                    "the cloud accepted the deletion and could not carry it out: the group is "
+                    "still there");
+    store_fail(store, NULL, id, path, "rmdir", &error);
+}
+
+/* Its name was free meanwhile. */
+static void give_name_back(struct list *list, const char *id)
+{
+    json_t *group = items_find(list->items, "id", id), *other;
+    size_t at;
+    bool is_held = false;
+    json_array_foreach(list->items, at, other)
+    {
+        is_held |= other != group && strcmp(name_of(other), name_of(group)) == 0 &&
+                   !json_is_true(json_object_get(other, "twin"));
+    }
+    if (!is_held && set_twin(group, false) == 0)
+        json_object_del(list->freed, name_of(group));
+}
+
+/* True while it outranks the listing. */
+static bool holds(struct list *list, const struct overlay *overlay)
+{
+    bool is_young = clock_now() < overlay->until;
+    const char *word = word_of(list, overlay->id);
+    if (overlay->made != NULL || list->verb != CLOUD_DESCRIBE_GROUPS)
+        return is_young;
+    if (strcmp(word, "ERROR") == 0 && !overlay->was_lost) {
+        tell_failed_deletion(list->store, overlay->id);
+        give_name_back(list, overlay->id);
+        return false;
+    }
+    return is_young || strcmp(word, "DELETING") == 0;
 }
 
 static int take_away(struct list *list, size_t at)
@@ -202,9 +249,9 @@ int lists_lay_over(struct list *list)
     struct overlay **at = &list->overlays;
     while (*at != NULL) {
         struct overlay *overlay = *at;
-        size_t found = index_of(list, overlay->id);
+        size_t found = index_of(list->items, list_key(list->verb), overlay->id);
         bool shown = (found != SIZE_MAX) == (overlay->made != NULL);
-        if (clock_now() >= overlay->until) {
+        if (!holds(list, overlay)) {
             *at = overlay->next;
             free_overlay(overlay);
             continue;
@@ -248,7 +295,12 @@ static void add_overlay(struct list *list, const char *id, json_t *made)
         return;
     }
     *overlay = (struct overlay){
-        .next = list->overlays, .until = clock_now() + OVERLAY_GRACE, .id = copy, .made = made};
+        .next = list->overlays,
+        .until = clock_now() + OVERLAY_GRACE,
+        .id = copy,
+        .made = made,
+        .was_lost = strcmp(word_of(list, id), "ERROR") == 0,
+    };
     list->overlays = overlay;
     if (list->items != NULL)
         (void)lists_lay_over(list);

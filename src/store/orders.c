@@ -173,6 +173,11 @@ int store_delete(struct store *store, const char *snapshot_id, const char *path,
     else if (snapshot->in_images)
         snprintf(reason, sizeof(reason), "images are built on it, delete them first: %.400s",
                  snapshot_text(snapshot, SNAPSHOT_IMAGES));
+    else if (store->provider->group_advice != NULL &&
+             snapshot_text(snapshot, SNAPSHOT_GROUP)[0] != '\0')
+        snprintf(reason, sizeof(reason),
+                 "it is part of a group, which the cloud only deletes as a whole: groups/%.64s",
+                 snapshot_text(snapshot, SNAPSHOT_GROUP));
     else if (snapshot_more(snapshot)->wanted_name != NULL ||
              rollback_is_unsettled(store, disk_id, NULL))
         snprintf(reason, sizeof(reason), "another change of it is under way");

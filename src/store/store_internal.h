@@ -119,6 +119,14 @@ void lists_group_deleted(struct store *store, const char *id);
 void lists_shared(struct store *store, const char *snapshot_id, const char *account, bool cancel);
 void lists_drop(struct store *store);
 
+/* True if one of these groups names a snapshot that is not known, and did not name it before. */
+bool members_are_new(const struct store *store, const json_t *before, const json_t *groups);
+/* True if one of these groups may be younger than what is known of snapshots; `before`: as they
+ * were known until now. */
+bool members_are_outrun(const struct store *store, const json_t *before, const json_t *groups);
+/* Gives each its snapshots that are known and shown. 0 or -ENOMEM. Linear in all snapshots. */
+int members_join(const struct store *store, json_t *groups);
+
 /* Makes sure that a round is under way or due. */
 int poll_want(struct store *store);
 void poll_schedule(struct store *store);

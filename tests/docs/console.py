@@ -25,6 +25,7 @@ is a failure, unless NOT_RUN says why it cannot be run.
 """
 import glob
 import os
+import random
 import re
 import select
 import socket
@@ -194,6 +195,20 @@ def matches(written, printed):
     return re.fullmatch(pattern, "".join(normalized(line) + "\n" for line in printed)) is not None
 
 
+def spare_port():
+    """A free port that the kernel gives to nobody by itself: such a one might be somebody's before we have it."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first = int(file.read().split()[0])
+    while True:
+        port = random.randrange(first // 2, first)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
 class Shell:
     """A bash that runs one command after the other and tells what each printed, errors included."""
 
@@ -215,9 +230,7 @@ class Shell:
     def own_port(self, match):
         """A free one in the place of one that a document names: others may read the same document."""
         if match.group() not in self.ports:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.ports[match.group()] = str(free.getsockname()[1])
+            self.ports[match.group()] = str(spare_port())
         return self.ports[match.group()]
 
     def run(self, command, timeout=60):

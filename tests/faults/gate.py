@@ -5,6 +5,8 @@ import socket
 import struct
 import threading
 
+from commands import spare_port
+
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a reset
 
 
@@ -35,7 +37,7 @@ class Gate:
         self.lock = threading.Lock()
         self.kind, self.times = None, 0
         self.listener = None
-        self.port = 0
+        self.port = spare_port()
         self.open()
 
     def open(self):
@@ -43,7 +45,7 @@ class Gate:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         listener.listen(64)
-        self.listener, self.port = listener, listener.getsockname()[1]
+        self.listener = listener
         threading.Thread(target=self.accept, args=(listener,), daemon=True).start()
 
     def close(self):

@@ -36,12 +36,14 @@ static void require_disk(const struct disk_record *disk)
                      strlen(disk->type) + strlen(disk->zone) + strlen(disk->instance) +
                      strlen(disk->charge_type) + strlen(disk->project) <
                  (size_t)1 << 30);
+    fuzz_require(*disk->group == '\0' || is_id(disk->group));
 }
 
 static void require_snapshot(const struct snapshot_record *snapshot)
 {
     fuzz_require(is_id(snapshot->id) && snapshot->raw != NULL);
     fuzz_require(*snapshot->disk_id == '\0' || is_id(snapshot->disk_id));
+    fuzz_require(*snapshot->group == '\0' || is_id(snapshot->group));
     fuzz_require(snapshot->size >= -1 && snapshot->percent <= 100);
     fuzz_require(strlen(snapshot->name) + strlen(snapshot->state) + strlen(snapshot->word) +
                      strlen(snapshot->usage) + strlen(snapshot->type) + strlen(snapshot->zone) <
@@ -193,6 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* The verbs that only one of them speaks. */
     for (int verb = CLOUD_DESCRIBE_SHARES; verb < CLOUD_VERB_COUNT; verb++)
         decode_as(&provider_tencent, (enum cloud_verb)verb, false, 200, data, size);
+    decode_as(&provider_openstack, CLOUD_DESCRIBE_GROUPS, false, 200, data, size);
     if (size == 0)
         return 0;
     unsigned choice = data[size - 1];

@@ -2,7 +2,9 @@
 """What a shell user does: commands, how they end, and waiting for things to become true."""
 import errno
 import os
+import random
 import shlex
+import socket
 import subprocess
 import time
 from collections import namedtuple
@@ -80,7 +82,7 @@ def in_namespace(script, *words):
 
     Mounts of other tests are copied into it and would outlive their unmounting, so they are dropped there.
     """
-    drop = "awk '$3 ~ /^fuse/ { print $2 }' /proc/mounts | xargs -r umount -l; "
+    drop = "umount -a -l -t fuse.cbsfs; "
     return ["unshare", "-m", "sh", "-c", drop + script, *words]
 
 
@@ -102,6 +104,20 @@ def assert_refused(result, number):
     assert result.status > 0, f"exit {result.status}; expected {errno.errorcode[number]}; {result.err}"
     assert os.strerror(number) in result.err, f"expected {errno.errorcode[number]}: {result.err}"
     return result
+
+
+def spare_port():
+    """A free port that the kernel gives to nobody by itself: such a one might be somebody's before we have it."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+        first = int(file.read().split()[0])
+    while True:
+        port = random.randrange(first // 2, first)
+        with socket.socket() as one:
+            try:
+                one.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def beijing(moment):

@@ -298,7 +298,7 @@ class Mount(Daemon):
         os.makedirs(self.point, exist_ok=True)
         os.makedirs(self.home, exist_ok=True)
         self.background = background
-        self.pid = None
+        self.pid = self.device = None
         source = simulator.region if source is True else source
         words = [*simulator.mount_options(endpoint), *providers.OPTIONS, *options]
         if SLOWER > 1 and not any(word.startswith("timeout=") for word in options):
@@ -333,6 +333,7 @@ class Mount(Daemon):
                 return self.is_mounted()
 
             wait_until(mounted, 30, "the mount")
+        self.device = mount_device(self.point)
 
     def is_mounted(self):
         return mount_type(self.point) is not None
@@ -457,15 +458,29 @@ class Mount(Daemon):
             time.sleep(0.02)
         return []
 
+    def wait_for_end(self, seconds=15):
+        """Waits for the end of an unmounted daemon, for longer while its mount is there elsewhere; returns who has it.
+
+        Whoever makes a mount namespace anywhere on this machine has a copy of every mount that there is.
+        """
+        end = time.monotonic() + seconds * SLOWER
+        last, holders = end + 60, []
+        while self.is_running() and time.monotonic() < end:
+            time.sleep(0.03)
+            if time.monotonic() > end:
+                holders = holders_of(self.device)
+                if holders and end < last:
+                    end += 3  # a change on the wire has half of it
+        return holders
+
     def stop(self):
         died = not self.is_running()
         problems = self.unmount()
         if died:
             problems.append("the daemon had died")
-        try:
-            wait_until(lambda: not self.is_running(), 15)
-        except AssertionError:
-            problems.append("the daemon did not end after the unmount")
+        holders = self.wait_for_end()
+        if self.is_running():
+            problems.append(f"the daemon did not end after the unmount; held by {holders}")
             self.kill()
         if not self.background and self.process.wait() != 0:
             problems.append(f"cbsfs exited {self.process.returncode}")
@@ -487,15 +502,34 @@ def clean_environment(home, directory, extra=None):
     return environment
 
 
-def mount_type(point):
-    """The type of the topmost mount at `point`, or None. Reads the table; never touches the mount."""
-    found = None
-    with open("/proc/self/mounts", encoding="utf-8", errors="replace") as table:
+def mount_table(pid="self"):
+    """What a process sees mounted, as (point, type, device). Never touches a mount."""
+    with open(f"/proc/{pid}/mountinfo", encoding="utf-8", errors="replace") as table:
         for line in table:
             words = line.split()
-            if words[1].encode().decode("unicode_escape") == point:
-                found = words[2]
-    return found
+            yield words[4].encode().decode("unicode_escape"), words[words.index("-") + 1], words[2]
+
+
+def mount_type(point):
+    """The type of the topmost mount at `point`, or None."""
+    return ([kind for place, kind, _ in mount_table() if place == point] or [None])[-1]
+
+
+def mount_device(point):
+    return ([device for place, _, device in mount_table() if place == point] or [None])[-1]
+
+
+def holders_of(device):
+    """Who has this mount in a mount namespace, as "pid command", one for each namespace."""
+    holders = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            space = os.readlink(f"/proc/{entry}/ns/mnt")
+            if space not in holders and any(found == device for _, _, found in mount_table(entry)):
+                holders[space] = f"{entry} {read_text(f'/proc/{entry}/cmdline')[:80]!r}"
+        except OSError:
+            continue
+    return list(holders.values())
 
 
 def find_process(point):

@@ -3,12 +3,15 @@
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 
 import pytest
 
 from commands import assert_done, run, wait_until
+from gateway import Answer, Server
 from harness import CBSFS, SECRET_ID, SECRET_KEY, clean_environment
 
 pytestmark = pytest.mark.only("tencent")
@@ -115,6 +118,65 @@ def test_which_credentials(check):
     assert row[0] == "PASS" and "mode 0600" in row[1] and ".tencentcloud/credentials" in row[1]
 
 
+def test_what_helps_is_of_what_is_wrong(check):
+    without = {"TENCENTCLOUD_SECRET_ID": None, "TENCENTCLOUD_SECRET_KEY": None}
+    # Keys in the environment would not count.
+    row = check.run("work@ap-guangzhou")["credentials"]
+    assert row[0] == "FAIL" and "work.credential" in row[1] and "keys of this profile" in row[2]
+    folder = os.path.join(check.home, ".tccli")
+    os.makedirs(folder)
+    path = os.path.join(folder, "default.credential")
+    for text, reason in (('{"secretId": "x"', "not a JSON object"), ('{"secretId": "x"}', "the secret key is missing")):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o600)
+        row = check.run(**without)["credentials"]
+        assert row[0] == "FAIL" and reason in row[1] and row[2] == "correct what is named there, or take it away"
+    # What only the region is looked for in.
+    os.symlink(path, os.path.join(folder, "default.configure"))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("[")
+    table = check.run(**without)
+    assert table.failed == ["credentials"] and "default.configure" in table["credentials"][1] and table["/dev/fuse"][0] == "PASS"
+
+
+def as_nobody(check, *words, path="/usr/bin:/bin", options=(), rights=()):
+    """The table that a user without rights gets; of root's setpriv."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    child = subprocess.run(["/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *rights,
+                            *check.words(*words, options=options)], capture_output=True, text=True, timeout=60,
+                           env=check.environment(PATH=path, HOME="/nonexistent"), check=False)
+    return Table(child)
+
+
+def test_a_fusermount3_without_rights(check):
+    assert as_nobody(check)["fusermount3"][0] == "PASS"
+    row = as_nobody(check, rights=["--no-new-privs"])["fusermount3"]
+    assert row[0] == "FAIL" and "no_new_privs" in row[1] and "NoNewPrivileges=" in row[2]
+    with tempfile.TemporaryDirectory(prefix="cbsfs-check.") as directory:
+        os.chmod(directory, 0o755)
+        row = as_nobody(check, path=directory)["fusermount3"]
+        assert row[0] == "FAIL" and "not there" in row[1]
+        assert check.run(PATH=directory)["fusermount3"][0] == "WARN", "root does not need it"
+        os.chmod(shutil.copy("/usr/bin/fusermount3", directory), 0o755)
+        row = as_nobody(check, path=directory)["fusermount3"]
+        assert row[0] == "FAIL" and "set-user-ID" in row[1] and "reinstall" in row[2]
+
+
+def test_what_fusermount3_would_refuse(check):
+    with tempfile.TemporaryDirectory(prefix="cbsfs-check.") as directory:
+        for mode, words in ((0o1777, "is not yours"), (0o755, "may not write")):
+            os.chmod(directory, mode)
+            row = as_nobody(check, "ap-guangzhou", directory)["mountpoint"]
+            assert row[0] == "FAIL" and words in row[1]
+    with open("/etc/fuse.conf", encoding="utf-8") as file:
+        allowed = re.search(r"^user_allow_other", file.read(), re.MULTILINE)
+    for option in ("allow_other", "allow_root"):
+        assert as_nobody(check, options=[option])["allow_other"][0] == ("PASS" if allowed else "FAIL")
+    assert "allow_other" not in as_nobody(check, options=["fsname=allow_other"]).rows
+
+
 def test_a_wrong_key(check):
     table = check.run(TENCENTCLOUD_SECRET_KEY="wrong")
     assert table.failed == ["key"] and "AuthFailure.SignatureFailure" in table["key"][1]
@@ -132,6 +194,30 @@ def test_what_is_in_the_way(check, sim, endpoint, row, remedy):
     before = ["DNS", "connection", "TLS"]
     assert all(table[name][0] == "PASS" for name in before[:before.index(row)])
     assert "key" not in table.rows and table["/dev/fuse"][0] == "PASS"
+
+
+def test_a_proxy_in_the_way(check):
+    for proxy, row in (("http://127.0.0.1:9", "connection"), ("http://no-such-proxy.invalid:3128", "DNS")):
+        table = check.run(endpoint="https://cbs.example", https_proxy=proxy)
+        assert table.failed == [row] and "no_proxy" in table[row][2]
+        assert not check.run(https_proxy=proxy).failed, "http:// takes none"
+
+
+def test_another_service_answers(check):
+    """It takes every key, and knows no region."""
+    with Server(lambda request: Answer(501, {"Content-Type": "text/html"}, b"<html>not here</html>")) as other:
+        table = check.run(endpoint=other.endpoint)
+    assert table.failed == ["answer"] and "endpoint=" in table["answer"][2]
+    assert not {"key", "region", "DescribeDisks"} & set(table.rows)
+
+
+def test_every_failure_has_what_helps(check, sim):
+    """Table asserts it of each."""
+    sim.faults({"action": "DescribeSnapshots", "kind": "error", "code": "InternalError", "times": 0},
+               {"action": "DescribeRegions", "kind": "error", "code": "SomethingNew", "times": 0})
+    table = check.run("ap-guangzhou", "/dev/null/below")
+    assert table.failed == ["DescribeSnapshots", "mountpoint"]
+    assert "RequestId" in table["DescribeSnapshots"][2] and "RequestId" in table["DescribeRegions"][2]
 
 
 def test_a_clock_that_is_wrong(own, tmp_path):
@@ -178,6 +264,9 @@ def test_a_mount_that_was_left(own, tmp_path):
     try:
         table = here.run("ap-guangzhou", mount.point)
         assert table.failed == ["silent mount"] and mount.point in table["silent mount"][1]
+        # However it is written.
+        place = os.path.relpath(mount.point) + "/"
+        assert here.run("ap-guangzhou", place).failed == ["silent mount"]
     finally:
         os.kill(mount.pid, signal.SIGCONT)
     own.daemons.remove(mount)
@@ -186,6 +275,7 @@ def test_a_mount_that_was_left(own, tmp_path):
     try:
         table = here.run("ap-guangzhou", mount.point)
         assert table.failed == ["stale mount"] and mount.point in table["stale mount"][2]
+        assert here.run("ap-guangzhou", place).failed == ["stale mount"]
         assert not here.run("ap-guangzhou").failed  # elsewhere it hinders nobody
         assert_done(run("sh", "-c", table["stale mount"][2]))
     finally:

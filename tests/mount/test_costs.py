@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from commands import SLOWER, assert_done, assert_refused, finish, holds_for, run, shell, start, wait_until
+from commands import SLOWER, assert_done, assert_refused, finish, holds_for, run, shell, spare_port, start, wait_until
 
 LONG = "ttl=600"
 
@@ -287,7 +287,7 @@ def test_what_is_known_is_served_while_the_api_is_down(own):
 
 @pytest.mark.needs("simulator")
 def test_a_simulator_that_went_away_and_came_back(own):
-    sim = own.simulator()
+    sim = own.simulator(port=spare_port())
     disk = sim.add_disk()
     mount = own.mount(sim, "ttl=1", "timeout=3")
     assert mount.snapshots(disk) == []

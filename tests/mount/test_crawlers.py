@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever walks a whole mount ends with 0, changes nothing, and costs what is promised (design 3, 6, tenet 2)."""
 import math
+import os
+import subprocess
 import time
 
 import pytest
@@ -160,8 +162,11 @@ def test_a_cold_account_of_several_pages(own, name, tmp_path):
 
 
 def test_while_things_move(own, tmp_path):
-    """Snapshots are made, a disk is rolled back, and everybody crawls: two calls every 2 s, not one a file."""
-    sim = own.simulator(*SIMULATOR)
+    """Snapshots are made, a disk is rolled back, and everybody crawls: two calls every 2 s, not one a file.
+
+    Nothing ends meanwhile: a status gets shorter then, and busybox tar believes what it was told before it opened the file.
+    """
+    sim = own.simulator("--rate", "0", "--create-time", "30", "--rollback-time", "30")
     disks = [sim.add_disk() for _ in range(3)]
     for disk in disks:
         sim.add_snapshot(disk, "old")
@@ -172,15 +177,100 @@ def test_while_things_move(own, tmp_path):
     assert_done(shell('echo 1 > "$1"', mount.snapshot(disks[2], "old", "rollback")))
     began = time.monotonic()
     with sim.counting() as count:
-        for number in range(0, len(HARDER), 4):
-            place = tmp_path / str(number)
+        crawls = 0
+        while time.monotonic() < began + 4.5 or crawls < len(HARDER):  # two polls, and all of them
+            place = tmp_path / str(crawls)
             place.mkdir()
-            for name, result in zip(HARDER[number:], side_by_side(HARDER[number:number + 4], mount, place)):
+            names = [HARDER[(crawls + side) % len(HARDER)] for side in range(4)]
+            crawls += 4
+            for name, result in zip(names, side_by_side(names, mount, place)):
                 assert (result.status, result.err) == (0, ""), (name, result)
     polls = (time.monotonic() - began) / 2 + 1
     assert count.change_requests == 0
     assert count.total <= bound(sim) + 2 * polls, count.requests
-    assert mount.read(mount.snapshot(disks[0], "new", "wait")) == "NORMAL 100\n"
+    new = mount.snapshot(disks[0], "new")
+    percent = int(mount.value(os.path.join(new, "percent")))
+    sim.patch(snapshots={mount.value(os.path.join(new, "id")): {"SnapshotState": "NORMAL", "Percent": 100}})
+    assert 0 < percent < 100 and mount.read(os.path.join(new, "wait")) == "NORMAL 100\n"
+
+
+# What tar compares, of each file, before and after whatever happens while it waits for a line; in another thread, as
+# node's readFile asks.
+HOLDER = """
+import os, sys, threading
+def say():
+    print(*[f"{s.st_size} {s.st_blocks} {s.st_mtime_ns} {s.st_ctime_ns}" for s in map(os.fstat, files)], sep=";", flush=True)
+files = [os.open(path, os.O_RDONLY) for path in sys.argv[1:]]
+say()
+for _ in sys.stdin:
+    thread = threading.Thread(target=say)
+    thread.start()
+    thread.join()
+print(*[len(os.read(file, 1 << 20)) for file in files], sep=";")
+"""
+
+
+class Holder:
+    """A process that has files open, and what it is told of them."""
+
+    def __init__(self, *paths):
+        self.process = start("/usr/bin/python3", "-c", HOLDER, *paths, stdin=subprocess.PIPE)
+        self.first = self.hear()
+
+    def hear(self):
+        return self.process.stdout.readline().strip().split(";")
+
+    def ask(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.hear()
+
+    def end(self):
+        """How much it read of each."""
+        return [int(length) for length in assert_done(finish(self.process)).out.split(";")]
+
+
+def size(path):
+    return int(assert_done(run("stat", "-c", "%s", path)).out)
+
+
+def test_what_is_open_stays_as_it_was_opened(own):
+    """Attributes as well as content: tar takes a file that has others after reading it for one that has changed."""
+    sim = own.simulator(*SIMULATOR)
+    disk = sim.add_disk()
+    moving = sim.add_snapshot(disk, "moving", SnapshotState="CREATING", Percent=9)
+    mount = own.mount(sim, *OPTIONS)
+    paths = [mount.snapshot(disk, "moving", name) for name in ("percent", "status", "created", "snapshot.json")]
+    paths.append(mount.disk(disk, "snapshots.json"))
+    holder = Holder(*paths)
+    sizes = [int(told.split()[0]) for told in holder.first]
+    assert sizes == [size(path) for path in paths]
+    for state, percent in (("CREATING", 10), ("NORMAL", 100)):
+        sim.patch(snapshots={moving: {"SnapshotState": state, "Percent": percent}})
+        wait_until(lambda: mount.value(paths[1]) == f"{state} {percent}", what="the news")  # pylint: disable=W0640
+        # Others are told, and read, what is.
+        for path in paths:
+            assert size(path) == len(mount.read(path))
+        assert size(paths[0]) != sizes[0] and size(paths[4]) != sizes[4]
+        assert holder.ask() == holder.first
+        assert [len(mount.read(path)) for path in paths] == [size(path) for path in paths]
+    assert holder.end() == sizes
+    assert_done(run("cat", *paths))
+
+
+def test_attributes_from_before_a_rollback(own, tmp_path):
+    """The kernel has kept them; who opens the file now is told others, or tar cuts it or fills it up."""
+    sim = own.simulator(*SIMULATOR)
+    disk = sim.add_disk()
+    sim.add_snapshot(disk, "old")
+    mount = own.mount(sim, *OPTIONS)
+    directory = mount.snapshot(disk, "old")
+    for _ in range(2):
+        assert_done(run("find", directory, "-type", "f", "-size", "+0", "-exec", "cat", "{}", "+"))
+    assert_done(shell('echo 1 > "$1"', mount.snapshot(disk, "old", "rollback")))
+    assert_done(shell('tar cf "$2/x.tar" -C "$1" . && tar xf "$2/x.tar" -C "$2"', directory, tmp_path))
+    assert (tmp_path / "status").read_text().split()[0] == "ROLLBACKING"
+    assert (tmp_path / "percent").read_text().strip().isdigit()
 
 
 FAILURES = {

@@ -499,6 +499,22 @@ def test_files_that_are_taken(begin):
     begin.end()
 
 
+@pytest.mark.parametrize("words, source", [
+    ({"TCCLI_PROFILE": "work"}, "cbsfs:work@ap-guangzhou"), ({"TENCENTCLOUD_PROFILE": "work"}, "cbsfs:work@ap-guangzhou"),
+    ({}, "cbsfs:ap-guangzhou"),
+    # Keys in the environment are nobody's profile.
+    ({"TCCLI_PROFILE": "work", "TENCENTCLOUD_SECRET_ID": SECRET_ID, "TENCENTCLOUD_SECRET_KEY": SECRET_KEY},
+     "cbsfs:ap-guangzhou")])
+def test_the_profile_s_name_in_the_list_of_mounts(begin, words, source):
+    for profile in ("work", "default"):
+        File(begin.home, f".tccli/{profile}.credential").write(tccli(SECRET_ID, SECRET_KEY))
+    assert begin(**words).returncode == 0
+    assert run("findmnt", "-n", "-o", "SOURCE", begin.point).out == source + "\n"
+    with open(os.path.join(begin.point, ".cbsfs", "config"), encoding="utf-8") as file:
+        assert f"\nprofile {'work' if 'work@' in source else ''}\n" in file.read()
+    begin.end()
+
+
 # --- whom it talks to -----------------------------------------------------------------------------
 
 

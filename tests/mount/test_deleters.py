@@ -132,7 +132,8 @@ for path in sorted(pathlib.Path(sys.argv[1]).rglob("*"), reverse=True):
     "rmdir of a link/": Row('rmdir "$M/snapshots/$(cat "$S/a/id")/"'),
     "rmdir of other directories": Row('rmdir "$S" "$D" "$M/disks" "$M/snapshots" "$M/.cbsfs"'),
     "git clean": Row(GIT_CLEAN, ends="either"),
-    "shred -u": Row('find "$S/a" -type f -exec shred -u {} +'),
+    # Not with random bytes: those of the length of `name` are now and then a letter and the end of a line, which is a name.
+    "shred -u": Row('find "$S/a" -type f -exec shred --random-source=/dev/zero -u {} +'),
     "truncate -s 0": Row('find "$S/a" -type f -exec truncate -s 0 {} +', ends="either"),
     "sed -i": Row('sed -i s/NORMAL/x/ "$S"/a/*'),
 }

@@ -23,8 +23,11 @@ def reason(mount, path):
     return mount.read(path.rpartition("/")[0] + "/error")
 
 
+TODAY = now().replace(hour=0, minute=0, second=0)
+
+
 def day(days):
-    return (now() + timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+    return TODAY + timedelta(days=days)
 
 
 def dated(days):

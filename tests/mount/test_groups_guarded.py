@@ -101,7 +101,7 @@ def test_all_disks_are_those_of_now(own):
     with simulator.counting() as count:
         assert run("mkdir", mount.path("groups", f"some@{instance}")).status == 1
     assert count.change_requests == 0
-    assert "which disks the instance has now" in errors(mount)[-1]["message"]
+    assert "which disks it has now" in errors(mount)[-1]["message"]
 
 
 def test_disks_that_were_attached_a_moment_ago(own):

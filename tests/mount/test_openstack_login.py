@@ -45,6 +45,9 @@ class OpenStack:
         self.regions = ["RegionOne"]
         self.role = "reader"
         self.away = False
+        self.catalogue = None  # another than the usual one
+        self.limits = {"maxTotalSnapshots": 10, "totalSnapshotsUsed": 8, "maxTotalVolumeGigabytes": -1,
+                       "totalGigabytesUsed": 24}
         self.server = Server(self.respond, tls)
 
     @property
@@ -76,7 +79,8 @@ class OpenStack:
                      for region in self.regions for interface in ("internal", "public")]
         return answer(201, {"token": {
             "expires_at": ends, "project": {"id": PROJECT, "name": "demo"},
-            "catalog": [{"type": "identity", "endpoints": []}, {"type": "block-storage", "endpoints": endpoints}]}},
+            "catalog": self.catalogue or [{"type": "identity", "endpoints": []},
+                                          {"type": "block-storage", "endpoints": endpoints}]}},
             **{"X-Subject-Token": token})
 
     def respond(self, request):
@@ -96,6 +100,8 @@ class OpenStack:
                                              "created_at": "2026-11-01T00:00:00.000000"}]})
         if path.endswith("/snapshots/detail"):
             return answer(200, {"snapshots": []})
+        if path.endswith("/limits") and self.limits:
+            return answer(200, {"limits": {"rate": [], "absolute": self.limits}})
         return answer(404, {"itemNotFound": {"code": 404, "message": "not played here"}})
 
     def asked(self, part):
@@ -328,6 +334,49 @@ def test_check(cloud, user):
     assert child.returncode == 1 and re.search(r"^FAIL  ListVolumes .*\n +remedy: .*role reader", child.stdout, re.M), child.stdout
     child = user.cbsfs("--check")
     assert child.returncode == 1 and re.search(r"^FAIL  credentials +no credentials: neither OS_CLOUD", child.stdout, re.M)
+
+
+def remedy_of(child, name="credentials"):
+    row = re.search(rf"^FAIL  {name} .*\n +remedy: (.*)$", child.stdout, re.M)
+    assert child.returncode == 1 and row, child.stdout
+    return row[1]
+
+
+def test_check_names_the_way_and_what_helps(cloud, user):
+    def check(*words, **more):
+        return user.cbsfs("--check", *words, "-o", "provider=openstack", **more)
+
+    child = check(**variables(cloud))
+    assert re.search(rf"^PASS  endpoint +{cloud.root}/volume/v3/{PROJECT}$", child.stdout, re.M)
+    assert "certificate" not in child.stdout, "there is none on the way"
+    assert "region= or OS_REGION_NAME" in remedy_of(check("three", **variables(cloud)))
+    assert "correct what is named there" in remedy_of(check(**variables(cloud, OS_PASSWORD="wrong")))
+    assert "OS_AUTH_URL" in remedy_of(check(**variables(cloud, OS_AUTH_URL="http://127.0.0.1:9/v3")))
+    user.put_clouds({"auth_url": cloud.auth_url, "username": "u", "project_id": "p"})
+    assert "correct what is named there" in remedy_of(check())
+    user.put_clouds(auth(cloud), mode=0o644)
+    assert "chmod 600" in remedy_of(check())
+    cloud.catalogue = [{"type": "identity", "endpoints": []}, {"type": "compute", "endpoints": []}]
+    child = check(**variables(cloud))
+    assert "it has: identity, compute" in child.stdout and "right project" in remedy_of(child)
+
+
+def test_check_tells_the_quota(cloud, user):
+    def row():
+        child = user.cbsfs("--check", "-o", "provider=openstack", **variables(cloud))
+        assert child.returncode == 0, child.stdout
+        return re.search(r"^([A-Z]+)  quota +(.*)\n( +remedy: )?", child.stdout, re.M)
+
+    found = row()
+    assert found[1] == "PASS" and not found[3]
+    assert found[2] == "snapshots: 8 of 10; GiB of volumes and snapshots: 24, without a limit"
+    cloud.limits["totalSnapshotsUsed"] = 10
+    found = row()
+    assert found[1] == "WARN" and "10 of 10" in found[2] and found[3]
+    cloud.limits = None
+    found = row()
+    assert found[1] == "SKIP" and "not played here" in found[2]
+    assert "T" * 40 not in found[2]
 
 
 # --- while it is mounted -----------------------------------------------------------------

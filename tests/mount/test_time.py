@@ -12,6 +12,7 @@ import os
 import re
 import signal
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -19,7 +20,8 @@ import time
 import pytest
 
 from commands import SLOWER, assert_done, assert_refused, finish, holds_for, run, shell, start, wait_until
-from harness import CBSFS, REGION, SECRET_ID, SECRET_KEY, clean_environment, find_process, sanitizer_environment
+from harness import (CBSFS, REGION, SECRET_ID, SECRET_KEY, clean_environment, find_process, holders_of,
+                     sanitizer_environment)
 from line import Line
 
 pytestmark = pytest.mark.needs("simulator")
@@ -390,6 +392,20 @@ def test_a_hundred_waiters_and_a_hung_api_delay_nobody(own, lines):
     assert all(finish(process, 5).status == 1 for process in processes)
 
 
+def test_a_mount_that_is_elsewhere_as_well(own):
+    """Whoever makes a mount namespace has a copy: unmounting ends ours, and the last one the daemon."""
+    mount = own.mount(own.simulator(), "ttl=600")
+    holder = start("unshare", "-m", "sh", "-c", "echo; read -r _", stdin=subprocess.PIPE)
+    holder.stdout.readline()
+    assert_done(run("fusermount3", "-u", mount.point))
+    assert not mount.is_mounted() and len(holders_of(mount.device)) == 1
+    assert assert_done(run("nsenter", "-t", holder.pid, "-m", "ls", mount.point)).out.startswith("README\n")
+    assert mount.is_running()
+    finish(holder)
+    assert mount.wait_for_end() == [] and mount.process.wait() == 0 and not mount.complaints()
+    own.daemons.remove(mount)
+
+
 def test_detaching_a_hung_mount(own, lines):
     """`fusermount3 -u` refuses while somebody is inside, `-uz` does not, and the daemon ends with the last process."""
     mount, _, processes = crowd(own, lines)
@@ -554,6 +570,38 @@ def test_what_the_kernel_keeps_ends_with_a_sleep(own, clock, tmp_path):
     with open(pipe, "wb", buffering=0) as told:
         told.write(bytes(8))
     wait_until(lambda: mount.snapshots(disk) == ["new", "s"], 5)
+
+
+HOLDER = """
+import os, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+print(flush=True)
+for _ in sys.stdin:
+    print(os.fstat(file).st_size, flush=True)
+"""
+
+
+def test_who_holds_a_file_open_for_long_is_told_what_is(own, clock):
+    """And who copies it, what he reads."""
+    sim = own.simulator()
+    disk, = many(sim, 1)
+    moving = sim.add_snapshot(disk, "moving", SnapshotState="CREATING", Percent=9)
+    mount = bent_mount(own, sim, clock, "ttl=600")
+    path = mount.snapshot(disk, "moving", "percent")
+    holder = start("/usr/bin/python3", "-c", HOLDER, path, stdin=subprocess.PIPE)
+    holder.stdout.readline()
+
+    def told():
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        return int(holder.stdout.readline())
+
+    sim.patch(snapshots={moving: {"Percent": 10}})
+    wait_until(lambda: mount.value(path) == "10", 10, "the news")
+    assert told() == len("9\n")
+    clock.set(slept=31)
+    assert told() == len("10\n")
+    assert_done(finish(holder))
 
 
 @pytest.mark.only("tencent")

@@ -69,10 +69,10 @@ class Session:
         return self.ask(self.block_storage, method, f"/v3/{self.project}{path}", body,
                         {"OpenStack-API-Version": f"volume {version}"})
 
-    def state(self, kind, identifier):
+    def state(self, kind, identifier, version="3.0"):
         """The status of a volume or snapshot, None when there is none."""
         try:
-            return self.cinder("GET", f"/{kind}s/{identifier}")[kind]["status"]
+            return self.cinder("GET", f"/{kind}s/{identifier}", version=version)[kind]["status"]
         except Refused as refused:
             if refused.status == 404:
                 return None

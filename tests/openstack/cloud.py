@@ -18,6 +18,7 @@ The packages come with `contrib/install-dependencies openstack`.
 import argparse
 import json
 import os
+import random
 import secrets
 import shlex
 import shutil
@@ -60,7 +61,7 @@ def missing():
 
 def free_port(wanted=0):
     """`wanted`, if nobody has it, or another."""
-    for port in (wanted, 0):
+    for port in (wanted, *random.sample(range(16000, 32000), 20), 0):  # one that the kernel gives to nobody by itself
         with socket.socket() as one:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

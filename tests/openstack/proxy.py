@@ -33,13 +33,17 @@ ACTIONS = [(method, re.compile(f"{path}/?"), name) for method, path, name in (
     ("POST", PROJECT + r"/snapshots", "CreateSnapshot"),
     ("PUT", PROJECT + r"/snapshots/[^/]+", "UpdateSnapshot"),
     ("DELETE", PROJECT + r"/snapshots/[^/]+", "DeleteSnapshot"),
+    ("GET", PROJECT + r"/group_snapshots(?:/detail)?", "ListGroupSnapshots"),
+    ("POST", PROJECT + r"/group_snapshots", "CreateGroupSnapshot"),
+    ("DELETE", PROJECT + r"/group_snapshots/[^/]+", "DeleteGroupSnapshot"),
     ("GET", PROJECT + r"/(?:limits|os-quota-sets/.+)", "ShowLimits"),
     ("POST", PROJECT + r"/volumes", "CreateVolume"),
     ("DELETE", PROJECT + r"/volumes/[^/]+", "DeleteVolume"),
     ("POST", r"/v3/auth/tokens", "CreateToken"),
     ("GET", r"(?:/|/v3)?", "ListVersions"),
 )]
-CHANGES = ("CreateSnapshot", "UpdateSnapshot", "DeleteSnapshot", "RevertToSnapshot")
+CHANGES = ("CreateSnapshot", "UpdateSnapshot", "DeleteSnapshot", "RevertToSnapshot", "CreateGroupSnapshot",
+           "DeleteGroupSnapshot")
 HTML = b"<html><body><h1>It works, or not</h1></body></html>"
 OWN_HEADERS = ("connection", "transfer-encoding", "content-length", "keep-alive")
 

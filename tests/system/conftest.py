@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """cbsfs as a part of a system: with the harness of tests/mount, and what `meson install` puts down."""
+import glob
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "mount")]
 import pytest  # noqa: E402
 
 from commands import end_all, wait_until  # noqa: E402
-from harness import CBSFS, SECRET_ID, SECRET_KEY, find_process, mount_type  # noqa: E402
+from harness import CBSFS, REPOSITORY, SECRET_ID, SECRET_KEY, find_process, mount_type  # noqa: E402
 from stage import Stage, watchdog  # noqa: E402
 
 
@@ -53,6 +54,18 @@ def installed(tmp_path_factory):
     prefix = os.path.join(destination, "usr", "local")
     assert os.path.isdir(prefix), "the tests know the prefix /usr/local"
     return prefix
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory):
+    """The Debian package, built from the tree without a network."""
+    directory = tmp_path_factory.mktemp("package")
+    done = subprocess.run([os.path.join(REPOSITORY, "contrib", "package-debian"), directory], capture_output=True, text=True,
+                          env={**os.environ, "http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"},
+                          check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    (found,) = glob.glob(f"{directory}/*.deb")
+    return found
 
 
 class Home:

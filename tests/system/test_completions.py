@@ -119,6 +119,16 @@ def test_sources(complete, shell):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+def test_names_are_no_commands(complete, home, shell):
+    """compgen -W expands what it is given."""
+    home.write(".tencentcloud/credentials", "[$(touch ran)]\nsecret_id = x\n[`touch ran`]\nsecret_id = x\n[work]\nsecret_id = x\n", 0o600)
+    home.write(".tccli/$(touch ran).credential", "{}", 0o600)
+    for line in ("cbsfs wor", "cbsfs ap-guangzhou /mnt -o profile=wor"):
+        assert any("work" in word for word in complete(shell, line))
+    assert not os.path.exists(os.path.join(home.directory, "ran"))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_mount_points(complete, shell):
     for line in ("cbsfs ap-guangzhou mn", "cbsfs --demo mn", "cbsfs --clean mn", "cbsfs mn",
                  "cbsfs --check ap-guangzhou mn"):

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import CBSFS, REPOSITORY
+from harness import CBSFS, CBSFS_SIM, REPOSITORY
 
 # Below the prefix, beside the pages of docs/.
 FILES = {
@@ -96,6 +96,32 @@ def test_the_pages_have_the_options_that_help_has(options, page):
         found = re.findall(r"^#(\w+)( =)?", text, re.MULTILINE)
     wanted = {name: bool(value) for name, value in options.items() if name != "config"}
     assert {name: bool(value) for name, value in found} == wanted
+
+
+def help_of(program):
+    return subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_manual_and_the_readme_have_the_options_that_help_has(options):
+    """Both ways, and whether there is a value."""
+    section = read("docs", "cbsfs.1").partition("The options after")[2].partition(".Sh THE TREE")[0].partition(".El")[0]
+    manual = {name: bool(value) for line in re.findall(r"^\.It Cm (.*)$", section, re.MULTILINE)
+              for name, value in re.findall(r"(?:^|, Cm )(\w+)( Ns =)?", line)}
+    table = read("README.md").partition("### Options")[2].partition("\n## ")[0]
+    readme = dict(re.findall(r"^\| `(\w+)(=?)", table, re.MULTILINE))
+    wanted = {name: bool(value) for name, value in options.items()}
+    assert manual == wanted
+    assert {name: bool(value) for name, value in readme.items()} == wanted
+
+
+@pytest.mark.parametrize("program, page, end", [(CBSFS, "cbsfs.1", "The options after"), (CBSFS_SIM, "cbsfs-sim.1", "\n.El")])
+def test_the_manual_has_the_switches_that_help_has(program, page, end):
+    told = set(re.findall(r"(?<![\w-])--?[A-Za-z][\w-]*", help_of(program).partition("Credentials:")[0]))
+    manual = {"-" + word.replace("\\", "") for line in
+              re.findall(r"^\.It Fl (.*)$", read("docs", page).partition(end)[0], re.MULTILINE)
+              for word in re.findall(r"(?:^|Fl |^\w , )(\\?-?[A-Za-z][\w\\-]*)", line.replace(" , \\", " Fl \\"))}
+    # libfuse's, taken and without effect; and how options are given.
+    assert manual - {"-s"} == told - {"-o"}
 
 
 def test_the_limits_and_defaults_of_the_page_are_the_programs(home):

@@ -5,6 +5,7 @@ It is put there in a mount namespace of the test's own, so that nothing of the m
 mount(8) takes HOME and PATH out of the environment.  Each scenario is one script, as the namespace is gone when it ends.
 """
 import os
+import signal
 import subprocess
 import tempfile
 
@@ -84,6 +85,34 @@ def test_fstab(scenario, home):
                                         f"{home.point}/README"], done.stdout
 
 
+def test_blanks_and_commas(scenario, home):
+    """Of the mount point and of values, as fstab and mount(8) have them; and a command that helps can be copied."""
+    done = scenario("""
+        spaced="$point/it's a b,c"
+        mkdir "$spaced"
+        trap 'umount -l "$spaced" 2>/dev/null || true' EXIT
+        mount -T "$fstab" -a
+        mount -T "$fstab" -a
+        findmnt -n -o SOURCE,TARGET -t fuse.cbsfs | grep -F "$spaced" | cut -d' ' -f1
+        grep ^protect "$spaced/.cbsfs/config"
+        refusal=$("$cbsfs" ap-guangzhou "$spaced" 2>&1 || true)
+        bash -c "${refusal##*unmount it first: }"
+        mount -t fuse.cbsfs ap-guangzhou "$spaced" -o 'protect="x,remount",ttl=9'
+        grep -E '^(protect|ttl) ' "$spaced/.cbsfs/config"
+        kill -9 "$(pgrep -f "^cbsfs .*it's a b")"
+        while ls "$spaced" >/dev/null 2>&1; do sleep 0.05; done
+        "$cbsfs" --clean "$spaced"
+        ls "$spaced"
+        rmdir "$spaced"
+        refusal=$("$cbsfs" ap-guangzhou "$spaced" 2>&1 || true)
+        bash -c "${refusal##*make it first: }"
+        ls -d "$spaced"
+    """, fstab=f"work@ap-guangzhou {home.point}/it's\\040a\\040b,c fuse.cbsfs "
+               "_netdev,nofail,protect=golden\\040one:a\\134,b 0 0\n")
+    assert done.stdout.splitlines() == ["work@ap-guangzhou", "protect golden one a,b", "ttl 9", "protect x,remount",
+                                        f"{home.point}/it's a b,c"]
+
+
 def test_a_killed_mount_is_replaced(scenario, home):
     done = scenario("""
         mount -T "$fstab" "$point"
@@ -149,6 +178,37 @@ def test_clean_removes_what_is_dead_and_nothing_else(home):
     missing = home.run("cbsfs", "--clean", home.point + "/missing")
     assert (missing.returncode, missing.stderr) == (0, "")
     assert home.run("cbsfs", "--clean").returncode == 1
+
+
+@pytest.mark.parametrize("words", [("--clean",), ("ap-guangzhou",)])
+def test_a_mount_that_hangs_is_told_of(home, words):
+    """Neither waits for it, and neither takes it away: it may go on."""
+    assert home.run("cbsfs", "ap-guangzhou", home.point).returncode == 0
+    process = find_process(home.point)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        child = home.run("timeout", "20", "cbsfs", *words, home.point)
+        assert child.returncode == 1 and f"does not answer; remove it first: fusermount3 -u -z {home.point}" in child.stderr
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert home.run("ls", home.point).returncode == 0 and find_process(home.point) == process
+
+
+@pytest.mark.parametrize("words", [("--clean",), ("ap-guangzhou",)])
+def test_a_dead_mount_behind_links(home, words):
+    """Where ~/cbs leads elsewhere, as the mount point itself."""
+    os.symlink("mnt", os.path.join(home.directory, "one"))
+    link = os.path.join(home.directory, "two")
+    os.symlink(os.path.join(home.directory, "one"), link)
+    assert home.run("cbsfs", "ap-guangzhou", link).returncode == 0
+    os.kill(find_process(link), 9)
+    wait_until(lambda: find_process(link) is None, 10, "its end")
+    child = home.run("cbsfs", *words, link + "/")
+    assert (child.returncode, child.stderr) == (0, "")
+    assert home.run("ls", home.point).returncode == 0
+    # In a circle there is nothing to clean.
+    os.symlink("circle", os.path.join(home.directory, "circle"))
+    assert home.run("cbsfs", "--clean", os.path.join(home.directory, "circle")).returncode == 0
 
 
 def test_a_dead_mount_of_something_else_is_not_ours(home):

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.limit(400)
 ENTER = r"""
 set -euo pipefail
 mount --make-rprivate /
-awk '$3 ~ /^fuse/ { print $2 }' /proc/mounts | xargs -r umount -l
+umount -a -l -t fuse.cbsfs
 layers=$1
 mount -t tmpfs tmpfs "$layers"
 mkdir "$layers/upper" "$layers/work" "$layers/root"
@@ -37,17 +37,6 @@ changed() { (cd "$layers/upper" && find . -mindepth 1 ! -type d ! -path './var/l
 inside() { chroot "$root" "$@"; }
 inside dpkg --force-unsafe-io -i /run/package/cbsfs.deb >"$layers/dpkg.log" 2>&1 || { cat "$layers/dpkg.log"; exit 1; }
 """
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("package")
-    done = subprocess.run([os.path.join(REPOSITORY, "contrib", "package-debian"), directory], capture_output=True, text=True,
-                          env={**os.environ, "http_proxy": "http://127.0.0.1:1", "https_proxy": "http://127.0.0.1:1"},
-                          check=False)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-    (found,) = glob.glob(f"{directory}/*.deb")
-    return found
 
 
 @pytest.fixture
@@ -137,6 +126,33 @@ def test_install_use_and_purge(scenario):
     removed, purged = second.split("PURGED\n")
     assert removed.splitlines() == ["1", "./etc/cbsfs.conf"]
     assert purged == ""
+
+
+def test_a_live_mount_outlives_an_upgrade_and_a_purge(scenario):
+    """The process goes on with the programs that it was started from, and whoever unmounts needs none of them."""
+    out = scenario(r"""
+        chroot "$root" cbsfs-sim --port 0 --port-file /run/package/port >/dev/null 2>&1 &
+        simulator=$!
+        trap 'kill $simulator; umount -l "$root/mnt" 2>/dev/null || true' EXIT
+        for round in $(seq 100); do [ -s "$root/run/package/port" ] && break; sleep 0.05; done
+        mkdir -p "$root/root/.tencentcloud"
+        printf '[default]\nsecret_id = AKIDSIMULATOR\nsecret_key = simulator\n' >"$root/root/.tencentcloud/credentials"
+        chmod 600 "$root/root/.tencentcloud/credentials"
+        inside cbsfs ap-guangzhou /mnt -o "endpoint=http://127.0.0.1:$(cat "$root/run/package/port"),ttl=1"
+        process=$(pgrep -f '^cbsfs ap-guangzhou /mnt -o endpoint')
+        for act in -i -r -P; do
+            package=cbsfs
+            [ $act != -i ] || package=/run/package/cbsfs.deb
+            inside dpkg --force-unsafe-io $act $package 2>&1 | grep -i -E 'warning|error' || true
+            inside sh -c 'echo 1 >/mnt/.cbsfs/refresh; ls /mnt/disks/pg-data/snapshots' | wc -l
+            kill -0 $process
+        done
+        inside umount /mnt
+        for round in $(seq 100); do kill -0 $process 2>/dev/null || break; sleep 0.05; done
+        ! kill -0 $process 2>/dev/null
+        changed
+    """)
+    assert out.splitlines() == ["5"] * 3
 
 
 def test_a_user_mounts_by_a_line_of_fstab(scenario):

@@ -74,8 +74,8 @@ def test_the_page_names_every_action(wanted):
 
 
 def test_openstack_rules_are_cinders():
-    rules = set(re.findall(r'^"(volume:\w+)"', read("contrib", "openstack", "cinder-policy.yaml"), re.MULTILINE))
-    assert rules == set(re.findall(r"`(volume:\w+)`", read("contrib", "openstack", "roles.md")))
+    rules = set(re.findall(r'^"((?:volume|group):\w+)"', read("contrib", "openstack", "cinder-policy.yaml"), re.MULTILINE))
+    assert rules == set(re.findall(r"`((?:volume|group):\w+)`", read("contrib", "openstack", "roles.md")))
     cinder = pytest.importorskip("cinder.policies", reason="Cinder is not installed (contrib/install-dependencies openstack)")
     assert rules <= {rule.name for rule in cinder.list_rules()}
 
@@ -84,7 +84,7 @@ def test_openstack_defaults_are_cinders():
     """The roles of the page are those that Cinder's own rules ask for."""
     cinder = pytest.importorskip("cinder.policies", reason="Cinder is not installed (contrib/install-dependencies openstack)")
     defaults = {rule.name: rule.check_str for rule in cinder.list_rules()}
-    rows = re.findall(r"^\|.*\| (`volume:.*?`) \| (\w+) \|$", read("contrib", "openstack", "roles.md"), re.MULTILINE)
+    rows = re.findall(r"^\|.*\| (`(?:volume|group):.*?`) \| (\w+) \|$", read("contrib", "openstack", "roles.md"), re.MULTILINE)
     assert len(rows) >= 6
     for names, role in rows:
         for name in re.findall(r"`(.*?)`", names):

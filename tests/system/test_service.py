@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The units, and what they have to rely on: sd_notify's protocol, --clean, and a start that takes a dead mount away.
 
-No systemd runs here as process 1, so the test is the manager: it reads the unit and does with its lines what systemd does.
+The test is the manager: it reads the unit and does with its lines what systemd does, and so sees each message.  test_systemd.py
+has the real one.
 """
 import os
 import re

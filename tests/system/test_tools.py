@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from commands import beijing, now, run, start, wait_until
+from commands import beijing, finish, now, run, start, wait_until
 from harness import REPOSITORY
 from stage import Stage
 
@@ -31,10 +31,31 @@ def mount(the_mount):
     the_mount.simulator.faults()
 
 
+@pytest.fixture(autouse=True)
+def not_at_noon():
+    """What is how old depends on the day and on whether it is afternoon (UTC): no test lasts from one into the other."""
+    left = 43200 - time.time() % 43200
+    if left < 30:
+        time.sleep(left)
+
+
 def add(mount, disk, name, days, hours=0, **fields):
     """A snapshot made so many days ago, at noon in UTC."""
     moment = (now() - timedelta(days=days)).replace(hour=12, minute=0, second=0) + timedelta(hours=hours)
     mount.simulator.add_snapshot(disk, name, CreateTime=beijing(moment), **fields)
+
+
+def wrapper(directory, name, script):
+    """A program that stands before another one on the way of on_path(directory); $real is the other."""
+    programs = directory / "before"
+    programs.mkdir(exist_ok=True)
+    program = programs / name
+    program.write_text(f"#!/bin/bash\nreal={shutil.which(name)}\n{script}\n")
+    program.chmod(0o755)
+
+
+def on_path(directory):
+    return {"PATH": f"{directory}/before:{os.environ['PATH']}"}
 
 
 @pytest.fixture
@@ -134,6 +155,75 @@ def test_where_nothing_is_mounted_nothing_is_done(mount, disk, tmp_path):
     assert (place / "snapshots" / "one").is_dir()
 
 
+def test_a_listing_that_ends_half_way_deletes_nothing(mount, disk, tmp_path):
+    """Only the second half is seen, and find says so."""
+    wrapper(tmp_path, "find", '"$real" "$@" | head -zn 20; echo "find: Input/output error" >&2; exit 1')
+    before = names(mount, disk)
+    done = run(RETENTION, "--keep", "1", "--apply", mount.disk(disk), env=on_path(tmp_path))
+    assert done.status == 1 and "cannot be listed whole" in done.err and done.out == ""
+    assert names(mount, disk) == before
+
+
+def test_a_name_that_was_given_to_another_meanwhile_is_not_deleted(mount, tmp_path):
+    """Between the listing and the rmdir somebody has rotated: the old one is gone and a new one has its name."""
+    disk = mount.simulator.add_disk()
+    for name, days in (("newest", 1), ("nightly", 40), ("older", 50)):
+        add(mount, disk, name, days)
+    mount.show(mount.snapshot(disk, "older"))
+    place = mount.snapshot(disk, "nightly")
+    wrapper(tmp_path, "sort", f'"$real" "$@"; [ -e {tmp_path}/once ] || '
+            f'{{ touch {tmp_path}/once; rmdir {place} && mkdir {place} && cat {place}/wait >/dev/null; }}')
+    done = run(RETENTION, "--older", "30", "--apply", mount.disk(disk), env=on_path(tmp_path))
+    assert (tmp_path / "once").exists() and done.status == 1 and "another one than was listed" in done.err
+    assert names(mount, disk) == {"newest", "nightly"}
+
+
+def test_two_at_once_are_content(mount, tmp_path):
+    disk = mount.simulator.add_disk()
+    for name, days in (("newest", 1), ("old", 40), ("older", 50)):
+        add(mount, disk, name, days)
+    mount.show(mount.snapshot(disk, "older"))
+    # The other one comes first, where this one has decided.
+    wrapper(tmp_path, "stat", f'case "$*" in *snap-*) [ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; '
+            f'PATH={os.environ["PATH"]} {RETENTION} --older 30 --apply {mount.disk(disk)} >{tmp_path}/other; }};; esac; '
+            'exec "$real" "$@"')
+    done = run(RETENTION, "--older", "30", "--apply", mount.disk(disk), env=on_path(tmp_path))
+    assert (done.status, done.err) == (0, "") and done.out.count("gone already: ") == 1
+    assert (tmp_path / "other").read_text().count("deleted ") == 2
+    assert names(mount, disk) == {"newest"}
+
+
+def test_age_is_told_by_the_clouds_clock(mount, disk):
+    """With this machine's clock ten days ahead, what is 35 days old for it has 25."""
+    mount.simulator.fault("*", "clock", seconds=-10 * 86400, times=0)
+    mount.simulator.add_snapshot(disk, "just-now")
+    mount.show(mount.snapshot(disk, "just-now"))
+    done = retention(mount, disk, "--older", "30", "--name", "auto-*")
+    assert done.status == 0
+    assert {line.rpartition("/")[2] for line in done.out.splitlines()} == ({"auto-40"} if now().hour >= 12 else set())
+
+
+def test_what_has_no_time_is_left_alone(mount, tmp_path):
+    disk = mount.simulator.add_disk()
+    add(mount, disk, "newest", 1)
+    add(mount, disk, "ageless", 50)
+    mount.show(mount.snapshot(disk, "ageless"))
+    for program, pattern in (("find", r"s/^[0-9.]*\(\t\)\(ageless\)/0.0000000000\1\2/"), ("stat", "s/^[0-9]*$/0/")):
+        wrapper(tmp_path, program, f"\"$real\" \"$@\" | sed -z '{pattern}'")
+    done = run(RETENTION, "--older", "30", "--apply", mount.disk(disk), env=on_path(tmp_path))
+    assert done.status == 0 and "ageless: left alone" in done.err
+    assert names(mount, disk) == {"newest", "ageless"}
+
+
+def test_a_disk_whose_name_is_a_switch(mount, tmp_path):
+    disk = mount.simulator.add_disk(DiskName="-delete")
+    for name, days in (("newest", 1), ("old", 40)):
+        add(mount, disk, name, days)
+    mount.show(mount.snapshot(disk, "old"))
+    done = run(RETENTION, "--older", "30", "--", "-delete", cwd=mount.path("disks"))
+    assert (done.status, done.err, done.out) == (0, "", "would delete ./-delete/snapshots/old\n")
+
+
 @pytest.mark.parametrize("words", [[], ["--apply"], ["--keep"], ["--keep", "x", "d"], ["--nonsense", "d"], ["d"]])
 def test_wrong_usage(words):
     done = run(RETENTION, *words)
@@ -143,19 +233,21 @@ def test_wrong_usage(words):
 # --- freeze-snapshot-thaw ----------------------------------------------------------------------------
 
 
+FROZEN, THAWED = "--freeze", "--unfreeze"
+
+
 @pytest.fixture
 def fake(tmp_path):
     """An fsfreeze that writes down what it was told: a frozen file system of its own would need a loop device."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
     log = tmp_path / "log"
     log.touch()
-    script = programs / "fsfreeze"
-    script.write_text(f'#!/bin/sh\necho "$(basename "$0") $*" >>{log}\n[ ! -e {tmp_path}/broken ] || exit 1\n')
-    script.chmod(0o755)
+    wrapper(tmp_path, "fsfreeze", f'echo "$1" >>{log}; [ "$2" = {tmp_path}/data ] || exit 1\n[ ! -e {tmp_path}/broken$1 ]')
+    wrapper(tmp_path, "mountpoint", f'[ "${{!#}}" = {tmp_path}/data ] || exec "$real" "$@"')
+    (tmp_path / "data").mkdir()
 
     class Fake:
-        environment = {"PATH": f"{programs}:{os.environ['PATH']}"}
+        environment = on_path(tmp_path)
+        data = tmp_path / "data"
 
         @staticmethod
         def calls():
@@ -166,13 +258,15 @@ def fake(tmp_path):
             return f"echo {word} >>{log}"
 
         @staticmethod
-        def break_it():
-            (tmp_path / "broken").touch()
+        def break_it(word=FROZEN):
+            (tmp_path / f"broken{word}").touch()
+
+        @staticmethod
+        def repair():
+            for file in tmp_path.glob("broken*"):
+                file.unlink()
 
     return Fake
-
-
-FROZEN, THAWED = "fsfreeze --freeze /data", "fsfreeze --unfreeze /data"
 
 
 @pytest.fixture
@@ -181,7 +275,7 @@ def place(mount):
 
 
 def test_freeze_snapshot_thaw(mount, fake, place):
-    done = run(FREEZE, "--before", fake.note("before"), "--after", fake.note("after"), "--wait", "/data", place,
+    done = run(FREEZE, "--before", fake.note("before"), "--after", fake.note("after"), "--wait", fake.data, place,
                env=fake.environment)
     assert (done.status, done.err, done.out) == (0, "", "NORMAL 100\n")
     assert fake.calls() == ["before", FROZEN, THAWED, "after"]
@@ -195,7 +289,7 @@ def test_without_a_file_system_only_the_commands_run(fake, place):
 
 def test_what_cannot_be_frozen_is_not_snapshotted(mount, fake, place):
     fake.break_it()
-    done = run(FREEZE, "--after", fake.note("after"), "--before", fake.note("before"), "/data", place,
+    done = run(FREEZE, "--after", fake.note("after"), "--before", fake.note("before"), fake.data, place,
                env=fake.environment)
     assert done.status == 1 and "could not be frozen" in done.err
     assert fake.calls() == ["before", FROZEN, "after"] and not mount.exists(place)
@@ -203,14 +297,14 @@ def test_what_cannot_be_frozen_is_not_snapshotted(mount, fake, place):
 
 def test_a_refused_snapshot_thaws(mount, fake, place):
     mount.simulator.fault("CreateSnapshot", "error", code="InsufficientSnapshotQuota", times=1)
-    done = run(FREEZE, "/data", place, env=fake.environment)
+    done = run(FREEZE, fake.data, place, env=fake.environment)
     assert done.status == 1 and "Disk quota exceeded" in done.err and "was not made" in done.err
     assert fake.calls() == [FROZEN, THAWED]
 
 
 def test_a_cloud_that_hangs_is_not_waited_for(mount, fake, place):
     mount.simulator.fault("CreateSnapshot", "hang", times=0)
-    done = run(FREEZE, "--limit", "1", "/data", place, env=fake.environment)
+    done = run(FREEZE, "--limit", "1", fake.data, place, env=fake.environment)
     assert done.status == 1 and "outcome is not known" in done.err and done.seconds < 8
     assert fake.calls() == [FROZEN, THAWED]
 
@@ -218,7 +312,7 @@ def test_a_cloud_that_hangs_is_not_waited_for(mount, fake, place):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_thaws_at_once(mount, fake, place, number):
     mount.simulator.fault("CreateSnapshot", "hang", times=0)
-    process = start("env", "--default-signal", FREEZE, "--before", fake.note("before"), "--after", fake.note("after"), "/data", place,
+    process = start("env", "--default-signal", FREEZE, "--before", fake.note("before"), "--after", fake.note("after"), fake.data, place,
                     env=fake.environment)
     wait_until(lambda: FROZEN in fake.calls(), 10, "the freeze")
     time.sleep(0.2)  # into the mkdir
@@ -229,7 +323,7 @@ def test_a_signal_thaws_at_once(mount, fake, place, number):
 
 def test_a_script_that_was_killed_is_thawed_by_its_guard(mount, fake, place):
     mount.simulator.fault("CreateSnapshot", "hang", times=0)
-    process = start(FREEZE, "--limit", "1", "/data", place, env=fake.environment)
+    process = start(FREEZE, "--limit", "1", fake.data, place, env=fake.environment)
     wait_until(lambda: FROZEN in fake.calls(), 10, "the freeze")
     process.kill()
     process.wait()
@@ -237,17 +331,105 @@ def test_a_script_that_was_killed_is_thawed_by_its_guard(mount, fake, place):
 
 
 def test_no_guard_is_left_behind(fake, place):
-    assert run(FREEZE, "--limit", "98", "/data", place, env=fake.environment).status == 0
-    wait_until(lambda: run("pgrep", "-f", "^sleep 99$").status == 1, 5, "the guard's end")
+    limit = 1000 + os.getpid() % 8000  # nobody else's guard sleeps as long
+    assert run(FREEZE, "--limit", limit, fake.data, place, env=fake.environment).status == 0
+    wait_until(lambda: run("pgrep", "-f", f"^sleep {limit + 1}$").status == 1, 5, "the guard's end")
 
 
 def test_no_mount_no_freeze(fake, tmp_path, mount, place):
-    done = run(FREEZE, "/data", tmp_path / "snapshots" / "x", env=fake.environment)
+    done = run(FREEZE, fake.data, tmp_path / "snapshots" / "x", env=fake.environment)
     assert done.status == 1 and "is it mounted?" in done.err
     os.mkdir(place)
-    done = run(FREEZE, "/data", place, env=fake.environment)
+    done = run(FREEZE, fake.data, place, env=fake.environment)
     assert done.status == 1 and "exists already" in done.err
     assert fake.calls() == [] and mount.exists(place)
+
+
+def test_after_runs_without_a_before(fake, place):
+    done = run(FREEZE, "--after", fake.note("after"), fake.data, place, env=fake.environment)
+    assert (done.status, done.err) == (0, "") and fake.calls() == [FROZEN, THAWED, "after"]
+
+
+def test_where_nothing_is_mounted_nothing_is_frozen(mount, fake, place, tmp_path):
+    """fsfreeze would freeze what the empty directory is on: the root file system."""
+    (tmp_path / "empty").mkdir()
+    done = run(FREEZE, "--before", fake.note("before"), tmp_path / "empty", place, env=fake.environment)
+    assert done.status == 1 and "nothing is mounted there" in done.err
+    assert fake.calls() == [] and not mount.exists(place)
+
+
+def test_a_snapshot_that_ends_in_error_is_a_failure(mount, fake, place):
+    process = start(FREEZE, "--wait", fake.data, place, env=fake.environment)
+    wait_until(lambda: mount.exists(place), 10, "the snapshot")
+    identity = mount.value(os.path.join(place, "id"))
+    mount.simulator.patch(snapshots={identity: {"SnapshotState": "ERROR", "Percent": 0}})
+    done = finish(process)
+    assert done.status == 1 and done.out.startswith("ERROR") and "has not become NORMAL" in done.err
+    assert fake.calls() == [FROZEN, THAWED]
+
+
+def test_a_signal_ends_the_waiting(mount, fake, place):
+    process = start(FREEZE, "--wait", "--after", fake.note("after"), fake.data, place, env=fake.environment)
+    wait_until(lambda: "after" in fake.calls(), 10, "the end of the freeze")
+    time.sleep(0.2)  # into the waiting
+    process.send_signal(signal.SIGTERM)
+    done = finish(process, 5)
+    assert done.status == 1 and f"{place} was made" in done.err and done.out == ""
+    assert fake.calls() == [FROZEN, THAWED, "after"]
+
+
+def test_a_thaw_that_fails_leaves_the_guard(fake, place):
+    fake.break_it(THAWED)
+    done = run(FREEZE, "--limit", "2", fake.data, place, env=fake.environment)
+    assert done.status == 1 and "could not be thawed; another attempt follows" in done.err
+    assert fake.calls() == [FROZEN, THAWED]
+    wait_until(lambda: fake.calls() == [FROZEN, THAWED, THAWED], 10, "the guard's thaw")
+
+
+def test_a_thaw_is_not_ended_by_the_keyboard(fake, place, tmp_path):
+    """Ctrl-C goes to all that is in the foreground."""
+    wrapper(tmp_path, "fsfreeze", f'echo "$1" >>{tmp_path}/log; [ "$1" = --freeze ] || {{ sleep 0.5; echo thawed >>{tmp_path}/log; }}')
+    process = start("env", "--default-signal", FREEZE, "--limit", "98", fake.data, place, env=fake.environment)
+    wait_until(lambda: THAWED in fake.calls(), 10, "the thaw")
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(10)
+    assert fake.calls() == [FROZEN, THAWED, "thawed"]
+
+
+def test_what_after_starts_can_be_ended(mount, fake, place, tmp_path):
+    """A service that --after starts does not inherit that signals are ignored."""
+    mount.simulator.fault("CreateSnapshot", "hang", times=0)
+    process = start("env", "--default-signal", FREEZE, "--after", f"grep SigIgn /proc/self/status >{tmp_path}/ignored", fake.data,
+                    place, env=fake.environment)
+    wait_until(lambda: FROZEN in fake.calls(), 10, "the freeze")
+    time.sleep(0.2)
+    process.terminate()
+    assert process.wait(10) == 1
+    ignored = int((tmp_path / "ignored").read_text().split()[1], 16)
+    assert not ignored & (1 << (signal.SIGTERM - 1) | 1 << (signal.SIGHUP - 1) | 1 << (signal.SIGINT - 1))
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_of_two_the_second_one_is_refused(mount, fake, place, frozen):
+    """It would thaw, or run its --after, under the first one."""
+    words = [fake.data] if frozen else []
+    mount.simulator.fault("CreateSnapshot", "hang", times=0)
+    first = start("env", "--default-signal", FREEZE, "--before", fake.note("first"), *words, place, env=fake.environment)
+    wait_until(lambda: (FROZEN if frozen else "first") in fake.calls(), 10, "the first one")
+    second = run(FREEZE, "--before", fake.note("second"), "--after", fake.note("after"), *words, place + "-2", env=fake.environment)
+    assert second.status == 1 and "another one is at work there" in second.err
+    assert fake.calls() == ["first", FROZEN][:2 if frozen else 1]
+    first.terminate()
+    assert first.wait(10) == 1
+    mount.simulator.faults()
+    third = run(FREEZE, *words, place + "-3", env=fake.environment)
+    assert third.status == 0, third.err
+
+
+def test_a_name_that_is_a_switch(mount, fake):
+    disk = mount.add_disk()
+    done = run(FREEZE, "--", "-m", cwd=mount.disk(disk, "snapshots"))
+    assert (done.status, done.err) == (0, "") and "-m" in names(mount, disk)
 
 
 def test_a_real_file_system(mount, place, tmp_path):
@@ -300,6 +482,14 @@ def test_other_forms_of_the_file(tmp_path, before, after):
     assert run(PRUNE, config).status == 0
     assert config.read_text() == after and config.stat().st_mode & 0o777 == 0o640
     assert os.listdir(tmp_path) == ["updatedb.conf"]
+
+
+def test_a_link_stays_one(tmp_path):
+    config, link = tmp_path / "updatedb.conf", tmp_path / "link"
+    config.write_text('PRUNEFS="nfs"\n')
+    link.symlink_to("updatedb.conf")
+    assert run(PRUNE, link).status == 0
+    assert link.is_symlink() and config.read_text() == 'PRUNEFS="fuse.cbsfs nfs"\n'
 
 
 def test_a_file_that_is_not_understood_is_left_alone(tmp_path):

@@ -7,6 +7,7 @@
 #include "../unit/fake_client.h"
 
 #include "../../src/app/credentials_parts.h"
+#include "../../src/store/store_internal.h"
 #include "cbsfs/buffer.h"
 #include "cbsfs/events.h"
 #include "cbsfs/fields.h"
@@ -93,19 +94,27 @@ static int decode_listing(void)
 static const struct {
     enum cloud_verb verb;
     const char *body;
+    const struct provider *provider; /* NULL: Tencent */
 } list_answers[] = {
-    {CLOUD_DESCRIBE_SHARES, "{\"Response\":{\"SharePermissionSet\":[{\"AccountId\":\"1\","
-                            "\"CreatedTime\":\"2026-01-21 10:12:45\"},{\"AccountId\":\"2\"}]}}"},
-    {CLOUD_DESCRIBE_GROUPS,
-     "{\"Response\":{\"TotalCount\":2,\"SnapshotGroupSet\":[{\"SnapshotGroupId\":\"csnap-1\","
-     "\"SnapshotGroupName\":\"a\",\"SnapshotIdSet\":[\"snap-1\",\"snap-2\"]},"
-     "{\"SnapshotGroupId\":\"csnap-2\"}]}}"},
-    {CLOUD_DESCRIBE_POLICIES,
-     "{\"Response\":{\"TotalCount\":2,\"AutoSnapshotPolicySet\":[{\"AutoSnapshotPolicyId\":"
-     "\"asp-1\",\"DiskIdSet\":[\"disk-1\"],\"Policy\":[{\"Hour\":[2]}]},"
-     "{\"AutoSnapshotPolicyId\":\"asp-2\"}]}}"},
-    {CLOUD_DESCRIBE_REGIONS, "{\"Response\":{\"TotalCount\":2,\"RegionSet\":[{\"Region\":\"ap-a\","
-                             "\"RegionName\":\"A\"},{\"Region\":\"ap-b\"}]}}"},
+    {.verb = CLOUD_DESCRIBE_GROUPS,
+     .body = "{\"group_snapshots\":[{\"id\":\"1\",\"name\":\"a\",\"status\":\"available\","
+             "\"created_at\":\"2026-01-21T10:12:45\"},{\"id\":\"2\",\"name\":null}]}",
+     .provider = &provider_openstack},
+    {.verb = CLOUD_DESCRIBE_SHARES,
+     .body = "{\"Response\":{\"SharePermissionSet\":[{\"AccountId\":\"1\","
+             "\"CreatedTime\":\"2026-01-21 10:12:45\"},{\"AccountId\":\"2\"}]}}"},
+    {.verb = CLOUD_DESCRIBE_GROUPS,
+     .body =
+         "{\"Response\":{\"TotalCount\":2,\"SnapshotGroupSet\":[{\"SnapshotGroupId\":\"csnap-1\","
+         "\"SnapshotGroupName\":\"a\",\"SnapshotIdSet\":[\"snap-1\",\"snap-2\"]},"
+         "{\"SnapshotGroupId\":\"csnap-2\"}]}}"},
+    {.verb = CLOUD_DESCRIBE_POLICIES,
+     .body = "{\"Response\":{\"TotalCount\":2,\"AutoSnapshotPolicySet\":[{\"AutoSnapshotPolicyId\":"
+             "\"asp-1\",\"DiskIdSet\":[\"disk-1\"],\"Policy\":[{\"Hour\":[2]}]},"
+             "{\"AutoSnapshotPolicyId\":\"asp-2\"}]}}"},
+    {.verb = CLOUD_DESCRIBE_REGIONS,
+     .body = "{\"Response\":{\"TotalCount\":2,\"RegionSet\":[{\"Region\":\"ap-a\","
+             "\"RegionName\":\"A\"},{\"Region\":\"ap-b\"}]}}"},
 };
 static size_t list_number;
 
@@ -120,12 +129,13 @@ static int decode_list(void)
                                      .header = no_header};
     struct cloud_answer answer;
     cloud_answer_init(&answer);
-    provider_tencent.decode(&call, &reply, &answer);
+    const struct provider *provider = list_answers[list_number].provider;
+    (provider != NULL ? provider : &provider_tencent)->decode(&call, &reply, &answer);
     int status = answer.error.status;
     assert_int_equal(json_array_size(answer.list), status == 0 ? 2 : 0);
     assert_int_equal(answer.unreadable, 0);
     const json_t *first = json_array_get(answer.list, 0);
-    if (status == 0 && call.verb == CLOUD_DESCRIBE_GROUPS)
+    if (status == 0 && call.verb == CLOUD_DESCRIBE_GROUPS && provider == NULL)
         assert_int_equal(json_array_size(json_object_get(first, "snapshots")), 2);
     if (status == 0 && call.verb == CLOUD_DESCRIBE_POLICIES)
         assert_int_equal(json_object_size(json_object_get(first, "raw")), 3);
@@ -311,6 +321,37 @@ static void a_record_is_printed(void **state)
                        2, "key");
     torture(print_record);
     json_decref(record);
+}
+
+static json_t *two_groups;
+
+/* None has fewer than it has, and none has them twice. */
+static int join_members(void)
+{
+    int status = members_join(store, two_groups);
+    const json_t *first = json_object_get(json_array_get(two_groups, 0), "snapshots");
+    if (status == 0)
+        assert_int_equal(json_array_size(first), 2);
+    return status;
+}
+
+static void groups_get_their_members(void **state)
+{
+    static const char *const groups[] = {"group-1", "", "group-1", "group-gone"};
+    fake_world_set_up(state);
+    fake_add_disk("disk-0001", "one");
+    for (int i = 0; i < 4; i++) {
+        char id[32];
+        snprintf(id, sizeof(id), "snap-0000000%d", i);
+        struct fake_snapshot *snapshot = fake_add_snapshot(id, "disk-0001", id, -1000 + i);
+        snprintf(snapshot->group, sizeof(snapshot->group), "%s", groups[i]);
+    }
+    assert_int_equal(look(WANT_SNAPSHOTS, NULL), 0);
+    two_groups = json_pack("[{s:s, s:[]}, {s:s, s:[]}]", "id", "group-1", "snapshots", "id",
+                           "group-2", "snapshots");
+    torture(join_members);
+    json_decref(two_groups);
+    fake_world_tear_down(state);
 }
 
 static void the_catalogue_learns_and_changes(void **state)
@@ -670,6 +711,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_listing_is_decoded),
         cmocka_unit_test(lists_are_decoded),
+        cmocka_unit_test(groups_get_their_members),
         cmocka_unit_test(a_record_is_printed),
         cmocka_unit_test(a_record_is_parsed),
         cmocka_unit_test(calls_are_encoded),

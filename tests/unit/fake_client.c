@@ -301,6 +301,15 @@ static void change(struct client_call *call)
     }
 }
 
+static void describe_list(struct client_call *call)
+{
+    call->list = fake_list(&call->call, &call->total);
+    if (call->list == NULL)
+        call->script = (struct fake_script){FATE_REFUSED, -ENOENT};
+    call->is_full = fake.marks && call->call.verb == CLOUD_DESCRIBE_GROUPS &&
+                    json_array_size(call->list) == call->call.limit;
+}
+
 static void execute(struct client_call *call)
 {
     enum fake_fate fate = call->script.fate;
@@ -312,7 +321,7 @@ static void execute(struct client_call *call)
         fake.before(&call->call);
     fake.executed[call->call.verb]++;
     if (call->call.verb >= CLOUD_DESCRIBE_SHARES && call->call.verb < CLOUD_FIRST_CHANGE)
-        call->list = fake_list(&call->call, &call->total);
+        describe_list(call);
     else if (!cloud_verb_is_change(call->call.verb))
         describe(call);
     else if (call->call.verb >= CLOUD_EXPIRE_SNAPSHOT) {
@@ -341,6 +350,7 @@ static void fill_snapshots(const struct client_call *call, struct cloud_answer *
             .usage = "DATA_DISK",
             .type = "SSD",
             .zone = "zone-1",
+            .group = from->group,
             .size = 10,
             .created = from->created,
             .expires = from->expires != 0 ? from->expires : TIMESTAMP_NONE,
@@ -374,6 +384,7 @@ static void fill_disks(const struct client_call *call, struct cloud_answer *answ
             .usage = "DATA_DISK",
             .type = "SSD",
             .zone = "zone-1",
+            .group = from->group,
             .instance = from->instance,
             .attached = from->instance[0] != '\0',
             .charge_type = "",
@@ -454,7 +465,10 @@ static void answer_call(struct client_call *call)
         else if (call->call.verb == CLOUD_DESCRIBE_SNAPSHOTS)
             fill_snapshots(call, &answer);
         answer.list = json_incref(call->list);
-        if (call->is_full && answer.count > 0)
+        if (call->is_full && call->list != NULL)
+            answer.next = json_string_value(
+                json_object_get(json_array_get(call->list, json_array_size(call->list) - 1), "id"));
+        else if (call->is_full && answer.count > 0)
             answer.next = call->snapshots[answer.count - 1].id;
         if (fake.spoil != NULL)
             fake.spoil(&call->call, &answer);

@@ -31,7 +31,7 @@
 #define FAKE_FEW    300        /* groups, shares or orders of disks at most */
 
 struct fake_disk {
-    char id[32], name[64], instance[32];
+    char id[32], name[64], instance[32], group[32];
     unsigned percent;
     bool rolling_back;
 };
@@ -42,9 +42,10 @@ struct fake_snapshot {
     unsigned percent, images;
     bool deletion_failed, shared_in, of_system;
     char copying[32]; /* the region that it is being copied to, or "" */
+    char group[32];   /* that it says itself that it is a member of, or "" */
 };
 
-/* See fake_features.c. */
+/* See fake_features.c. Where the provider has group_advice no members are listed. */
 struct fake_group {
     char id[32], name[64], word[24], members[FAKE_IDS][32];
     int64_t created;
@@ -93,6 +94,7 @@ struct fake_cloud {
     bool total_unknown;
     bool marks;          /* pages follow markers, and a full one names the next */
     size_t page_most;    /* the largest page that is given then; 0: what is asked for */
+    bool ignores_marks;  /* each marker leads to the first page of groups */
     bool deletes_slowly; /* what is deleted is DELETING first */
     bool silent;         /* no question is answered before its deadline */
     /* Called before a call is carried out: the place to change the world between two pages. */
@@ -137,7 +139,8 @@ struct fake_disk *fake_find_disk(const char *id);
 /* Carries out a change of fake_features.c. Writes the new id, "" if it makes nothing. False: what
  * it is about is not there. */
 bool fake_change_feature(const struct cloud_call *call, char new_id[32]);
-/* What a describe answers that is answered with a list: one page of it, and how many there are. */
+/* What a describe answers that is answered with a list: one page of it, and how many there are.
+ * NULL: its marker is gone. */
 json_t *fake_list(const struct cloud_call *call, int64_t *total);
 /* The cloud's own record, as put_feature() of this provider reads it. */
 json_t *fake_raw(const struct fake_snapshot *snapshot);

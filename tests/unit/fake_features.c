@@ -96,6 +96,8 @@ static void create_group(const struct cloud_call *call, char new_id[32])
         struct fake_snapshot *member =
             fake_add_snapshot(id, call->ids[i], call->name, world_wall() - FAKE_EPOCH);
         snprintf(member->word, sizeof(member->word), "CREATING");
+        if (fake_store_provider.group_advice != NULL)
+            snprintf(member->group, sizeof(member->group), "%s", new_id);
     }
 }
 
@@ -116,6 +118,10 @@ static bool change_group(const struct cloud_call *call)
         return false;
     if (call->verb == CLOUD_APPLY_GROUP) {
         apply_group(group, call);
+        return true;
+    }
+    if (fake.deletes_slowly) {
+        snprintf(group->word, sizeof(group->word), "DELETING");
         return true;
     }
     for (size_t i = 0; i < group->count; i++)
@@ -160,7 +166,7 @@ bool fake_change_feature(const struct cloud_call *call, char new_id[32])
 static json_t *group_object(const struct fake_group *group)
 {
     json_t *members = json_array();
-    for (size_t i = 0; i < group->count; i++)
+    for (size_t i = 0; i < group->count && fake_store_provider.group_advice == NULL; i++)
         json_array_append_new(members, json_string(group->members[i]));
     return json_pack("{s:s, s:s, s:s, s:s, s:i, s:I, s:o, s:s, s:{}}", "id", group->id, "name",
                      group->name, "state", group->word, "word", group->word, "percent", 0,
@@ -188,11 +194,28 @@ static json_t *everything(const struct cloud_call *call)
     return list;
 }
 
+/* Where a page begins; SIZE_MAX: its marker is gone. */
+static size_t beginning(const struct cloud_call *call)
+{
+    size_t at = 0;
+    if (!fake.marks)
+        return call->offset;
+    if (call->marker == NULL || fake.ignores_marks)
+        return 0;
+    while (at < fake.group_count && strcmp(fake.groups[at].id, call->marker) != 0)
+        at++;
+    return at < fake.group_count ? at + 1 : SIZE_MAX;
+}
+
 json_t *fake_list(const struct cloud_call *call, int64_t *total)
 {
+    size_t first = beginning(call);
+    if (first == SIZE_MAX)
+        return NULL;
     json_t *list = everything(call), *page = json_array();
-    *total = call->verb == CLOUD_DESCRIBE_SHARES ? -1 : (int64_t)json_array_size(list);
-    for (size_t i = call->offset; i < json_array_size(list) && i < call->offset + call->limit; i++)
+    bool is_told = call->verb != CLOUD_DESCRIBE_SHARES && !fake.marks;
+    *total = is_told ? (int64_t)json_array_size(list) : -1;
+    for (size_t i = first; i < json_array_size(list) && i < first + call->limit; i++)
         json_array_append(page, json_array_get(list, i));
     json_decref(list);
     return page;

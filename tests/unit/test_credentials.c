@@ -297,9 +297,15 @@ static void the_place_is_what_the_tools_were_told(void **state)
     setenv("TENCENTCLOUD_REGION", "ap-jakarta", 1);
     assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), 0);
     assert_string_equal(place.region, "ap-jakarta");
+    assert_string_equal(place.profile, "");
+    setenv("TCCLI_PROFILE", "other", 1);
+    assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), 0);
+    assert_string_equal(place.profile, "other");
+    unsetenv("TCCLI_PROFILE");
     settings.profile = "other";
     assert_int_equal(credentials_region(&settings, &place, reason, sizeof reason), 0);
     assert_string_equal(place.region, "ap-seoul");
+    assert_string_equal(place.profile, "");
     assert_string_equal(place.endpoint, "https://cbs.intl.tencentcloudapi.com");
 
     static const char *const elsewhere[] = {"http://evil.example", "http://localhost@evil.example",

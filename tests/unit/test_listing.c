@@ -544,6 +544,7 @@ static void same_page(const struct cloud_call *call, struct cloud_answer *answer
                                                         .usage = "",
                                                         .type = "",
                                                         .zone = "",
+                                                        .group = "",
                                                         .raw = raw};
     }
 }

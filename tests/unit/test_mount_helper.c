@@ -69,6 +69,12 @@ static void test_words(void **state)
          false},
         {"ap-guangzhou /m -o xfsname=mine",
          "cbsfs ap-guangzhou /m -o xfsname=mine -o fsname=ap-guangzhou", false},
+        /* Each -o counts, and a comma in quotes parts nothing. */
+        {"a /m -o rw -o ttl=5", "cbsfs a /m -o rw,ttl=5 -o fsname=a", false},
+        {"a /m -o protect=\"x,remount,y\\\",ro",
+         "cbsfs a /m -o protect=x\\,remount\\,y\\\\,ro -o fsname=a", false},
+        {"a /m -o protect=x\\,fsname=,x\"y\"",
+         "cbsfs a /m -o protect=x\\,fsname=,x\"y\" -o fsname=a", false},
         {"none /m -o rw", "cbsfs none /m -o rw", false},
         {"cbsfs /m -o rw", "cbsfs cbsfs /m -o rw", false},
         {"- /m", "cbsfs - /m -o fsname=-", false},

@@ -17,6 +17,9 @@ static const struct cloud_call snapshot = {
 static const struct cloud_call create = {.verb = CLOUD_CREATE_SNAPSHOT};
 static const struct cloud_call revert = {.verb = CLOUD_APPLY_SNAPSHOT};
 static const struct cloud_call rename_it = {.verb = CLOUD_RENAME_SNAPSHOT};
+static const struct cloud_call groups = {.verb = CLOUD_DESCRIBE_GROUPS, .limit = 1000};
+static const struct cloud_call create_group = {.verb = CLOUD_CREATE_GROUP};
+static const struct cloud_call delete_group = {.verb = CLOUD_DELETE_GROUP};
 static const struct cloud_call delete_it = {.verb = CLOUD_DELETE_SNAPSHOT};
 
 static void decode_file(const struct cloud_call *call, const char *name,
@@ -86,6 +89,122 @@ static void volumes_are_disks(void **state)
     assert_false(unnamed->attached);
     assert_string_equal(answer.disks[5].name, "café 数据");
     cloud_answer_free(&answer);
+}
+
+static const char *member(const struct cloud_answer *answer, size_t at, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json_array_get(answer->list, at), key));
+    assert_non_null(text);
+    return text;
+}
+
+static void groups_are_read(void **state)
+{
+    (void)state;
+    struct cloud_answer answer;
+    decode_file(&groups, "95-group-snapshots-detail", &answer);
+    assert_int_equal(answer.error.status, 0);
+    assert_int_equal(json_array_size(answer.list), 2);
+    assert_int_equal(answer.total, -1);
+    assert_null(answer.next);
+    const json_t *whole = json_array_get(answer.list, 0);
+    assert_string_equal(member(&answer, 0, "id"), "67cef0a9-a3e4-4bf1-bb7b-302aaf23b051");
+    assert_string_equal(member(&answer, 0, "name"), "before 升级");
+    assert_string_equal(member(&answer, 0, "state"), "available");
+    assert_string_equal(member(&answer, 0, "word"), "NORMAL");
+    assert_string_equal(member(&answer, 0, "policy"), "");
+    assert_int_equal(json_integer_value(json_object_get(whole, "percent")), 100);
+    assert_int_equal(json_integer_value(json_object_get(whole, "created")),
+                     utc("2026-11-22T00:54:44Z"));
+    assert_true(json_is_array(json_object_get(whole, "snapshots")));
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(whole, "raw"), "group_id")),
+        "23eebb8b-3e71-455c-9c95-0bfc05aa5fd2");
+    assert_string_equal(member(&answer, 1, "name"), "");
+    assert_string_equal(member(&answer, 1, "word"), "ERROR");
+    cloud_answer_free(&answer);
+    decode_file(&groups, "94-group-snapshots-detail-creating", &answer);
+    assert_string_equal(member(&answer, 0, "word"), "CREATING");
+    cloud_answer_free(&answer);
+    decode_file(&groups, "102-group-snapshots-detail-deleting", &answer);
+    assert_string_equal(member(&answer, 0, "word"), "DELETING");
+    cloud_answer_free(&answer);
+    /* A page that is full leads to the next one; the link is called otherwise than the others. */
+    decode_file(&groups, "96-group-snapshots-detail-limit1", &answer);
+    assert_int_equal(json_array_size(answer.list), 1);
+    assert_string_equal(answer.next, "67cef0a9-a3e4-4bf1-bb7b-302aaf23b051");
+    cloud_answer_free(&answer);
+    decode_text(&provider_openstack, &groups, 200,
+                "{\"group_snapshots\": [{\"id\": 7}, {\"id\": \"-x\"}, 5, {\"id\": \"g1\"}]}",
+                &answer);
+    assert_int_equal(answer.error.status, 0);
+    assert_int_equal(answer.unreadable, 3);
+    assert_string_equal(member(&answer, 0, "id"), "g1");
+    assert_true(json_is_null(json_object_get(json_array_get(answer.list, 0), "created")));
+    cloud_answer_free(&answer);
+    decode_text(&provider_openstack, &groups, 200, "{\"snapshots\": []}", &answer);
+    assert_int_equal(answer.error.status, -EPROTO);
+    cloud_answer_free(&answer);
+}
+
+/* Of which group they are, volumes and snapshots say themselves. */
+static void members_say_of_which_group_they_are(void **state)
+{
+    (void)state;
+    struct cloud_answer answer;
+    decode_file(&snapshots, "97-snapshots-detail-of-groups", &answer);
+    assert_int_equal(answer.count, 4);
+    assert_string_equal(answer.snapshots[0].group, "67cef0a9-a3e4-4bf1-bb7b-302aaf23b051");
+    assert_string_equal(answer.snapshots[1].group, "67cef0a9-a3e4-4bf1-bb7b-302aaf23b051");
+    assert_false(answer.snapshots[0].deletion_failed);
+    assert_string_equal(answer.snapshots[3].group, "ff5eaaba-dd86-4341-8c69-63eda330f887");
+    /* Those of a group are not left in error_deleting. */
+    assert_true(answer.snapshots[3].deletion_failed);
+    cloud_answer_free(&answer);
+    decode_file(&snapshots, "25-snapshots-detail-mv-3.70", &answer);
+    assert_string_equal(answer.snapshots[0].group, "");
+    cloud_answer_free(&answer);
+    decode_file(&disk, "92-volume-show-in-a-group", &answer);
+    assert_string_equal(answer.disks[0].group, "23eebb8b-3e71-455c-9c95-0bfc05aa5fd2");
+    cloud_answer_free(&answer);
+    decode_file(&disks, "16-volumes-detail-mv-3.70", &answer);
+    assert_string_equal(answer.disks[0].group, "");
+    cloud_answer_free(&answer);
+}
+
+static void groups_are_changed(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct cloud_call *call;
+        const char *file;
+        int status;
+        const char *words;
+    } refused[] = {
+        {&delete_it, "98-err-delete-snapshot-of-a-group", -EBUSY, "part of a group"},
+        {&create_group, "99-err-group-snapshot-of-an-empty-group", -EBUSY, "cannot be empty"},
+        {&delete_group, "100-err-delete-group-snapshot-while-creating", -EBUSY,
+         "must be available"},
+        {&delete_group, "103-err-404-group-snapshot", -ENOENT, "could not be found"},
+        {&create_group, "90-err-413-quota", -EDQUOT, "exceeded"},
+        /* A server that does not know the version in which there are groups. */
+        {&groups, "82-err-406-microversion", -EOPNOTSUPP, "is not supported by the API"},
+    };
+    struct cloud_answer answer;
+    decode_file(&create_group, "93-group-snapshot-create", &answer);
+    assert_int_equal(answer.error.status, 0);
+    assert_string_equal(answer.created_id, "67cef0a9-a3e4-4bf1-bb7b-302aaf23b051");
+    cloud_answer_free(&answer);
+    decode_file(&delete_group, "101-group-snapshot-delete", &answer);
+    assert_int_equal(answer.error.status, 0);
+    cloud_answer_free(&answer);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        decode_file(refused[i].call, refused[i].file, &answer);
+        assert_int_equal(answer.error.status, refused[i].status);
+        assert_int_equal(answer.error.outcome, CLOUD_REFUSED);
+        assert_non_null(strstr(answer.error.message, refused[i].words));
+        cloud_answer_free(&answer);
+    }
 }
 
 static void one_volume_and_its_states(void **state)
@@ -393,6 +512,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(volumes_are_disks),
+        cmocka_unit_test(groups_are_read),
+        cmocka_unit_test(members_say_of_which_group_they_are),
+        cmocka_unit_test(groups_are_changed),
         cmocka_unit_test(one_volume_and_its_states),
         cmocka_unit_test(snapshots_are_read),
         cmocka_unit_test(each_state_has_its_word),

@@ -141,6 +141,43 @@ static void each_call_of_cinder(void **state)
          "/snapshots/" SNAPSHOT,
          NULL,
          "volume 3.70"},
+        /* Groups come in pages from 3.29 on, small ones, and never take `with_count`. */
+        {{.verb = CLOUD_DESCRIBE_GROUPS, .limit = 1000},
+         71,
+         "GET",
+         "/group_snapshots/detail?limit=100&sort=created_at%3Aasc",
+         NULL,
+         "volume 3.70"},
+        {{.verb = CLOUD_DESCRIBE_GROUPS, .limit = 10, .marker = SNAPSHOT},
+         29,
+         "GET",
+         "/group_snapshots/detail?limit=10&marker=" SNAPSHOT "&sort=created_at%3Aasc",
+         NULL,
+         "volume 3.29"},
+        {{.verb = CLOUD_DESCRIBE_GROUPS, .limit = 10},
+         28,
+         "GET",
+         "/group_snapshots/detail",
+         NULL,
+         "volume 3.28"},
+        {{.verb = CLOUD_DESCRIBE_GROUPS, .limit = 10},
+         0,
+         "GET",
+         "/group_snapshots/detail",
+         NULL,
+         "volume 3.14"},
+        {{.verb = CLOUD_CREATE_GROUP, .ids = ids, .id_count = 1, .group_id = VOLUME, .name = "n"},
+         13,
+         "POST",
+         "/group_snapshots",
+         "{\"group_snapshot\":{\"group_id\":\"" VOLUME "\",\"name\":\"n\"}}",
+         "volume 3.14"},
+        {{.verb = CLOUD_DELETE_GROUP, .group_id = SNAPSHOT},
+         71,
+         "DELETE",
+         "/group_snapshots/" SNAPSHOT,
+         NULL,
+         "volume 3.70"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct credential credential = newest;
@@ -177,6 +214,10 @@ static void what_cannot_be_said(void **state)
          .disk_id = VOLUME,
          .snapshot_id = SNAPSHOT,
          .stop_instance = true},
+        {.verb = CLOUD_DESCRIBE_GROUPS, .limit = 1001},
+        {.verb = CLOUD_DESCRIBE_GROUPS, .ids = two, .id_count = 2},
+        {.verb = CLOUD_CREATE_GROUP, .ids = two, .id_count = 2, .name = "n"},
+        {.verb = CLOUD_APPLY_GROUP, .group_id = SNAPSHOT},
     };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         assert_int_equal(encode(&provider_openstack, &nowhere, &newest, &calls[i]), -EINVAL);
@@ -199,9 +240,15 @@ static void actions(void **state)
 {
     (void)state;
     static const char *const names[CLOUD_VERB_COUNT] = {
-        [CLOUD_DESCRIBE_DISKS] = "ListVolumes",     [CLOUD_DESCRIBE_SNAPSHOTS] = "ListSnapshots",
-        [CLOUD_CREATE_SNAPSHOT] = "CreateSnapshot", [CLOUD_APPLY_SNAPSHOT] = "RevertToSnapshot",
-        [CLOUD_RENAME_SNAPSHOT] = "UpdateSnapshot", [CLOUD_DELETE_SNAPSHOT] = "DeleteSnapshot",
+        [CLOUD_DESCRIBE_DISKS] = "ListVolumes",
+        [CLOUD_DESCRIBE_SNAPSHOTS] = "ListSnapshots",
+        [CLOUD_CREATE_SNAPSHOT] = "CreateSnapshot",
+        [CLOUD_APPLY_SNAPSHOT] = "RevertToSnapshot",
+        [CLOUD_RENAME_SNAPSHOT] = "UpdateSnapshot",
+        [CLOUD_DELETE_SNAPSHOT] = "DeleteSnapshot",
+        [CLOUD_DESCRIBE_GROUPS] = "ListGroupSnapshots",
+        [CLOUD_CREATE_GROUP] = "CreateGroupSnapshot",
+        [CLOUD_DELETE_GROUP] = "DeleteGroupSnapshot",
     };
     for (unsigned verb = 0; verb < CLOUD_VERB_COUNT; verb++) {
         const char *name = names[verb] != NULL ? names[verb] : ""; /* it has no such action */

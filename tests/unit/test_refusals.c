@@ -47,7 +47,7 @@ static void what_is_refused_is_not_sent_and_the_rest_is(void **state)
         size_t refused;
     } providers[] = {{&provider_tencent, 0},
                      {&provider_qcloud, 11},
-                     {&provider_openstack, 11},
+                     {&provider_openstack, 8},
                      {&provider_evs, 11}};
     for (size_t i = 0; i < sizeof providers / sizeof *providers; i++) {
         const struct provider *provider = providers[i].provider;
@@ -90,10 +90,11 @@ static void a_reason_names_what_is_lacking(void **state)
         {&provider_openstack, CLOUD_EXPIRE_SNAPSHOT, "deadline"},
         {&provider_openstack, CLOUD_COPY_SNAPSHOT, "another region"},
         {&provider_openstack, CLOUD_CREATE_DISK, "token"},
-        {&provider_openstack, CLOUD_CREATE_GROUP, "group"},
+        {&provider_openstack, CLOUD_APPLY_GROUP, "one by one"},
         {&provider_openstack, CLOUD_DESCRIBE_POLICIES, "policies"},
         {&provider_openstack, CLOUD_DESCRIBE_REGIONS, "regions"},
         {&provider_evs, CLOUD_COPY_SNAPSHOT, "another region"},
+        {&provider_evs, CLOUD_DESCRIBE_GROUPS, "several disks"},
         {&provider_evs, CLOUD_APPLY_GROUP, "several disks"},
     };
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {

@@ -3,6 +3,9 @@
  * Answers of Cinder v3 and EVS as records (openstack facts 3, 3.1, 3.2 and 4.2): the same objects
  * in both.
  *
+ * Group snapshots of Cinder say of which group they are, and their snapshots of which group
+ * snapshot; volumes say in which group they are (facts found out with Cinder 21).
+ *
  * A page of Cinder that is full has a link to the next one, also when nothing follows.  The link's
  * host may be one that only the server can reach, so of it only this is taken that it is there; the
  * marker is the last record's id.
@@ -90,6 +93,7 @@ static bool read_disk(const json_t *record, struct disk_record *disk)
         .usage = field_boolean(record, "bootable", false) ? "SYSTEM_DISK" : "DATA_DISK",
         .type = text_of(record, "volume_type"),
         .zone = text_of(record, "availability_zone"),
+        .group = codec_id(record, "group_id"),
         .instance = text_of(json_array_get(attachments, 0), "server_id"),
         .charge_type = "",
         .project = text_of(record, "os-vol-tenant-attr:tenant_id"),
@@ -112,7 +116,7 @@ static bool read_snapshot(const json_t *record, struct snapshot_record *snapshot
     const char *id = codec_id(record, "id");
     if (*id == '\0')
         return false;
-    const char *state = text_of(record, "status");
+    const char *state = text_of(record, "status"), *group = codec_id(record, "group_snapshot_id");
     const char *word = word_of(state);
     *snapshot = (struct snapshot_record){
         .id = id,
@@ -124,11 +128,14 @@ static bool read_snapshot(const json_t *record, struct snapshot_record *snapshot
         .usage = "",
         .type = "",
         .zone = "",
+        .group = group,
         .size = size_of(record),
         .created = time_of(record, "created_at"),
         .expires = TIMESTAMP_NONE,
         .percent = percent_of(record, word),
-        .deletion_failed = strcmp(state, "error_deleting") == 0,
+        /* Those of a group have another word for it. */
+        .deletion_failed =
+            strcmp(state, "error_deleting") == 0 || (*group != '\0' && strcmp(state, "error") == 0),
         .tagged = json_object_size(json_object_get(record, "metadata")) > 0,
         .raw = record,
     };
@@ -157,16 +164,101 @@ static int read_snapshots(const json_t *const *records, size_t size, struct clou
     return 0;
 }
 
+/* --- groups -------------------------------------------------------------------------- */
+
+/* Takes `value` over; NULL is taken as no memory. */
+static int put(json_t *object, const char *key, json_t *value)
+{
+    return json_object_set_new(object, key, value) < 0 ? -ENOMEM : 0;
+}
+
+static int put_text(json_t *object, const char *key, const char *text)
+{
+    return put(object, key, json_string(text));
+}
+
+/* The answer's document is gone before the list is. */
+static int put_copy(json_t *object, const char *key, const json_t *record)
+{
+    char reason[80];
+    char *text = fields_print(record);
+    json_t *copy = text == NULL ? NULL : fields_parse(text, strlen(text), reason, sizeof reason);
+    free(text);
+    return put(object, key, copy);
+}
+
+/* Which snapshots it has is in the records of those. */
+static int read_group(const json_t *record, json_t *object)
+{
+    const char *state = text_of(record, "status");
+    const char *word = word_of(state);
+    int64_t created = time_of(record, "created_at");
+    int status = put_text(object, "id", codec_id(record, "id"));
+    if (status == 0)
+        status = put_text(object, "name", text_of(record, "name"));
+    if (status == 0)
+        status = put_text(object, "state", state);
+    if (status == 0)
+        status = put_text(object, "word", word);
+    if (status == 0)
+        status = put(object, "percent", json_integer(strcmp(word, "NORMAL") == 0 ? 100 : 0));
+    if (status == 0)
+        status = put(object, "created",
+                     created == TIMESTAMP_NONE ? json_null() : json_integer((json_int_t)created));
+    if (status == 0)
+        status = put(object, "snapshots", json_array());
+    if (status == 0)
+        status = put_text(object, "policy", "");
+    return status == 0 ? put_copy(object, "raw", record) : status;
+}
+
+static int read_groups(const json_t *const *records, size_t size, struct cloud_answer *answer)
+{
+    answer->list = json_array();
+    int status = answer->list != NULL ? 0 : -ENOMEM;
+    for (size_t i = 0; i < size && status == 0; i++) {
+        if (*codec_id(records[i], "id") == '\0') {
+            answer->unreadable++;
+            continue;
+        }
+        json_t *object = json_object();
+        status = object != NULL ? read_group(records[i], object) : -ENOMEM;
+        if (status == 0)
+            status = json_array_append(answer->list, object) < 0 ? -ENOMEM : 0;
+        json_decref(object);
+    }
+    return status;
+}
+
+/* --- pages --------------------------------------------------------------------------- */
+
 static void read_records(const struct cloud_call *call, const json_t *const *records, size_t size,
                          struct cloud_answer *answer)
 {
-    int status = call->verb == CLOUD_DESCRIBE_DISKS ? read_disks(records, size, answer)
-                                                    : read_snapshots(records, size, answer);
+    int status = call->verb == CLOUD_DESCRIBE_DISKS    ? read_disks(records, size, answer)
+                 : call->verb == CLOUD_DESCRIBE_GROUPS ? read_groups(records, size, answer)
+                                                       : read_snapshots(records, size, answer);
     if (status < 0)
         codec_set_out_of_memory(&answer->error);
 }
 
-/* --- pages --------------------------------------------------------------------------- */
+/* How a listing is called, the one of its records, and what leads to the next page. */
+static const struct listing_form {
+    enum cloud_verb verb;
+    const char *set, *one, *links;
+} forms[] = {
+    {CLOUD_DESCRIBE_DISKS, "volumes", "volume", "volumes_links"},
+    {CLOUD_DESCRIBE_SNAPSHOTS, "snapshots", "snapshot", "snapshots_links"},
+    {CLOUD_DESCRIBE_GROUPS, "group_snapshots", "group_snapshot", "group_snapshot_links"},
+};
+
+static const struct listing_form *form_of(const struct cloud_call *call)
+{
+    const struct listing_form *form = forms;
+    while (form->verb != call->verb && form + 1 < forms + sizeof forms / sizeof *forms)
+        form++;
+    return form;
+}
 
 static bool has_next(const json_t *links)
 {
@@ -183,8 +275,7 @@ static bool has_next(const json_t *links)
 static void read_page(const struct cloud_call *call, const struct http_reply *reply,
                       struct cloud_answer *answer)
 {
-    bool disks = call->verb == CLOUD_DESCRIBE_DISKS;
-    const json_t *set = field_array(answer->document, disks ? "volumes" : "snapshots");
+    const json_t *set = field_array(answer->document, form_of(call)->set);
     size_t size = json_array_size(set);
     if (set == NULL) {
         codec_set_foreign(reply, "a listing without its array", &answer->error);
@@ -207,10 +298,9 @@ static void read_page(const struct cloud_call *call, const struct http_reply *re
 static void read_next(const struct cloud_call *call, const struct http_reply *reply,
                       struct cloud_answer *answer)
 {
-    bool disks = call->verb == CLOUD_DESCRIBE_DISKS;
-    const json_t *set = field_array(answer->document, disks ? "volumes" : "snapshots");
+    const json_t *set = field_array(answer->document, form_of(call)->set);
     size_t size = json_array_size(set);
-    if (!has_next(field_array(answer->document, disks ? "volumes_links" : "snapshots_links")))
+    if (!has_next(field_array(answer->document, form_of(call)->links)))
         return;
     answer->next = codec_id(size > 0 ? json_array_get(set, size - 1) : NULL, "id");
     if (*answer->next == '\0')
@@ -222,8 +312,7 @@ static void read_next(const struct cloud_call *call, const struct http_reply *re
 static void read_one(const struct cloud_call *call, const struct http_reply *reply,
                      struct cloud_answer *answer)
 {
-    const json_t *record =
-        field_object(answer->document, call->verb == CLOUD_DESCRIBE_DISKS ? "volume" : "snapshot");
+    const json_t *record = field_object(answer->document, form_of(call)->one);
     if (record == NULL)
         codec_set_foreign(reply, "an answer without its object", &answer->error);
     else
@@ -242,7 +331,8 @@ static bool is_success(const struct http_reply *reply)
  * a page of somebody else's comes with 200. */
 static bool is_accepted(const struct cloud_call *call, const struct http_reply *reply)
 {
-    bool says_nothing = call->verb == CLOUD_DELETE_SNAPSHOT || call->verb == CLOUD_APPLY_SNAPSHOT;
+    bool says_nothing = call->verb == CLOUD_DELETE_SNAPSHOT || call->verb == CLOUD_APPLY_SNAPSHOT ||
+                        call->verb == CLOUD_DELETE_GROUP;
     return says_nothing && (reply->status == 202 || reply->status == 204);
 }
 
@@ -250,11 +340,13 @@ static bool is_accepted(const struct cloud_call *call, const struct http_reply *
 static void read_changed(const struct cloud_call *call, const struct http_reply *reply,
                          struct cloud_answer *answer)
 {
-    const json_t *snapshot = field_object(answer->document, "snapshot");
-    if (snapshot == NULL)
+    bool is_group = call->verb == CLOUD_CREATE_GROUP;
+    const json_t *changed =
+        field_object(answer->document, is_group ? "group_snapshot" : "snapshot");
+    if (changed == NULL)
         codec_set_foreign(reply, "an answer without its object", &answer->error);
-    else if (call->verb == CLOUD_CREATE_SNAPSHOT)
-        answer->created_id = codec_id(snapshot, "id");
+    else if (call->verb == CLOUD_CREATE_SNAPSHOT || is_group)
+        answer->created_id = codec_id(changed, "id");
 }
 
 static void read_reply(const struct cloud_call *call, const struct http_reply *reply,

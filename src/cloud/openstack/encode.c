@@ -22,7 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MINOR_KNOWN        70 /* what was tried: Cinder 21, Zed */
+#define MINOR_KNOWN        70  /* what was tried: Cinder 21, Zed */
+#define MINOR_GROUPS       14  /* group snapshots; and which snapshots they have */
+#define GROUPS_A_PAGE      100 /* Cinder asks its database for the type of each: 4 ms */
+#define MINOR_GROUP_PAGES  29  /* before it all of them come, in an order of its own */
 #define MINOR_REVERT       40
 #define MINOR_COUNT        45 /* with_count */
 #define MINOR_IN_USE       66 /* from here on `force` is not needed, and refused */
@@ -101,6 +104,23 @@ static int plan_listing(const struct cloud_call *call, unsigned minor, struct pl
     return buffer_printf(&plan->path, "/%s/detail", set);
 }
 
+/* `with_count` is refused here. */
+static int plan_groups(const struct cloud_call *call, unsigned minor, struct plan *plan)
+{
+    bool is_paged = minor >= MINOR_GROUP_PAGES;
+    if (call->id_count > 0 || !is_whole(call, provider_openstack.page_limit) ||
+        (call->marker != NULL && !is_paged))
+        return -EINVAL;
+    plan->minor_least = MINOR_GROUPS;
+    if (is_paged) {
+        ask_number(plan, "limit", call->limit < GROUPS_A_PAGE ? call->limit : GROUPS_A_PAGE);
+        ask(plan, "sort", "created_at:asc");
+    }
+    if (call->marker != NULL)
+        ask(plan, "marker", call->marker);
+    return buffer_puts(&plan->path, "/group_snapshots/detail");
+}
+
 static json_t *creation(const struct cloud_call *call, bool force)
 {
     return force ? json_pack("{s:{s:s,s:s,s:b}}", "snapshot", "volume_id", call->disk_id, "name",
@@ -136,6 +156,20 @@ static int plan_cinder(const struct cloud_call *call, unsigned minor, struct pla
     case CLOUD_DELETE_SNAPSHOT:
         plan->method = "DELETE";
         return buffer_printf(&plan->path, "/snapshots/%s", call->snapshot_id);
+    case CLOUD_DESCRIBE_GROUPS:
+        return plan_groups(call, minor, plan);
+    case CLOUD_CREATE_GROUP:
+        if (call->group_id == NULL)
+            return -EINVAL;
+        plan->minor_least = MINOR_GROUPS;
+        buffer_puts(&plan->path, "/group_snapshots");
+        return put(plan, "POST",
+                   json_pack("{s:{s:s,s:s}}", "group_snapshot", "group_id", call->group_id, "name",
+                             call->name));
+    case CLOUD_DELETE_GROUP:
+        plan->minor_least = MINOR_GROUPS;
+        plan->method = "DELETE";
+        return buffer_printf(&plan->path, "/group_snapshots/%s", call->group_id);
     default: /* see refusal() */
         break;
     }

@@ -100,8 +100,13 @@ static int status_of_words(const char *message)
         const char *part;
         int status;
     } words[] = {
-        {"status must be", EBUSY},    {"not the latest", EBUSY}, {"current status is", EBUSY},
-        {"Invalid snapshot:", EBUSY}, {"Quota", EDQUOT},         {"quota", EDQUOT},
+        {"status must be", EBUSY},
+        {"not the latest", EBUSY},
+        {"current status is", EBUSY},
+        {"Invalid snapshot:", EBUSY},
+        {"Source group cannot be", EBUSY},
+        {"Quota", EDQUOT},
+        {"quota", EDQUOT},
         {"LimitExceeded", EDQUOT},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

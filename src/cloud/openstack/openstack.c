@@ -11,7 +11,9 @@ static const char *const no_default_names[] = {NULL};
 
 /* What a service says to each thing that it cannot do. */
 struct refusals {
-    const char *stop, *expire, *share, *copy, *disk, *group, *policy, *region;
+    const char *stop, *expire, *share, *copy, *disk, *policy, *region;
+    const char *group;      /* NULL: it has groups */
+    const char *group_back; /* rolling one back */
 };
 
 static const char *refuse_words(const struct cloud_call *call, const struct refusals *words)
@@ -36,9 +38,10 @@ static const char *refuse_words(const struct cloud_call *call, const struct refu
         return words->disk;
     case CLOUD_DESCRIBE_GROUPS:
     case CLOUD_CREATE_GROUP:
-    case CLOUD_APPLY_GROUP:
     case CLOUD_DELETE_GROUP:
         return words->group;
+    case CLOUD_APPLY_GROUP:
+        return words->group_back;
     case CLOUD_DESCRIBE_POLICIES:
         return words->policy;
     case CLOUD_DESCRIBE_REGIONS:
@@ -82,6 +85,12 @@ const char *openstack_action(enum cloud_verb verb)
         return "UpdateSnapshot";
     case CLOUD_DELETE_SNAPSHOT:
         return "DeleteSnapshot";
+    case CLOUD_DESCRIBE_GROUPS:
+        return "ListGroupSnapshots";
+    case CLOUD_CREATE_GROUP:
+        return "CreateGroupSnapshot";
+    case CLOUD_DELETE_GROUP:
+        return "DeleteGroupSnapshot";
     default: /* see refusal() */
         break;
     }
@@ -108,8 +117,9 @@ static const char *openstack_refusal(const struct cloud_call *call)
                 "that up",
         .disk = "Cinder has no token that makes a repeated creation of a volume harmless; use "
                 "\"openstack volume create --snapshot\"",
-        .group = "Cinder makes snapshots of a group only of volumes that were made in one, which "
-                 "cbsfs does not use",
+        .group_back =
+            "Cinder cannot roll a group back; roll its volumes back one by one, each by the "
+            "rollback of its own snapshot",
         .policy = "Cinder has no policies that make snapshots",
         .region = "Cinder does not tell which regions there are: Keystone's catalogue does, see "
                   "\"openstack region list\"",
@@ -128,6 +138,8 @@ const struct provider provider_openstack = {
     .disk_prefix = NULL,
     .trims_names = true,
     .reverts_newest_only = true,
+    .group_advice = "make a group with \"cinder group-create\" and put the volumes into it with "
+                    "\"cinder group-update --add-volumes\"",
     .creating_state = "creating",
     .default_names = no_default_names,
     .action = openstack_action,
@@ -178,6 +190,8 @@ static const char *evs_refusal(const struct cloud_call *call)
             "EVS has no token that makes a repeated creation of a disk harmless; make it in the "
             "console",
         .group = "EVS has no snapshots of several disks at one moment that cbsfs could make",
+        .group_back =
+            "EVS has no snapshots of several disks at one moment that cbsfs could roll back",
         .policy =
             "EVS has no policies that make snapshots: the backup service has some for backups",
         .region = "EVS does not tell which regions there are; name the one to be mounted",

@@ -75,6 +75,7 @@ static bool read_disk(const json_t *record, struct disk_record *disk)
         .usage = text_of(record, "DiskUsage"),
         .type = text_of(record, "DiskType"),
         .zone = placement_text(record, "Zone"),
+        .group = "",
         .instance = text_of(record, "InstanceId"),
         .charge_type = text_of(record, "DiskChargeType"),
         .project = placement_text(record, "ProjectName"),
@@ -149,6 +150,7 @@ static bool read_snapshot(const json_t *record, struct snapshot_record *snapshot
         .usage = text_of(record, "DiskUsage"),
         .type = type,
         .zone = placement_text(record, "Zone"),
+        .group = "",
         .size = count_of(record, "DiskSize"),
         .created = tencent_time_of(record, "CreateTime"),
         /* A date beside IsPermanent is a leftover: the flag is what the API acts on (facts 0.7). */
