@@ -139,6 +139,9 @@ static int may_make(struct request *request, const struct node *parent, const ch
         name_parse_new(store_provider(request->region->store), whole, name, reason, sizeof(reason));
     if (status != 0)
         return fs_refuse(fs, parent, request->name, "mkdir", status, reason);
+    if (groups_name_misleads(request->region, name))
+        return fs_refuse(fs, parent, request->name, "mkdir", -EINVAL,
+                         "the name looks like the id of a group");
     return guard_refuses_copy(request, parent);
 }
 

@@ -381,6 +381,21 @@ def test_one_disk_whatever_becomes_of_the_answer(sim, slow, kind):
     assert len(tokens) == 1 and 16 <= len(tokens.pop()) <= 64
 
 
+@pytest.mark.leaves_jobs
+def test_the_dry_run_of_what_is_undecided(own):
+    """`grep -q ^FAIL new_disk || echo yes > new_disk` makes no second one."""
+    simulator = own.simulator("--disks", "1", "--create-time", "0")
+    mount = own.mount(simulator, "ttl=1", "timeout=1", "allow_create_disk")
+    disk = mount.add_disk()
+    mount.add_snapshot(disk, "good", DiskUsage="DATA_DISK")
+    path = mount.snapshot(disk, "good", "new_disk")
+    assert "FAIL" not in mount.read(path)
+    simulator.fault("CreateDisks", "drop-before", times=0)
+    assert_refused(write(path, "yes"), errno.ETIMEDOUT)
+    assert "FAIL  what became of an earlier order is known" in mount.read(path)
+    assert_refused(write(path, "yes"), errno.EBUSY)
+
+
 @pytest.mark.parametrize("text, why", [("no", "write yes"), ("yes please", "the words after it"), ("yes size=x", "the words after"),
                                        ("yes size=10", "smaller than the snapshot"), ("yes name=.x", "dot"),
                                        ("yes size=10G", "in GiB"), ("yes zone=", "the words after"), ("size=60", "write yes")])

@@ -82,6 +82,21 @@ static void test_gone_elsewhere(void **state)
     assert_true(is_twin("group-twin"));
 }
 
+/* One that a list has left out is the same when it is back. */
+static void test_left_out_for_a_moment(void **state)
+{
+    (void)state;
+    fake_add_group("group-twin", "both", -3000);
+    learn_again();
+    struct fake_group group = *fake_find_group(GROUP);
+    fake_remove_group(GROUP);
+    learn_again();
+    *fake_add_group(GROUP, "both", -4000) = group;
+    learn_again();
+    assert_false(is_twin(GROUP));
+    assert_true(is_twin("group-twin"));
+}
+
 /* An older one that comes late does not take the name away. */
 static void test_an_older_one_comes_late(void **state)
 {
@@ -216,6 +231,7 @@ int main(void)
         GROUP_TEST(test_a_member_in_progress),
         GROUP_TEST(test_a_member_that_was_deleted),
         GROUP_TEST(test_a_twin_stays_one),
+        GROUP_TEST(test_left_out_for_a_moment),
         GROUP_TEST(test_gone_elsewhere),
         GROUP_TEST(test_an_older_one_comes_late),
         GROUP_TEST(test_wait),
