@@ -230,11 +230,11 @@ static int confirm(struct request *request, const struct node *node)
     return request->status != 0 ? request->status : -ETIMEDOUT;
 }
 
-/* Why the snapshot must not be deleted by this mount, or NULL. */
+/* Why the snapshot must not be deleted, or NULL. A date is at least a day ahead, shown, and taken
+ * back by `never`, so that allow_delete is not asked for: who had to give it for a date would let
+ * rmdir in as well. */
 static const char *kept_because(const struct fs *fs, const struct snapshot *snapshot)
 {
-    if (!fs->settings.allow_delete)
-        return "a date is a deletion: without -o allow_delete it may only become later, or never";
     if (snapshot_is_protected(fs, snapshot))
         return "the name is protected (protect=): the date may only become later, or never";
     return NULL;

@@ -63,7 +63,7 @@ CHANGES = [
     Case(MAKE, before="kill $simulator; while curl -s $CBSFS_SIM_ENDPOINT/_sim/stats >/dev/null; do sleep 0.1; done"),
     Case(MAKE, faults=refused("SomethingNew")),
     Case("echo tomorrow > snapshots/nightly/expires"),
-    Case("echo +30d > snapshots/nightly/expires", options=""),
+    Case("echo +30d > snapshots/nightly/expires", options="protect=nightly"),
     Case("echo yes > snapshots/nightly/new_disk"),
     Case("echo +100000000001 > snapshots/sys-base/shared_with", before=f"cd {OTHER}"),
     Case("mkdir ~/cbs/groups/weekly", error=ALL),

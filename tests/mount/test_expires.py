@@ -39,36 +39,37 @@ def in_the_cloud(sim, snapshot, **fields):
     sim.patch(snapshots={snapshot: fields})
 
 
-def test_without_allow_delete_only_later(mnt, sim, disk):
+def test_a_date_needs_no_allow_delete(mnt, disk):
+    """It is at least a day ahead, and taken back by never."""
     mnt.add_snapshot(disk, "lasting")
-    mnt.add_snapshot(disk, "dated", **dated(300))
-    lasting, other = (mnt.snapshot(disk, name, "expires") for name in ("lasting", "dated"))
+    path = mnt.snapshot(disk, "lasting", "expires")
+    for text, shown in ((f"{day(30):%Y-%m-%d}", rfc3339(day(30))), (f"{day(2):%Y-%m-%d}", rfc3339(day(2))), ("never", "")):
+        assert_done(write(path, text))
+        assert mnt.value(path) == shown
+
+
+def test_what_is_protected_only_later(own, sim, disk):
+    mount = own.mount(sim, "ttl=1", "allow_delete", "protect=golden*")
+    mount.add_snapshot(disk, "golden egg")
+    mount.add_snapshot(disk, "golden hen", **dated(300))
+    mount.add_snapshot(disk, "egg")
+    lasting, other, egg = (mount.snapshot(disk, name, "expires") for name in ("golden egg", "golden hen", "egg"))
     with sim.counting() as count:
         for path, text in ((lasting, "+1d"), (lasting, "+100y"), (other, "+30d"), (other, f"{day(299):%Y-%m-%d}")):
             assert_refused(write(path, text), errno.EPERM)
-            assert "allow_delete" in reason(mnt, path)
+            assert "protect=" in reason(mount, path)
     assert count.change_requests == 0
     for text, shown in ((f"{day(301):%Y-%m-%d}", rfc3339(day(301))), ("never", "")):
         assert_done(write(other, text))
-        assert mnt.value(other) == shown
+        assert mount.value(other) == shown
     assert_refused(write(other, "+300d"), errno.EPERM)
-
-
-def test_what_is_protected(own, sim, disk):
-    mount = own.mount(sim, "ttl=1", "allow_delete", "protect=golden*")
-    mount.add_snapshot(disk, "golden egg")
-    mount.add_snapshot(disk, "egg")
-    with sim.counting() as count:
-        assert_refused(write(mount.snapshot(disk, "golden egg", "expires"), "+1d"), errno.EPERM)
-    assert count.change_requests == 0
-    assert "protect=" in reason(mount, mount.snapshot(disk, "golden egg", "expires"))
-    assert_done(write(mount.snapshot(disk, "egg", "expires"), "+2d"))
-    assert_done(write(mount.snapshot(disk, "egg", "expires"), "+1d"))
+    assert_done(write(egg, "+2d"))
+    assert_done(write(egg, "+1d"))
 
 
 def test_later_than_what_holds_now(own, sim, disk):
     """Somebody else has set it to never, or sooner, since it was looked at."""
-    mount = own.mount(sim, "ttl=600")
+    mount = own.mount(sim, "ttl=600", "protect=good")
     snapshot = mount.add_snapshot(disk, "good", **dated(100))
     path = mount.snapshot(disk, "good", "expires")
     assert mount.value(path) == rfc3339(day(100))
