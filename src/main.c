@@ -371,6 +371,7 @@ static int check(struct program *program)
     struct check_subject subject = {
         .options = &program->options,
         .loop = program->loop,
+        .http = program->http,
         .client = program->client,
         .credentials = &program->access.source,
         .credentials_origin = credentials_origin,

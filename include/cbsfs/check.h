@@ -3,7 +3,7 @@
  * `cbsfs --check`: what a mount needs, tried one after another, a line each with PASS or FAIL, and
  * below each FAIL what helps.  WARN is for what a mount can do without (a permission that only some
  * of its files need), SKIP for what was not tried; neither counts as a failure.  Costs one API call
- * for each describe that the cloud has and changes nothing.
+ * for each describe that the cloud has, one for Cinder's limits, and changes nothing.
  */
 #ifndef CBSFS_CHECK_H
 #define CBSFS_CHECK_H
@@ -12,12 +12,14 @@
 
 struct client;
 struct credential_source;
+struct http;
 struct loop;
 struct options;
 
 struct check_subject {
     const struct options *options;
     struct loop *loop;
+    struct http *http;
     struct client *client; /* NULL without a region */
     const struct credential_source *credentials;
     const char *(*credentials_origin)(
@@ -27,7 +29,7 @@ struct check_subject {
 };
 
 /* Runs every check, running the loop as needed, and prints the table. Returns the number of FAIL
- * lines. Bounded by eight times options->timeout. */
+ * lines. Bounded by ten times options->timeout. */
 unsigned check_run(const struct check_subject *subject, FILE *out);
 
 #endif

@@ -77,8 +77,15 @@ void daemon_end(struct daemon *daemon);
  */
 int daemon_check_mountpoint(char **path, char *reason, size_t reason_size);
 
+/*
+ * Asks what is mounted at `path` for its figures, in a process that can be left behind, as whoever
+ * serves it may be stopped.  0, the errno of statfs(2), or ETIMEDOUT after two seconds.
+ */
+int daemon_ask_place(const char *path);
+
 /* Removes the mounts that killed processes of cbsfs have left at `path`, and never one that lives
- * or is of another kind. 0, also when there was nothing; -errno with a readable line in `reason`.
+ * or is of another kind; one that does not answer is -EBUSY. 0, also when there was nothing; -errno
+ * with a readable line in `reason`.
  */
 int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size);
 

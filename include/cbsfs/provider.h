@@ -45,6 +45,7 @@ struct provider {
                                     given, rolled back to nor deleted; NULL: there is none */
     const char *snapshot_prefix; /* "snap-": what ids begin with; NULL: they are UUIDs */
     const char *disk_prefix;     /* "disk-"; the same */
+    const char *group_prefix;    /* "csnap-"; NULL: they are UUIDs, or there are none */
     bool trims_names;            /* blanks at either end of a name get lost */
     bool reverts_newest_only;    /* a disk can be rolled back to its newest snapshot only */
     const char *group_advice; /* groups are of all disks that the cloud has put together, and their

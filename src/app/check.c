@@ -9,6 +9,7 @@
 #include "cbsfs/log.h"
 #include "cbsfs/loop.h"
 #include "cbsfs/options.h"
+#include "cbsfs/timestamp.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -83,9 +84,8 @@ static void give_up(void *data)
     loop_stop(data);
 }
 
-/* Asks the source, waiting for it once if it has to ask somebody else. */
-static int get_credential(const struct check_subject *subject, struct credential *credential,
-                          struct cloud_error *error)
+int check_get_credential(const struct check_subject *subject, struct credential *credential,
+                         struct cloud_error *error)
 {
     const struct credential_source *source = subject->credentials;
     struct waiting waiting = {.loop = subject->loop};
@@ -174,12 +174,12 @@ static bool check_credentials(const struct check_subject *subject, struct check_
 {
     struct credential credential;
     struct cloud_error error;
-    char id[16] = "", mode[32] = "";
+    char id[16] = "", mode[32] = "", until[TIMESTAMP_SIZE] = "";
 
     check_begin("credentials");
     credential_init(&credential);
     cloud_error_set(&error, 0, CLOUD_NOT_SENT, CLOUD_FINAL, "", "%s", "");
-    int result = get_credential(subject, &credential, &error);
+    int result = check_get_credential(subject, &credential, &error);
     const char *origin = subject->credentials_origin != NULL
                              ? subject->credentials_origin(subject->origin_data)
                              : NULL;
@@ -188,8 +188,11 @@ static bool check_credentials(const struct check_subject *subject, struct check_
     if (result == 0) {
         credentials_mask(credential.secret_id, id, sizeof(id));
         describe_mode(origin, mode, sizeof(mode));
-        check_put(table, CHECK_PASS, "credentials", NULL, "%s%s, id %s%s", origin, mode, id,
-                  credential.token != NULL ? ", temporary" : "");
+        if (credential.expires != TIMESTAMP_NONE)
+            timestamp_format(credential.expires, until);
+        check_put(table, CHECK_PASS, "credentials", NULL, "%s%s, id %s%s%s%s", origin, mode, id,
+                  credential.token != NULL ? ", temporary" : "", *until != '\0' ? ", until " : "",
+                  until);
         if (credential.endpoint != NULL)
             snprintf(table->endpoint, sizeof(table->endpoint), "%s", credential.endpoint);
     } else {

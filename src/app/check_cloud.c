@@ -147,7 +147,9 @@ static void put_refusal(const struct check_subject *subject, struct check_table 
 
     probe_describe(error, reason, sizeof(reason));
     if (error->status == -EACCES && !options_speak_openstack(subject->options))
-        snprintf(remedy, sizeof(remedy), "allow this account name/cvm:%s", name);
+        /* The list of regions is of a service of its own. */
+        snprintf(remedy, sizeof(remedy), "allow this account name/%s:%s",
+                 strcmp(name, "DescribeRegions") == 0 ? "region" : "cvm", name);
     else
         snprintf(remedy, sizeof(remedy), "%s", probe_remedy(error, subject->options));
     if (remedy[0] == '\0')
@@ -288,4 +290,6 @@ void check_cloud(const struct check_subject *subject, struct check_table *table)
         put_refusal(subject, table, CHECK_FAIL, options->provider->action(CLOUD_DESCRIBE_DISKS),
                     &error);
     check_permissions(subject, table);
+    if (options->provider == &provider_openstack)
+        check_limits(subject, table);
 }

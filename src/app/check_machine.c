@@ -7,18 +7,12 @@
 
 #include <errno.h>
 #include <mntent.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define FUSE_CONF      "/etc/fuse.conf"
-#define MOUNT_PATIENCE 2000 /* ms: a mount that lives answers from memory */
-#define MOUNT_STEP     5
+#define FUSE_CONF "/etc/fuse.conf"
 
 static void check_device(struct check_table *table)
 {
@@ -92,31 +86,11 @@ static void check_others(const struct check_subject *subject, struct check_table
 
 /* --- mounts --------------------------------------------------------------------------- */
 
-/* Asks a mount for what is never kept in the kernel, in a process that can be left behind: who
- * serves it may be stopped. 0, its errno, or ETIMEDOUT. */
-static int ask_mount(const char *path)
-{
-    struct statfs answer;
-    int status, waited = 0;
-    pid_t child = fork();
-
-    if (child == 0)
-        _exit(statfs(path, &answer) == 0 ? 0 : errno);
-    while (child > 0 && waitpid(child, &status, WNOHANG) == 0) {
-        if ((waited += MOUNT_STEP) > MOUNT_PATIENCE) {
-            kill(child, SIGKILL);
-            return ETIMEDOUT;
-        }
-        poll(NULL, 0, MOUNT_STEP);
-    }
-    return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-}
-
 /* What is left at another place hinders nobody; cbsfs itself takes away what is at its own. */
 static void check_mount(const char *own, struct check_table *table, const char *path)
 {
     char remedy[CHECK_REASON_SIZE], word[CHECK_REASON_SIZE - 32];
-    int status = ask_mount(path);
+    int status = daemon_ask_place(path);
     bool is_own = own != NULL && strcmp(own, path) == 0;
 
     snprintf(remedy, sizeof(remedy), "fusermount3 -u -z %s",
@@ -160,7 +134,7 @@ static void check_mountpoint(const struct check_subject *subject, struct check_t
     struct stat status;
 
     /* What hangs or is dead is told as a mount. */
-    int answer = path != NULL ? ask_mount(path) : ENOENT;
+    int answer = path != NULL ? daemon_ask_place(path) : ENOENT;
     if (path == NULL || answer == ETIMEDOUT || answer == ENOTCONN)
         return;
     if (stat(path, &status) != 0) {

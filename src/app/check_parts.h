@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 struct cloud_error;
+struct credential;
 
 #define CHECK_REASON_SIZE 1024
 
@@ -32,8 +33,14 @@ void check_begin(const char *name);
 void check_put(struct check_table *table, enum check_verdict verdict, const char *name,
                const char *remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* Asks the source, waiting for it once if it has to ask somebody else. */
+int check_get_credential(const struct check_subject *subject, struct credential *credential,
+                         struct cloud_error *error);
+
 /* Endpoint, clock, key, region, permissions. */
 void check_cloud(const struct check_subject *subject, struct check_table *table);
+/* How many snapshots Cinder still takes. */
+void check_limits(const struct check_subject *subject, struct check_table *table);
 /* /dev/fuse, fusermount3, what is mounted and what shall be. */
 void check_machine(const struct check_subject *subject, struct check_table *table);
 

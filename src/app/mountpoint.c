@@ -7,6 +7,8 @@
 #include <libgen.h>
 #include <limits.h>
 #include <mntent.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +21,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LINK_LIMIT 40 /* as the kernel's */
-#define DEAD_LIMIT 16 /* dead mounts on top of each other; more are somebody's loop */
+#define LINK_LIMIT     40   /* as the kernel's */
+#define PLACE_PATIENCE 2000 /* ms: a mount that lives answers from memory */
+#define PLACE_STEP     1
+#define DEAD_LIMIT     16 /* dead mounts on top of each other; more are somebody's loop */
 
 int daemon_check_fuse_device(char *reason, size_t reason_size)
 {
@@ -126,12 +130,29 @@ static bool is_cbsfs(const char *path)
 
 /* --- what a killed cbsfs left ---------------------------------------------------------- */
 
-/* The attributes of a dead mount may still be in the kernel's cache; this is never kept there. */
+int daemon_ask_place(const char *path)
+{
+    struct statfs answer;
+    int status, waited = 0;
+    pid_t child = fork();
+
+    /* The attributes of a dead mount may still be in the kernel's cache; this is never kept there.
+     */
+    if (child == 0)
+        _exit(statfs(path, &answer) == 0 ? 0 : errno);
+    while (child > 0 && waitpid(child, &status, WNOHANG) == 0) {
+        if ((waited += PLACE_STEP) > PLACE_PATIENCE) {
+            kill(child, SIGKILL);
+            return ETIMEDOUT;
+        }
+        poll(NULL, 0, PLACE_STEP);
+    }
+    return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
 static bool is_dead(const char *path)
 {
-    struct statfs status;
-
-    return statfs(path, &status) != 0 && errno == ENOTCONN;
+    return daemon_ask_place(path) == ENOTCONN;
 }
 
 /* Its directory's canonical path, and its name; malloc'ed, NULL when there is none, or no memory.
@@ -218,23 +239,33 @@ static int detach(const char *path)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 
+/* One on top of the other, as a loop may have left them. */
+static int detach_all(const char *canonical)
+{
+    int result = 0;
+
+    for (int count = 0; result == 0 && count < DEAD_LIMIT && is_dead(canonical); count++)
+        result = is_cbsfs(canonical) ? detach(canonical) : -ENOTCONN;
+    return result == 0 && is_dead(canonical) ? -ENOTCONN : result;
+}
+
 int daemon_clear_dead_mount(const char *path, char *reason, size_t reason_size)
 {
     char word[PATH_MAX];
-    int result = 0;
+    int answer = daemon_ask_place(path), result = 0;
 
-    if (!is_dead(path))
+    if (answer != ENOTCONN && answer != ETIMEDOUT)
         return 0;
     char *canonical = daemon_canonical_of_dead(path);
-    if (canonical == NULL)
-        result = -ENOTCONN;
-    for (int count = 0; result == 0 && count < DEAD_LIMIT && is_dead(canonical); count++)
-        result = is_cbsfs(canonical) ? detach(canonical) : -ENOTCONN;
-    if (result == 0 && is_dead(canonical))
-        result = -ENOTCONN;
+    /* Another file system may take its time. */
+    if (answer == ETIMEDOUT)
+        result = canonical != NULL && is_cbsfs(canonical) ? -EBUSY : 0;
+    else
+        result = canonical != NULL ? detach_all(canonical) : -ENOTCONN;
     if (result != 0)
-        snprintf(reason, reason_size,
-                 "%s: a dead mount is still there; remove it first: fusermount3 -u -z %s", path,
+        snprintf(reason, reason_size, "%s: %s; remove it first: fusermount3 -u -z %s", path,
+                 answer == ETIMEDOUT ? "the cbsfs that is mounted there does not answer"
+                                     : "a dead mount is still there",
                  daemon_shell_word(path, word, sizeof(word)));
     free(canonical);
     return result;

@@ -68,8 +68,10 @@ void http_describe_failure(const char *endpoint, const char *words, CURLcode cod
         buffer_puts(&text, "the answer is larger than cbsfs accepts");
     else if (reply->error == -ENOMEM)
         buffer_puts(&text, "out of memory");
-    else if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY)
+    else if (code == CURLE_COULDNT_RESOLVE_HOST)
         buffer_puts(&text, "the host name cannot be resolved");
+    else if (code == CURLE_COULDNT_RESOLVE_PROXY)
+        buffer_puts(&text, "the name of the proxy cannot be resolved");
     else if (code == CURLE_COULDNT_CONNECT && reply->error == -ECONNREFUSED)
         buffer_puts(&text, "connection refused");
     else if (code == CURLE_COULDNT_CONNECT)

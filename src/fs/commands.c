@@ -249,11 +249,13 @@ static int carry_expires(struct request *request, const struct node *node,
     const struct cloud_call call = {.verb = CLOUD_EXPIRE_SNAPSHOT};
     const struct provider *provider = store_provider(store);
     bool exists = provider->refusal == NULL || provider->refusal(&call) == NULL;
-    /* Of those without a disk only the list of all tells: there it costs less to send it. */
-    bool is_so = order->expires == snapshot_expires(node->snapshot) &&
+    /* That none is told need not mean that there is none, and `never` is sent as cheaply as it is
+     * asked for.  Of those without a disk only the list of all tells, which costs more. */
+    bool is_date = order->expires != TIMESTAMP_NONE;
+    bool is_so = is_date && order->expires == snapshot_expires(node->snapshot) &&
                  strcmp(disk_text(node->disk, DISK_ID), CATALOGUE_NO_DISK) != 0 &&
                  !store_is_changing(store, CLOUD_EXPIRE_SNAPSHOT, id);
-    if (exists && (is_so || (kept != NULL && order->expires != TIMESTAMP_NONE))) {
+    if (exists && (is_so || (kept != NULL && is_date))) {
         int status = confirm(request, node);
         if (status < 0)
             return fs_refuse(request->fs, node, NULL, "expires", status,

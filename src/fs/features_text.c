@@ -184,6 +184,9 @@ int new_disk_render(struct fs *fs, const struct node *node, struct buffer *out)
         text_put_check(out, !of_system, "the snapshot is of a data disk");
         if (missing != NULL)
             text_put_check(out, false, missing);
+        if (store_is_changing(node->region->store, CLOUD_CREATE_DISK,
+                              snapshot_text(node->snapshot, SNAPSHOT_ID)))
+            text_put_check(out, false, "what became of an earlier order is known");
     }
     buffer_puts(out, "command           echo yes > new_disk\n"
                      "or with           zone=... type=... size=GIB name=... behind it\n");

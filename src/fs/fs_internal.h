@@ -297,6 +297,8 @@ bool groups_get_fixed(const struct node *directory, size_t at, struct entry *ent
 /* The groups of this region as store_list() has them. */
 const json_t *groups_all(const struct region *region);
 void node_of_group(struct region *region, const json_t *group, unsigned file, struct node *node);
+/* True for a name that could be taken for the id of a group, or for the entry of a twin. */
+bool groups_name_misleads(const struct region *region, const char *name);
 void groups_entry(const struct region *region, const json_t *group, char entry[NAME_ENTRY_SIZE]);
 /* How long a name is without the disks behind it. */
 size_t groups_name_length(const struct region *region, const char *name);

@@ -72,10 +72,18 @@ static int64_t created_of(const json_t *group)
     return json_is_integer(created) ? json_integer_value(created) : TIMESTAMP_NONE;
 }
 
+bool groups_name_misleads(const struct region *region, const char *name)
+{
+    const char *prefix = store_provider(region->store)->group_prefix, *at = strrchr(name, '@');
+    return prefix != NULL && name_is_id(at != NULL ? at + 1 : name, prefix);
+}
+
 void groups_entry(const struct region *region, const json_t *group, char entry[NAME_ENTRY_SIZE])
 {
-    name_entry(store_provider(region->store), text_of(group, "name"), text_of(group, "id"),
-               json_is_true(json_object_get(group, "twin")), entry);
+    const char *name = text_of(group, "name");
+    bool is_twin =
+        json_is_true(json_object_get(group, "twin")) || groups_name_misleads(region, name);
+    name_entry(store_provider(region->store), name, text_of(group, "id"), is_twin, entry);
 }
 
 void node_of_group(struct region *region, const json_t *group, unsigned file, struct node *node)
@@ -176,15 +184,17 @@ const json_t *groups_find_part(const struct region *region, const char *name, si
 {
     size_t at;
     json_t *group;
+    const json_t *found = store_group(region->store, name);
     json_array_foreach((json_t *)groups_all(region), at, group)
     {
         char entry[NAME_ENTRY_SIZE];
+        if (found != NULL)
+            break;
         groups_entry(region, group, entry);
-        if (strcmp(text_of(group, "id"), name) == 0 ||
-            (strlen(entry) == length && strncmp(entry, name, length) == 0))
-            return group;
+        if (strlen(entry) == length && strncmp(entry, name, length) == 0)
+            found = group;
     }
-    return NULL;
+    return found;
 }
 
 /* True if the word, behind a name, means this disk: by itself, or with what it is attached to or

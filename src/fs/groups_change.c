@@ -77,8 +77,8 @@ static void ask_for_disks(struct request *request)
 static void answer_made(struct request *request)
 {
     struct node node;
-    const json_t *group =
-        groups_find_part(request->region, request->name, groups_name_length(request->region, request->name));
+    const json_t *group = groups_find_part(request->region, request->name,
+                                           groups_name_length(request->region, request->name));
     if (group == NULL) {
         reply_error(request, -ETIMEDOUT); /* made, and not to be shown for want of memory */
         return;
@@ -139,6 +139,9 @@ static int may_make(struct request *request, const struct node *parent, const ch
         name_parse_new(store_provider(request->region->store), whole, name, reason, sizeof(reason));
     if (status != 0)
         return fs_refuse(fs, parent, request->name, "mkdir", status, reason);
+    if (groups_name_misleads(request->region, name))
+        return fs_refuse(fs, parent, request->name, "mkdir", -EINVAL,
+                         "the name looks like the id of a group");
     return guard_refuses_copy(request, parent);
 }
 

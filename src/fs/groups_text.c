@@ -74,6 +74,23 @@ static int group_error(struct fs *fs, const struct node *node, struct buffer *ou
     return store_put_error(node->region->store, NULL, field_text(node->group, "id", ""), out);
 }
 
+/* True if each of its snapshots is known, and the disk of each. */
+static bool is_whole(const struct node *node)
+{
+    const struct catalogue *catalogue = store_catalogue(node->region->store);
+    const json_t *members = json_object_get(node->group, "snapshots");
+    size_t at;
+    json_t *id;
+    json_array_foreach((json_t *)members, at, id)
+    {
+        const struct snapshot *member = catalogue_snapshot(catalogue, json_string_value(id));
+        if (member == NULL || !snapshot_is_visible(member) || !member->disk->exists)
+            return false;
+    }
+    return json_array_size(members) > 0 &&
+           !json_is_true(json_object_get(node->group, "incomplete"));
+}
+
 /* True if its disk is attached. */
 static bool put_member(const struct node *node, const char *id, struct buffer *out)
 {
@@ -116,7 +133,9 @@ static int group_rollback(struct fs *fs, const struct node *node, struct buffer 
     const char *foreign = feature_foreign(node, CLOUD_APPLY_GROUP);
     if (foreign != NULL)
         text_put_check(out, false, foreign);
-    else
+    else if (!is_whole(node))
+        text_put_check(out, false, "all its snapshots, and their disks, are there and known");
+    if (foreign == NULL)
         buffer_printf(out, "command           echo %s%s > rollback\n", group_id,
                       is_attached ? " stop start" : "");
     text_put_last(out, node, "rollback", group_id);

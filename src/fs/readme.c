@@ -55,8 +55,11 @@ int readme_render(struct fs *fs, const struct node *node, struct buffer *out)
     buffer_puts(out, tasks);
     for (size_t i = 0; i < sizeof(extras) / sizeof(extras[0]); i++) {
         const struct cloud_call call = {.verb = extras[i].verb};
-        if (provider->refusal == NULL || provider->refusal(&call) == NULL)
-            buffer_puts(out, extras[i].line);
+        if (provider->refusal != NULL && provider->refusal(&call) != NULL)
+            continue;
+        bool of_cloud = call.verb == CLOUD_CREATE_GROUP && provider->group_advice != NULL;
+        buffer_puts(out, of_cloud ? "a group of disks at once  mkdir groups/NAME@ID-OF-THE-GROUP\n"
+                                  : extras[i].line);
     }
     return buffer_puts(out, "manual                    man cbsfs\n");
 }

@@ -35,7 +35,8 @@ struct list {
     struct failed_question failed;
     struct store_waiter *waiters;
     struct overlay *overlays;
-    json_t *freed; /* names of groups that were lately freed, with the second; or NULL */
+    json_t
+        *freed; /* names of groups that were lately freed: by whom, and in which second; or NULL */
 };
 
 enum cloud_verb list_verb(enum store_want want);

@@ -52,7 +52,8 @@ static int set_twin(json_t *group, bool is_twin)
     return json_object_set_new(group, "twin", json_boolean(is_twin)) != 0 ? -ENOMEM : 0;
 }
 
-/* Whoever was there at that time does not get it. */
+/* Whoever was there at that time does not get it, but for the one that had it: a list that lags may
+ * have left it out. */
 static int free_name(struct list *list, const json_t *group)
 {
     int64_t wall = client_server_time(list->store->client);
@@ -60,9 +61,14 @@ static int free_name(struct list *list, const json_t *group)
         return 0;
     if (list->freed == NULL)
         list->freed = json_object();
-    return json_object_set_new(list->freed, name_of(group), json_integer((json_int_t)wall)) != 0
-               ? -ENOMEM
-               : 0;
+    json_t *note =
+        json_pack("{s:s, s:I}", "id", field_text(group, "id", ""), "wall", (json_int_t)wall);
+    return json_object_set_new(list->freed, name_of(group), note) != 0 ? -ENOMEM : 0;
+}
+
+static int64_t freed_at(const json_t *note)
+{
+    return json_integer_value(json_object_get(note, "wall"));
 }
 
 /* By now every listing has shown who was there. */
@@ -71,18 +77,19 @@ static void forget_freed(struct list *list)
     int64_t wall = client_server_time(list->store->client);
     const char *name;
     void *next;
-    json_t *when;
-    json_object_foreach_safe(list->freed, next, name, when)
+    json_t *note;
+    json_object_foreach_safe(list->freed, next, name, note)
     {
-        if (wall - json_integer_value(when) > OVERLAY_GRACE / 1000)
+        if (wall - freed_at(note) > OVERLAY_GRACE / 1000)
             json_object_del(list->freed, name);
     }
 }
 
 static bool was_freed(const struct list *list, const json_t *group)
 {
-    const json_t *when = json_object_get(list->freed, name_of(group));
-    return when != NULL && created_of(group) <= json_integer_value(when);
+    const json_t *note = json_object_get(list->freed, name_of(group));
+    return note != NULL && created_of(group) <= freed_at(note) &&
+           strcmp(field_text(note, "id", ""), field_text(group, "id", "")) != 0;
 }
 
 /* Those that were known keep what they have; the names that are held then are in *held. */
@@ -197,8 +204,23 @@ static void tell_failed_deletion(struct store *store, const char *id)
     store_fail(store, NULL, id, path, "rmdir", &error);
 }
 
+/* Its name was free meanwhile. */
+static void give_name_back(struct list *list, const char *id)
+{
+    json_t *group = items_find(list->items, "id", id), *other;
+    size_t at;
+    bool is_held = false;
+    json_array_foreach(list->items, at, other)
+    {
+        is_held |= other != group && strcmp(name_of(other), name_of(group)) == 0 &&
+                   !json_is_true(json_object_get(other, "twin"));
+    }
+    if (!is_held && set_twin(group, false) == 0)
+        json_object_del(list->freed, name_of(group));
+}
+
 /* True while it outranks the listing. */
-static bool holds(const struct list *list, const struct overlay *overlay)
+static bool holds(struct list *list, const struct overlay *overlay)
 {
     bool is_young = clock_now() < overlay->until;
     const char *word = word_of(list, overlay->id);
@@ -206,6 +228,7 @@ static bool holds(const struct list *list, const struct overlay *overlay)
         return is_young;
     if (strcmp(word, "ERROR") == 0 && !overlay->was_lost) {
         tell_failed_deletion(list->store, overlay->id);
+        give_name_back(list, overlay->id);
         return false;
     }
     return is_young || strcmp(word, "DELETING") == 0;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`cbsfs --check`: one row for each cause, and below each that fails what helps."""
+import json
 import os
 import pty
 import re
@@ -7,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from datetime import datetime
 
 import pytest
 
 from commands import assert_done, run, wait_until
 from gateway import Answer, Server
-from harness import CBSFS, SECRET_ID, SECRET_KEY, clean_environment
+from harness import CBSFS, REPOSITORY, SECRET_ID, SECRET_KEY, clean_environment
 
 pytestmark = pytest.mark.only("tencent")
 
@@ -115,7 +117,22 @@ def test_which_credentials(check):
     assert row[0] == "FAIL" and path.split("/")[-2] in row[1] and "chmod 600" in row[2]
     os.chmod(path, 0o600)
     row = check.run(**without)["credentials"]
-    assert row[0] == "PASS" and "mode 0600" in row[1] and ".tencentcloud/credentials" in row[1]
+    assert row[0] == "PASS" and "mode 0600" in row[1] and ".tencentcloud/credentials" in row[1] and "until" not in row[1]
+
+
+def test_when_a_temporary_key_ends(check):
+    without = {"TENCENTCLOUD_SECRET_ID": None, "TENCENTCLOUD_SECRET_KEY": None}
+    folder = os.path.join(check.home, ".tccli")
+    os.makedirs(folder)
+    for ends, verdict in (("2033-05-18T03:33:20Z", "PASS"), ("2001-09-09T01:46:40Z", "FAIL")):
+        moment = int(datetime.fromisoformat(ends.replace("Z", "+00:00")).timestamp())
+        path = os.path.join(folder, "default.credential")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"secretId": SECRET_ID, "secretKey": SECRET_KEY, "token": "t", "expiresAt": moment}, file)
+        os.chmod(path, 0o600)
+        row = check.run(**without)["credentials"]
+        assert row[0] == verdict
+        assert row[1].endswith(f", temporary, until {ends}") if verdict == "PASS" else "have ended" in row[1]
 
 
 def test_what_helps_is_of_what_is_wrong(check):
@@ -200,6 +217,7 @@ def test_a_proxy_in_the_way(check):
     for proxy, row in (("http://127.0.0.1:9", "connection"), ("http://no-such-proxy.invalid:3128", "DNS")):
         table = check.run(endpoint="https://cbs.example", https_proxy=proxy)
         assert table.failed == [row] and "no_proxy" in table[row][2]
+        assert row != "DNS" or "of the proxy" in table[row][1]
         assert not check.run(https_proxy=proxy).failed, "http:// takes none"
 
 
@@ -229,13 +247,18 @@ def test_a_clock_that_is_wrong(own, tmp_path):
 
 def test_permissions_one_by_one(check, sim):
     sim.faults(*({"action": action, "kind": "error", "code": "UnauthorizedOperation", "message": "no", "times": 0}
-                 for action in ("DescribeSnapshots", "DescribeSnapshotGroups")))
+                 for action in ("DescribeSnapshots", "DescribeSnapshotGroups", "DescribeRegions")))
     table = check.run()
     assert table.failed == ["DescribeSnapshots"]
     assert "name/cvm:DescribeSnapshots" in table["DescribeSnapshots"][2]
     # Only some files need this one; the exit status is about mounting.
     assert table["DescribeSnapshotGroups"][0] == "WARN" and "name/cvm:DescribeSnapshotGroups" in table["DescribeSnapshotGroups"][2]
-    assert table["DescribeSnapshotSharePermission"][0] == "SKIP" and table["DescribeRegions"][0] == "PASS"
+    assert table["DescribeSnapshotSharePermission"][0] == "SKIP" and table["DescribeAutoSnapshotPolicies"][0] == "PASS"
+    assert table["DescribeRegions"][0] == "WARN"
+    # Each is an action that the policies of contrib/cam know.
+    with open(os.path.join(REPOSITORY, "contrib", "cam", "read-only.json"), encoding="utf-8") as file:
+        known = {action for statement in json.load(file)["statement"] for action in statement["action"]}
+    assert {row[2].rpartition(" ")[2] for row in table.rows.values() if row[2]} < known
 
 
 def test_a_region_that_is_none(check, sim):

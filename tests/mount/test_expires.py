@@ -81,7 +81,7 @@ def test_later_than_what_holds_now(own, sim, disk):
 
 def test_what_holds_already_holds_now(own, sim, disk):
     """What was known a while ago is no answer: `never` means never."""
-    mount = own.mount(sim, "ttl=600", "timeout=1")
+    mount = own.mount(sim, "ttl=600", "timeout=1", "allow_delete")
     snapshot = mount.add_snapshot(disk, "good")
     path = mount.snapshot(disk, "good", "expires")
     assert mount.value(path) == ""
@@ -90,12 +90,27 @@ def test_what_holds_already_holds_now(own, sim, disk):
         assert_done(write(path, "never"))
     assert count.executed["ModifySnapshotAttribute"] == 1
     assert sim.log("ModifySnapshotAttribute")[-1]["params"]["IsPermanent"] is True
+    date = f"{day(9):%Y-%m-%d}"
+    in_the_cloud(sim, snapshot, **dated(9))
+    mount.refresh()
+    assert mount.value(path) == rfc3339(day(9))
     with sim.counting() as count:
-        assert_done(write(path, "never"))
+        assert_done(write(path, date))
     assert count.change_requests == 0
     sim.faults({"action": "DescribeSnapshots", "kind": "error", "code": "InternalError", "times": 0})
-    assert write(path, "never").status == 1
+    assert write(path, date).status == 1
     sim.faults()
+
+
+def test_never_is_sent_where_no_date_is_told(own, sim, disk):
+    """An answer may lack it, or have one that cannot be read."""
+    mount = own.mount(sim, "ttl=600")
+    mount.add_snapshot(disk, "good", DeadlineTime="the day after tomorrow", IsPermanent=False)
+    path = mount.snapshot(disk, "good", "expires")
+    assert mount.value(path) == ""
+    with sim.counting() as count:
+        assert_done(write(path, "never"))
+    assert count.executed["ModifySnapshotAttribute"] == 1
 
 
 @pytest.mark.leaves_jobs

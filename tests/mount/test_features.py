@@ -174,7 +174,7 @@ def test_when_it_expires(mnt, sim, slow):
         # Once more is nothing to do, if it holds still.
         with sim.counting() as count:
             assert_done(write(path, text))
-        assert count.change_requests == 0
+        assert count.change_requests == (text == "never")
     mount.refresh()
     assert mount.value(path) == f"{day}T04:30:00Z"
     assert json.loads(mount.read(mount.snapshot(disk, "good", "snapshot.json")))["expires"] == f"{day}T04:30:00Z"
@@ -379,6 +379,21 @@ def test_one_disk_whatever_becomes_of_the_answer(sim, slow, kind):
     assert len(set(mount.list("disks")) - before) == 1
     tokens = {entry["params"]["ClientToken"] for entry in sim.log("CreateDisks")[-2:] if entry["params"]}
     assert len(tokens) == 1 and 16 <= len(tokens.pop()) <= 64
+
+
+@pytest.mark.leaves_jobs
+def test_the_dry_run_of_what_is_undecided(own):
+    """`grep -q ^FAIL new_disk || echo yes > new_disk` makes no second one."""
+    simulator = own.simulator("--disks", "1", "--create-time", "0")
+    mount = own.mount(simulator, "ttl=1", "timeout=1", "allow_create_disk")
+    disk = mount.add_disk()
+    mount.add_snapshot(disk, "good", DiskUsage="DATA_DISK")
+    path = mount.snapshot(disk, "good", "new_disk")
+    assert "FAIL" not in mount.read(path)
+    simulator.fault("CreateDisks", "drop-before", times=0)
+    assert_refused(write(path, "yes"), errno.ETIMEDOUT)
+    assert "FAIL  what became of an earlier order is known" in mount.read(path)
+    assert_refused(write(path, "yes"), errno.EBUSY)
 
 
 @pytest.mark.parametrize("text, why", [("no", "write yes"), ("yes please", "the words after it"), ("yes size=x", "the words after"),

@@ -23,14 +23,19 @@ def two(mnt, sim):
     return disks
 
 
+def elsewhere(sim, disk, name):
+    """The id of a group that is ready, made without the mount."""
+    made = make_elsewhere(sim, {"DiskIds": [disk], "SnapshotGroupName": name})
+    wait_until(lambda: {group["SnapshotGroupState"] for group in groups_of(sim)} == {"NORMAL"}, 10, name)
+    return made
+
+
 # --- names --------------------------------------------------------------------------------
 
 
 def test_a_twin_does_not_move_up(mnt, sim, two):
     """A script that deletes `again` twice deletes one, and a rollback hits the one that was listed."""
-    first = make_elsewhere(sim, {"DiskIds": [two[0]], "SnapshotGroupName": "again"})
-    wait_until(lambda: {group["SnapshotGroupState"] for group in groups_of(sim)} == {"NORMAL"}, 10, "the first")
-    second = make_elsewhere(sim, {"DiskIds": [two[1]], "SnapshotGroupName": "again"})
+    first, second = elsewhere(sim, two[0], "again"), elsewhere(sim, two[1], "again")
     mnt.refresh()
     settled(mnt, f"again@{second}")
     assert mnt.value(mnt.path("groups", "again", "id")) == first
@@ -60,6 +65,24 @@ def test_a_name_with_other_disks_is_another(mnt, sim, two):
     assert_done(run("rmdir", mnt.path("groups", right[1])))
 
 
+def test_names_that_look_like_ids(mnt, sim, two):
+    """The id is always that of the one that has it, whoever is called so."""
+    victim, twin = elsewhere(sim, two[0], "victim"), elsewhere(sim, two[0], "victim")
+    names = (victim, f"victim@{twin}")
+    made = [elsewhere(sim, two[1], name) for name in names]
+    mnt.refresh()
+    assert mnt.value(mnt.path("groups", victim, "name")) == "victim"
+    assert mnt.value(mnt.path("groups", f"victim@{twin}", "id")) == twin
+    listed = [name for name in mnt.list("groups") if "victim" in name or victim in name]
+    assert len(listed) == len(set(listed)) == 4
+    for name, identifier in zip(names, made):
+        assert mnt.value(mnt.path("groups", f"{name}@{identifier}", "id")) == identifier
+    with sim.counting() as count:
+        for name in ("csnap-0000abcd", "victim@csnap-0000abcd"):
+            assert_refused(run("mkdir", mnt.path("groups", f"{name}@{two[0]}")), errno.EINVAL)
+    assert count.change_requests == 0
+
+
 # --- making -------------------------------------------------------------------------------
 
 
@@ -78,7 +101,7 @@ def test_all_disks_are_those_of_now(own):
     with simulator.counting() as count:
         assert run("mkdir", mount.path("groups", f"some@{instance}")).status == 1
     assert count.change_requests == 0
-    assert "which disks the instance has now" in errors(mount)[-1]["message"]
+    assert "which disks it has now" in errors(mount)[-1]["message"]
 
 
 def test_disks_that_were_attached_a_moment_ago(own):
@@ -115,6 +138,7 @@ def test_snapshots_that_are_not_told_may_be_protected(own, mnt, sim, two, told):
     with sim.counting() as count:
         assert_refused(run("rmdir", mount.path("groups", name)), errno.EPERM)
         assert_refused(shell(WRITE, mount.path("groups", name, "rollback"), "1"), errno.EOPNOTSUPP)
+        assert "FAIL  all its snapshots" in mount.read(mount.path("groups", name, "rollback"))
     assert count.change_requests == 0
     sim.faults()
 

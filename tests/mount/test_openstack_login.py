@@ -46,6 +46,8 @@ class OpenStack:
         self.role = "reader"
         self.away = False
         self.catalogue = None  # another than the usual one
+        self.limits = {"maxTotalSnapshots": 10, "totalSnapshotsUsed": 8, "maxTotalVolumeGigabytes": -1,
+                       "totalGigabytesUsed": 24}
         self.server = Server(self.respond, tls)
 
     @property
@@ -98,6 +100,8 @@ class OpenStack:
                                              "created_at": "2026-11-01T00:00:00.000000"}]})
         if path.endswith("/snapshots/detail"):
             return answer(200, {"snapshots": []})
+        if path.endswith("/limits") and self.limits:
+            return answer(200, {"limits": {"rate": [], "absolute": self.limits}})
         return answer(404, {"itemNotFound": {"code": 404, "message": "not played here"}})
 
     def asked(self, part):
@@ -355,6 +359,24 @@ def test_check_names_the_way_and_what_helps(cloud, user):
     cloud.catalogue = [{"type": "identity", "endpoints": []}, {"type": "compute", "endpoints": []}]
     child = check(**variables(cloud))
     assert "it has: identity, compute" in child.stdout and "right project" in remedy_of(child)
+
+
+def test_check_tells_the_quota(cloud, user):
+    def row():
+        child = user.cbsfs("--check", "-o", "provider=openstack", **variables(cloud))
+        assert child.returncode == 0, child.stdout
+        return re.search(r"^([A-Z]+)  quota +(.*)\n( +remedy: )?", child.stdout, re.M)
+
+    found = row()
+    assert found[1] == "PASS" and not found[3]
+    assert found[2] == "snapshots: 8 of 10; GiB of volumes and snapshots: 24, without a limit"
+    cloud.limits["totalSnapshotsUsed"] = 10
+    found = row()
+    assert found[1] == "WARN" and "10 of 10" in found[2] and found[3]
+    cloud.limits = None
+    found = row()
+    assert found[1] == "SKIP" and "not played here" in found[2]
+    assert "T" * 40 not in found[2]
 
 
 # --- while it is mounted -----------------------------------------------------------------

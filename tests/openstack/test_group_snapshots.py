@@ -51,6 +51,8 @@ def are_shown(mount, names):
 
 
 def test_made_of_a_group(account, mount, group, two):
+    assert "mkdir groups/NAME@ID-OF-THE-GROUP" in mount.read(mount.path("README"))
+    assert json.loads(mount.read(mount.disk(two[0], "disk.json")))["raw"]["group_id"] == group
     with account.counting() as count:
         assert_done(run("mkdir", mount.path("groups", f"before 升级@{group}")))
         assert mount.list("groups") == ["before 升级"]
@@ -81,7 +83,7 @@ def test_made_of_a_group(account, mount, group, two):
     assert mount.list("groups") == ["before 升级"]
 
 
-def test_what_is_no_group(account, mount, group, two):
+def test_what_is_no_group(own, account, mount, group, two):
     other, disk = (account.direct.create_volume(name) for name in ("other", "alone"))
     volume_group(account, "others", other)
     mount.show(mount.disk(other))
@@ -98,6 +100,18 @@ def test_what_is_no_group(account, mount, group, two):
             assert why in last["message"] and last["path"] == f"groups/{name}", last
         assert_refused(run("mkdir", mount.path("groups", f".x@{group}")), errno.EPERM)
     assert count.change_requests == 0 and mount.list("groups") == []
+    # What is one is the cloud's to say at this moment, however long others are believed.
+    slow = own.mount(account, "ttl=300", "allow_delete")
+    assert slow.list("groups") == [] == slow.snapshots(disk)
+    assert_refused(run("mkdir", slow.path("groups", f"x@{disk}")), errno.EINVAL)
+    volume_group(account, "late", disk)
+    assert_done(run("mkdir", slow.path("groups", f"x@{disk}")))
+    assert list(group_snapshots(account)) == ["x"] == slow.list("groups") == slow.snapshots(disk)
+    member, = slow.list("groups", "x", "snapshots")
+    is_settled(slow, "x")
+    assert slow.value(slow.path("groups", "x", "snapshots", member, "status")) == "NORMAL 100"
+    assert_done(run("rmdir", slow.path("groups", "x")))
+    assert slow.list("groups") == [] == slow.snapshots(disk) and member not in slow.list("snapshots")
 
 
 def test_the_advice_is_good(cloud, account, own, peer, disk):
@@ -227,11 +241,17 @@ def test_pages_and_what_they_cost(own, account, group):
     kind = group_type(account.cloud)
     rows = [[str(uuid.uuid4()), f"old-{i:04d}", group, account.project, account.user_id, "available", now, 0, kind]
             for i in range(103)]
+    rows[7][1], rows[7][6] = "old-0006", "2026-01-01 00:00:01"  # a younger twin
+    rows[7][0] = twin = "ffffffff" + rows[7][0][8:]
+    names = sorted(row[1] for row in rows if row is not rows[7]) + [f"old-0006@{twin}"]
     account.rows("INSERT INTO group_snapshots (id, name, group_id, project_id, user_id, status, created_at, deleted, "
                  "group_type_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)", *rows)
     mount = own.mount(account, "ttl=60")
     with account.counting() as count:
-        assert mount.list("groups") == sorted(row[1] for row in rows)
+        assert mount.list("groups") == sorted(names)
+        assert mount.value(mount.path("groups", f"old-0006@{twin}", "id")) == twin
+        assert mount.value(mount.path("groups", twin, "created")) == "2026-01-01T00:00:01Z"
+        assert mount.value(mount.path("groups", "old-0006", "id")) == rows[6][0]
         assert_done(run("find", mount.path("groups")))
         assert len(mount.list("snapshots")) == 0
     assert count.requests["DescribeSnapshotGroups"] == 2, count.requests

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a real Cinder refuses, at once or later."""
 import errno
+import re
 
 import pytest
 
 from commands import assert_done, assert_refused, run, shell, wait_until
+from harness import CBSFS
 from peer import INSTANCE, OPTIONS, make, shown
 
 pytestmark = pytest.mark.core
@@ -44,6 +46,8 @@ def test_the_quota(cloud, account, mnt, peer, disk):
     assert count.requests["CreateSnapshot"] == 1 and count.executed["CreateSnapshot"] == 0
     assert "SnapshotLimitExceeded" in mnt.read(mnt.disk(disk, "error"))
     assert set(peer.snapshots()) == {"one", "two"} == set(mnt.snapshots(disk))
+    told = run(CBSFS, "--check", "-o", "provider=openstack", env=peer.variables)
+    assert told.status == 0 and re.search("^WARN  quota +snapshots: 2 of 2; ", told.out, re.MULTILINE), told.out
     assert_done(run("rmdir", mnt.snapshot(disk, "one")))
     wait_until(lambda: set(peer.snapshots()) == {"two"}, 10)
     assert_done(run("mkdir", mnt.snapshot(disk, "three")))

@@ -5,6 +5,7 @@ It is put there in a mount namespace of the test's own, so that nothing of the m
 mount(8) takes HOME and PATH out of the environment.  Each scenario is one script, as the namespace is gone when it ends.
 """
 import os
+import signal
 import subprocess
 import tempfile
 
@@ -177,6 +178,20 @@ def test_clean_removes_what_is_dead_and_nothing_else(home):
     missing = home.run("cbsfs", "--clean", home.point + "/missing")
     assert (missing.returncode, missing.stderr) == (0, "")
     assert home.run("cbsfs", "--clean").returncode == 1
+
+
+@pytest.mark.parametrize("words", [("--clean",), ("ap-guangzhou",)])
+def test_a_mount_that_hangs_is_told_of(home, words):
+    """Neither waits for it, and neither takes it away: it may go on."""
+    assert home.run("cbsfs", "ap-guangzhou", home.point).returncode == 0
+    process = find_process(home.point)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        child = home.run("timeout", "20", "cbsfs", *words, home.point)
+        assert child.returncode == 1 and f"does not answer; remove it first: fusermount3 -u -z {home.point}" in child.stderr
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert home.run("ls", home.point).returncode == 0 and find_process(home.point) == process
 
 
 @pytest.mark.parametrize("words", [("--clean",), ("ap-guangzhou",)])

@@ -16,6 +16,7 @@ const struct provider provider_tencent = {
     .name_limit = 60,
     .snapshot_prefix = "snap-",
     .disk_prefix = "disk-",
+    .group_prefix = "csnap-",
     .creating_state = "CREATING",
     .default_names = default_names,
     .action = tencent_action,
