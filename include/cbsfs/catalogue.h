@@ -240,6 +240,7 @@ struct catalogue {
     struct snapshot *progress; /* those in progress */
     uint64_t generation;       /* counts visible changes */
     uint64_t entries_freed;    /* counts entries that ceased to lead to their snapshot */
+    uint64_t values_changed;   /* counts changes of what was to stay as it was told */
     uint64_t entries_version;  /* counts changes of the set of all visible snapshots */
     uint64_t disks_version;    /* counts changes of the set of visible disks */
     struct disk *touched;

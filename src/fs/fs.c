@@ -119,13 +119,15 @@ void fs_forget_names(struct fs *fs)
 void fs_region_changed(void *data)
 {
     struct region *region = data;
-    uint64_t freed = store_catalogue(region->store)->entries_freed;
+    const struct catalogue *catalogue = store_catalogue(region->store);
     handles_changed(region->fs);
     copies_changed(region);
-    if (freed == region->entries_freed)
+    if (catalogue->entries_freed == region->entries_freed &&
+        catalogue->values_changed == region->values_changed)
         return;
-    region->entries_freed = freed;
-    fs_forget_names(region->fs);
+    region->entries_freed = catalogue->entries_freed;
+    region->values_changed = catalogue->values_changed;
+    fs_forget_names(region->fs); /* to look a name up brings its attributes as well */
 }
 
 void fs_refresh(struct fs *fs)

@@ -23,11 +23,11 @@ struct fs;
 /* One of the account's; its place in fs->regions is its number. */
 struct region {
     struct fs *fs;
-    unsigned number;        /* 0: the mount's own, whose disks/ is at the root */
-    char *id;               /* its name */
-    bool is_listed;         /* in regions/ */
-    struct store *store;    /* NULL: nobody has entered it */
-    uint64_t entries_freed; /* of the catalogue, when the kernel was last told */
+    unsigned number;                        /* 0: the mount's own, whose disks/ is at the root */
+    char *id;                               /* its name */
+    bool is_listed;                         /* in regions/ */
+    struct store *store;                    /* NULL: nobody has entered it */
+    uint64_t entries_freed, values_changed; /* of the catalogue, when the kernel was last told */
     struct directory_told told_disks, told_snapshots, told_groups;
 };
 

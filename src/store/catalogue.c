@@ -430,6 +430,7 @@ void catalogue_note_value(struct disk *disk, int64_t now)
 {
     if (disk->values_changed < now)
         disk->values_changed = now;
+    disk->catalogue->values_changed++;
 }
 
 void catalogue_note_status(struct catalogue *catalogue, struct snapshot *snapshot,

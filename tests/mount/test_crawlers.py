@@ -2,6 +2,7 @@
 """Whatever walks a whole mount ends with 0, changes nothing, and costs what is promised (design 3, 6, tenet 2)."""
 import math
 import os
+import re
 import subprocess
 import time
 
@@ -271,6 +272,26 @@ def test_attributes_from_before_a_rollback(own, tmp_path):
     assert_done(shell('tar cf "$2/x.tar" -C "$1" . && tar xf "$2/x.tar" -C "$2"', directory, tmp_path))
     assert (tmp_path / "status").read_text().split()[0] == "ROLLBACKING"
     assert (tmp_path / "percent").read_text().strip().isdigit()
+
+
+@pytest.mark.skipif(tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 16), reason="this kernel keeps names")
+def test_attributes_after_a_rollback(own):
+    """Also of who opens nothing, as rsync does for what looks as it did."""
+    sim = own.simulator(*SIMULATOR)
+    disk = sim.add_disk()
+    sim.add_snapshot(disk, "old")
+    mount = own.mount(sim, *OPTIONS)
+    moving = [mount.snapshot(disk, "old", name) for name in ("status", "percent")] + [mount.disk(disk, "rollback_percent")]
+
+    def told():
+        return [line.split(" ", 1) for line in assert_done(run("stat", "-c", "%s %y", *moving)).out.splitlines()]
+
+    before = told()
+    assert told() == before
+    assert_done(shell('echo 1 > "$1"', mount.snapshot(disk, "old", "rollback")))
+    after = told()
+    assert [int(size) for size, _ in after] == [len(mount.read(path)) for path in moving]
+    assert all(early != late for (_, early), (_, late) in zip(before[:2], after))
 
 
 FAILURES = {
