@@ -25,6 +25,8 @@
 #define SINGLES_KEPT 256
 /* How often the pages are read at most when something comes or goes meanwhile. */
 #define PASSES_MOST 3
+/* Pages that may hold little, whatever is told of how many there are. */
+#define SMALL_PAGES 8
 
 enum cloud_verb list_verb(enum store_want want)
 {
@@ -289,7 +291,7 @@ static void complete(struct list *list)
 
 /* --- pages --- */
 
-/* What was shown already is not taken twice. *fresh: how many were not. */
+/* What was shown already is not taken twice. *fresh: how many were not, and can be read. */
 static int take(struct list *list, const struct cloud_answer *answer, size_t *fresh)
 {
     const char *key = list_key(list->verb);
@@ -304,7 +306,7 @@ static int take(struct list *list, const struct cloud_answer *answer, size_t *fr
             json_array_append(list->coming, item) != 0)
             return -ENOMEM;
     }
-    *fresh = json_array_size(list->coming) - before + answer->unreadable;
+    *fresh = json_array_size(list->coming) - before;
     list->is_partial |= answer->unreadable > 0;
     /* A record that cannot be read has its place all the same. */
     list->seen += (unsigned)(json_array_size(answer->list) + answer->unreadable);
@@ -314,6 +316,7 @@ static int take(struct list *list, const struct cloud_answer *answer, size_t *fr
 static void begin_pages(struct list *list)
 {
     list->passes++;
+    list->pages = 0;
     list->seen = 0;
     list->total = -1;
     list->is_partial = false;
@@ -341,13 +344,17 @@ static bool begins_again(struct list *list, const struct cloud_answer *answer)
  * too small, or none, is not. */
 static bool goes_on(struct list *list, size_t brought, size_t fresh)
 {
+    /* Pages may be smaller than was asked for, but who gives one record in each has no end. */
+    size_t limit = list->store->provider->page_limit;
+    if (++list->pages > SMALL_PAGES + 4 * (list->seen / limit))
+        fresh = 0;
     /* A server that takes no markers gives the same page for each. */
     if (list->marker != NULL) {
         list->is_partial |= fresh == 0 && brought > 0;
         return fresh > 0;
     }
     bool is_short = (int64_t)list->seen < list->total;
-    bool is_full = brought >= list->store->provider->page_limit;
+    bool is_full = brought >= limit;
     if (has_pages(list->verb) && fresh > 0 &&
         (is_short || (is_full && (int64_t)list->seen > list->total)))
         return true;
@@ -447,6 +454,7 @@ static int begin(struct list *list)
     list->ids = json_object();
     list->began = clock_now();
     list->passes = 0;
+    list->pages = 0;
     begin_pages(list);
     int status = list->coming != NULL && list->ids != NULL ? ask_page(list) : -ENOMEM;
     if (status != 0)

@@ -29,6 +29,7 @@ struct list {
     int64_t total;   /* that the last of them told of; -1: not asked yet, or not told */
     bool is_partial; /* they do not add up */
     char *marker;    /* where the next page begins, instead of a number; or NULL */
+    unsigned pages;  /* of this pass */
     unsigned passes;
     struct client_call *call;
     struct store_waiter members; /* for what groups are made of */

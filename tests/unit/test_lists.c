@@ -361,6 +361,37 @@ static void test_one_page_for_ever(void **state)
     assert_int_equal(groups(), 1);
 }
 
+static bool readable;
+
+static void one_more_each(const struct cloud_call *call, struct cloud_answer *answer)
+{
+    char id[32];
+    if (call->verb != CLOUD_DESCRIBE_GROUPS)
+        return;
+    snprintf(id, sizeof(id), "group-%07u", asked());
+    json_array_clear(answer->list);
+    if (readable)
+        json_array_append_new(answer->list,
+                              json_pack("{s:s, s:s, s:s}", "id", id, "name", id, "word", "NORMAL"));
+    answer->unreadable = !readable;
+    answer->total = 1000000;
+}
+
+/* A record in each page, whether or not it can be read, and a million that are promised. */
+static void test_pages_without_end(void **state)
+{
+    (void)state;
+    fake.spoil = one_more_each;
+    for (unsigned i = 0; i < 2; i++) {
+        readable = i > 0;
+        fake_forget_calls();
+        assert_int_equal(look(WANT_GROUPS, NULL), 0);
+        assert_in_range(asked(), 1, 12);
+        assert_int_equal(groups(), readable ? asked() : 0);
+        world_run(31000);
+    }
+}
+
 static void hide_one(const struct cloud_call *call, struct cloud_answer *answer)
 {
     if (call->verb != CLOUD_DESCRIBE_GROUPS)
@@ -474,6 +505,7 @@ int main(void)
         LIST_TEST(test_total_that_lies),
         LIST_TEST(test_no_total),
         LIST_TEST(test_one_page_for_ever),
+        LIST_TEST(test_pages_without_end),
         LIST_TEST(test_lists_that_do_not_add_up),
         LIST_TEST(test_regions_come_whole),
         LIST_TEST(test_older_answer),
