@@ -282,6 +282,17 @@ def test_freeze_snapshot_thaw(mount, fake, place):
     assert mount.exists(place)
 
 
+def test_several_disks_at_one_moment(mount, fake):
+    """A group is made and waited for by the longer name."""
+    instance = mount.simulator.identifier("ins")
+    disks = [mount.add_disk(InstanceId=instance, Attached=True, DiskState="ATTACHED") for _ in range(2)]
+    done = run(FREEZE, "--wait", fake.data, mount.path("groups", f"consistent@{instance}"), env=fake.environment)
+    assert (done.status, done.err, done.out) == (0, "", "NORMAL 100\n")
+    assert fake.calls() == [FROZEN, THAWED]
+    for disk in disks:
+        assert len(mount.list("disks", disk, "snapshots")) == 1
+
+
 def test_without_a_file_system_only_the_commands_run(fake, place):
     done = run(FREEZE, "--before", fake.note("before"), "--after", fake.note("after"), place, env=fake.environment)
     assert done.status == 0 and fake.calls() == ["before", "after"]
