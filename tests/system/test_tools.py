@@ -320,6 +320,15 @@ def test_a_cloud_that_hangs_is_not_waited_for(mount, fake, place):
     assert fake.calls() == [FROZEN, THAWED]
 
 
+def test_a_guard_that_is_ended_at_once_does_nothing(mount, fake, tmp_path):
+    """Killed before it has become a command of its own it was this script still, traps and all."""
+    wrapper(tmp_path, "fsfreeze", "exit 1")
+    place = mount.snapshot(mount.add_disk(), "never")
+    for number in range(1, 31):
+        done = run(FREEZE, "--before", "true", "--after", fake.note("after"), fake.data, place, env=fake.environment)
+        assert done.status == 1 and fake.calls() == ["after"] * number
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_thaws_at_once(mount, fake, place, number):
     mount.simulator.fault("CreateSnapshot", "hang", times=0)
