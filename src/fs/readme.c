@@ -29,8 +29,7 @@ static const struct {
     enum cloud_verb verb;
     const char *line;
 } extras[] = {
-    {CLOUD_EXPIRE_SNAPSHOT,
-     "delete it in a month      echo +30d > " S "/expires\n"},
+    {CLOUD_EXPIRE_SNAPSHOT, "delete it in a month      echo +30d > " S "/expires\n"},
     {CLOUD_SHARE_SNAPSHOT, "share it                  echo +ACCOUNT > " S "/shared_with\n"},
     {CLOUD_COPY_SNAPSHOT, "copy it to another region echo REGION > " S "/copy_to\n"},
     {CLOUD_CREATE_DISK,
