@@ -406,14 +406,18 @@ def test_a_thaw_that_fails_leaves_the_guard(fake, place):
     wait_until(lambda: fake.calls() == [FROZEN, THAWED, THAWED], 10, "the guard's thaw")
 
 
-def test_a_thaw_is_not_ended_by_the_keyboard(fake, place, tmp_path):
+def test_a_thaw_is_not_ended_by_the_keyboard(mount, fake, place, tmp_path):
     """Ctrl-C goes to all that is in the foreground."""
     wrapper(tmp_path, "fsfreeze", f'echo "$1" >>{tmp_path}/log; [ "$1" = --freeze ] || {{ sleep 0.5; echo thawed >>{tmp_path}/log; }}')
     process = start("env", "--default-signal", FREEZE, "--limit", "98", fake.data, place, env=fake.environment)
     wait_until(lambda: THAWED in fake.calls(), 10, "the thaw")
     os.killpg(process.pid, signal.SIGINT)
-    process.wait(10)
+    done = finish(process, 10)
+    assert done.status == 1 and "stopped by a signal" in done.err
     assert fake.calls() == [FROZEN, THAWED, "thawed"]
+    # Nobody is left who would keep the next one away.
+    again = run(FREEZE, fake.data, mount.snapshot(mount.add_disk(), "consistent"), env=fake.environment)
+    assert (again.status, again.err) == (0, "")
 
 
 def test_what_after_starts_can_be_ended(mount, fake, place, tmp_path):
