@@ -213,7 +213,7 @@ class Cloud:
             self.state["ports"] = {name: free_port(ports.get(name, 0)) for name in ("identity", "block-storage")}
         self.state.update(changed)
         for user in USERS:
-            self.state["passwords"].setdefault(user, secrets.token_urlsafe(12))
+            self.state["passwords"].setdefault(user, secrets.token_hex(12))
         make_certificates(self.place("tls"))
         self.configure()
 
