@@ -25,13 +25,17 @@ is a failure, unless NOT_RUN says why it cannot be run.
 """
 import glob
 import os
-import random
 import re
 import select
-import socket
 import subprocess
+import sys
 import time
 from collections import namedtuple
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "mount"))
+
+# pylint: disable=wrong-import-position
+from commands import spare_port  # noqa: E402
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CBSFS = os.environ.get("CBSFS", os.path.join(REPOSITORY, "build", "cbsfs"))
@@ -193,20 +197,6 @@ def matches(written, printed):
     """True if `printed` is what is written, where `...` is any number of lines."""
     pattern = "".join(r"(?:.*\n)*?" if line == "..." else re.escape(normalized(line)) + r"\n" for line in written)
     return re.fullmatch(pattern, "".join(normalized(line) + "\n" for line in printed)) is not None
-
-
-def spare_port():
-    """A free port that the kernel gives to nobody by itself: such a one might be somebody's before we have it."""
-    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-        first = int(file.read().split()[0])
-    while True:
-        port = random.randrange(first // 2, first)
-        with socket.socket() as one:
-            try:
-                one.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 class Shell:
